@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Over which connection: what the host knows of the channel a client uses.
+
+use std::net::IpAddr;
+
+/// The facts of one connection, fixed while it is open.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Channel {
+    /// The client's address (`aws:SourceIp`).
+    pub address: Option<IpAddr>,
+    /// The client's port; for the audit only.
+    pub port: u16,
+    /// True when the channel is encrypted (`aws:SecureTransport`).
+    pub secure: bool,
+    /// The listener's name (`standin:Listener`).
+    pub listener: String,
+    /// The security protocol in the host's words, such as `SASL_SSL`
+    /// (`standin:Protocol`).
+    pub protocol: String,
+    /// The name the client dialled and signed (`standin:Host`).
+    pub host: String,
+    /// The host's own id of the connection; for the audit only.
+    pub connection: String,
+}

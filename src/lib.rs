@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Standin: request-based security for connection-based servers.
+//!
+//! A server that checks its clients once, when they connect, loads this
+//! library as its authenticator and authorizer. A credential that *stands in*
+//! for each client is kept next to the server, and every operation on the open
+//! connection is decided with it, from local data, under IAM policies.
+//!
+//! Rooms, from the ground up (each may use only what stands above it here):
+//!
+//! | room | holds |
+//! |---|---|
+//! | [`time`], [`fault`], [`revision`] | clock and randomness, the error taxonomy, the store's counter |
+//! | [`identity`], [`channel`], [`decision`] | who, over which connection, what was asked and what came out |
+//! | [`settings`] | every setting, once |
+//! | [`credential`] | formats of credentials: SigV4, secrets, sealed tokens |
+//! | [`policy`] | IAM policy documents: parse, compile, evaluate |
+//! | [`audit`] | records, windows, queue, sinks |
+//! | [`service`] | the traits between agent and security service |
+//! | [`access_control`] | the security service: identities, keys, policies, issuing, changes |
+//! | [`agent`] | credential table, contexts, worker |
+//! | [`mechanism`] | engine, sessions, authenticate, authorize |
+//! | `ffi` | the doors; the only `unsafe` code |
+
+pub mod access_control;
+pub mod agent;
+pub mod audit;
+pub mod channel;
+pub mod credential;
+pub mod decision;
+pub mod fault;
+mod ffi;
+pub mod identity;
+pub mod mechanism;
+pub mod policy;
+pub mod revision;
+pub mod service;
+pub mod settings;
+pub mod time;
