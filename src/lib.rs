@@ -16,24 +16,20 @@
 //! | [`credential`] | formats of credentials: SigV4, secrets, sealed tokens |
 //! | [`policy`] | IAM policy documents: parse, compile, evaluate |
 //! | [`audit`] | records, windows, queue, sinks |
-//! | [`service`] | the traits between agent and security service |
 //! | [`access_control`] | the security service: identities, keys, policies, issuing, changes |
-//! | [`agent`] | credential table, contexts, worker |
-//! | [`mechanism`] | engine, sessions, authenticate, authorize |
+//! | [`service`] | the traits between agent and security service, and their connectors |
+//! | [`session`] | sessions, the contexts they decide with, decisions already made |
+//! | [`agent`] | credential table, change feed, worker |
+//! | [`mechanism`] | engine, authenticate, authorize |
 //! | `ffi` | the doors; the only `unsafe` code |
 
-pub mod access_control;
-pub mod agent;
 pub mod audit;
 pub mod channel;
 pub mod credential;
 pub mod decision;
 pub mod fault;
-mod ffi;
 pub mod identity;
-pub mod mechanism;
 pub mod policy;
 pub mod revision;
-pub mod service;
 pub mod settings;
 pub mod time;

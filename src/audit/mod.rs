@@ -1,2 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Stub.
+//! Who did what: records, the queue between the deciding threads and the
+//! writer, and the files they end in.
+//!
+//! What is promised: logins, issuance, administration and flagged denials are
+//! records of their own; allowed operations and repeated denials are counted
+//! per (subject, actors, action, resource, outcome, window). Numbers run per
+//! boot without gaps, so a lost record shows. A kill of the process loses at
+//! most one flush interval.
+
+mod file;
+mod queue;
+mod record;
+
+pub use file::Files;
+pub use queue::{Journal, Recorder};
+pub use record::{Event, Operation, Record, Who};

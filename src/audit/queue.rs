@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The bounded queue between threads that decide and the thread that writes.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+
+use super::{Event, Files, Record, Who};
+use crate::fault::Fault;
+use crate::time::UnixMillis;
+
+/// How many records may wait to be written.
+const WAITING: usize = 16_384;
+
+/// Takes records from any thread without waiting, numbers them, and lets one
+/// thread write them. A full queue drops the record; the number it had stays
+/// unused and the count of lost records is written as soon as there is room.
+pub struct Recorder {
+    boot: String,
+    via: String,
+    sequence: AtomicU64,
+    lost: AtomicU64,
+    written: AtomicU64,
+    sender: SyncSender<(u64, Box<Record>)>,
+    writer: Mutex<Writer>,
+}
+
+struct Writer {
+    receiver: Receiver<(u64, Box<Record>)>,
+    files: Files,
+}
+
+impl Recorder {
+    /// A recorder of one boot of this host. `boot` is unique to it; `via` is
+    /// the host's name.
+    #[must_use]
+    pub fn new(boot: String, via: String, files: Files) -> Self {
+        let (sender, receiver) = sync_channel(WAITING);
+        Self {
+            boot,
+            via,
+            sequence: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            sender,
+            writer: Mutex::new(Writer { receiver, files }),
+        }
+    }
+
+    /// Hands a record over. Never waits.
+    pub fn record(&self, record: Record) {
+        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
+            self.sender.try_send((sequence, Box::new(record)))
+        {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Writes and syncs what is waiting. Called by one worker.
+    ///
+    /// # Errors
+    /// When a file cannot be written; what was taken from the queue but not
+    /// written counts as lost.
+    pub fn flush(&self, now: UnixMillis) -> Result<(), Fault> {
+        let Ok(mut writer) = self.writer.lock() else {
+            return Err(Fault::internal("the audit writer failed earlier"));
+        };
+        let mut lines = String::new();
+        let mut taken = 0;
+        while taken < WAITING {
+            match writer.receiver.try_recv() {
+                Ok((sequence, record)) => {
+                    lines.push_str(&record.json(&self.boot, sequence, &self.via));
+                    lines.push('\n');
+                    taken += 1;
+                }
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
+            let record = Record {
+                time: now,
+                who: Who::default(),
+                channel: None,
+                request_id: String::new(),
+                event: Event::Lost { count: lost },
+            };
+            lines.push_str(&record.json(&self.boot, sequence, &self.via));
+            lines.push('\n');
+        }
+        if lines.is_empty() {
+            return Ok(());
+        }
+        if let Err(fault) = writer.files.append(&lines) {
+            self.lost.fetch_add(lost + taken as u64, Ordering::Relaxed);
+            return Err(fault);
+        }
+        self.written.fetch_add(taken as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Records written since the boot.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Records lost and not yet reported in the file.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+}
+
+/// Log lines for the host to fetch; bounded, oldest dropped first.
+#[derive(Default)]
+pub struct Journal {
+    lines: Mutex<std::collections::VecDeque<String>>,
+}
+
+impl Journal {
+    /// Most lines kept.
+    const KEPT: usize = 1024;
+
+    /// Adds one line: a level (`error`, `warn`, `info`) and a text.
+    pub fn line(&self, level: &str, text: &str) {
+        if let Ok(mut lines) = self.lines.lock() {
+            if lines.len() >= Self::KEPT {
+                lines.pop_front();
+            }
+            lines.push_back(format!("{level} {text}"));
+        }
+    }
+
+    /// Takes up to `most` lines, oldest first.
+    #[must_use]
+    pub fn take(&self, most: usize) -> Vec<String> {
+        self.lines
+            .lock()
+            .map(|mut lines| {
+                let n = most.min(lines.len());
+                lines.drain(..n).collect()
+            })
+            .unwrap_or_default()
+    }
+}

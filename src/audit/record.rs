@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The one schema of audit records, for all hosts: OCSF-shaped JSON.
+//!
+//! Classes: Authentication (3002), API Activity (6003), Entity Management
+//! (3004) of the Open Cybersecurity Schema Framework 1.3. What OCSF has no
+//! field for stands under `unmapped`.
+
+use serde_json::{Map, Value, json};
+
+use crate::channel::Channel;
+use crate::identity::Principal;
+use crate::time::UnixMillis;
+
+/// Version of the record schema, in every record.
+const SCHEMA: u32 = 1;
+
+/// Who a record is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Who {
+    /// Account of the subject; empty when unknown.
+    pub account: String,
+    /// ARN of the identity whose rights count; empty when unknown.
+    pub subject: String,
+    /// Who acts for it, in order.
+    pub actors: Vec<String>,
+    /// Role session name.
+    pub session_name: Option<String>,
+    /// Id of the access key used; empty when unknown.
+    pub access_key_id: String,
+}
+
+impl Who {
+    /// The parts of an authenticated principal.
+    #[must_use]
+    pub fn of(principal: &Principal, access_key_id: &str) -> Self {
+        Self {
+            account: principal.subject.account().to_owned(),
+            subject: principal.subject.arn().to_owned(),
+            actors: principal.actors.iter().map(|a| a.identity.arn().to_owned()).collect(),
+            session_name: principal.attributes.session_name.clone(),
+            access_key_id: access_key_id.to_owned(),
+        }
+    }
+}
+
+/// An operation decided, or a count of equal ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// The action, such as `kafka-cluster:WriteData`.
+    pub action: String,
+    /// Type of the resource, such as `topic`; empty when `resource` is whole.
+    pub resource_type: String,
+    /// The resource's name.
+    pub resource: String,
+    /// `allowed`, `denied` or `undecided`.
+    pub outcome: &'static str,
+    /// Why, such as `explicit deny`.
+    pub reason: String,
+    /// The deciding statement.
+    pub statement: Option<String>,
+    /// How many.
+    pub count: u64,
+    /// Begin of the counting window; equal to the record's time for one event.
+    pub since: UnixMillis,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A login or re-authentication, successful or refused.
+    Login {
+        /// `success`, `refused` or `undecided`.
+        outcome: &'static str,
+        /// The operator's reason; empty on success.
+        reason: String,
+        /// The status number; 0 on success.
+        status: i32,
+        /// How often this signature was seen, when more than once.
+        repeats: u32,
+    },
+    /// A session ended before its deadline.
+    SessionEnded {
+        /// Why.
+        reason: String,
+    },
+    /// An impersonation credential was issued or renewed.
+    Issued {
+        /// Its id.
+        credential_id: String,
+        /// When it expires.
+        expires: UnixMillis,
+    },
+    /// Operations on an open connection.
+    Operation(Operation),
+    /// Records were lost because the queue was full.
+    Lost {
+        /// How many.
+        count: u64,
+    },
+}
+
+/// One record, before it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// When.
+    pub time: UnixMillis,
+    /// Who.
+    pub who: Who,
+    /// The client's address and connection, where known.
+    pub channel: Option<Channel>,
+    /// The id shown to the client, to find this record by.
+    pub request_id: String,
+    /// What.
+    pub event: Event,
+}
+
+impl Record {
+    /// The record as one JSON object without line breaks. `boot` and
+    /// `sequence` number it; `via` names the host that stood in.
+    #[must_use]
+    pub fn json(&self, boot: &str, sequence: u64, via: &str) -> String {
+        let (class, name, activity, activity_name) = match &self.event {
+            Event::Login { .. } => (3002, "Authentication", 1, "Logon"),
+            Event::SessionEnded { .. } => (3002, "Authentication", 2, "Logoff"),
+            Event::Issued { .. } => (3004, "Entity Management", 1, "Create"),
+            Event::Operation(_) => (6003, "API Activity", 99, "Other"),
+            Event::Lost { .. } => (3004, "Entity Management", 99, "Other"),
+        };
+        let mut unmapped = Map::new();
+        unmapped.insert("boot_id".into(), json!(boot));
+        unmapped.insert("sequence".into(), json!(sequence));
+        unmapped.insert("via".into(), json!(via));
+        unmapped.insert("actors".into(), json!(self.who.actors));
+        unmapped.insert("schema".into(), json!(SCHEMA));
+        let mut out = Map::new();
+        let mut put = |key: &str, value: Value| {
+            out.insert(key.to_owned(), value);
+        };
+        put("time", json!(self.time.0));
+        put("class_uid", json!(class));
+        put("class_name", json!(name));
+        put("category_uid", json!(class / 1000));
+        put("activity_id", json!(activity));
+        put("activity_name", json!(activity_name));
+        put("type_uid", json!(class * 100 + activity));
+        put(
+            "metadata",
+            json!({"version": "1.3.0", "product": {"name": "Standin", "vendor_name": "Standin"}, "uid": format!("{boot}/{sequence}"), "correlation_uid": self.request_id}),
+        );
+        put("actor", self.actor());
+        if let Some(channel) = &self.channel {
+            let ip = channel.address.map(|a| a.to_string()).unwrap_or_default();
+            put("src_endpoint", json!({"ip": ip, "port": channel.port}));
+            put("dst_endpoint", json!({"hostname": channel.host, "svc_name": channel.listener}));
+            unmapped.insert("connection".into(), json!(channel.connection));
+            unmapped.insert("protocol".into(), json!(channel.protocol));
+        }
+        let failed =
+            |outcome: &str| if outcome == "success" || outcome == "allowed" { (1, "Success") } else { (2, "Failure") };
+        let (status_id, status, severity) = match &self.event {
+            Event::Login { outcome, reason, status, repeats } => {
+                put("status_detail", json!(reason));
+                put("status_code", json!(status.to_string()));
+                put(
+                    "user",
+                    json!({"uid": self.who.subject, "account": {"uid": self.who.account}, "credential_uid": self.who.access_key_id}),
+                );
+                unmapped.insert("outcome".into(), json!(outcome));
+                if *repeats > 1 {
+                    unmapped.insert("signature_seen".into(), json!(repeats));
+                }
+                let (id, word) = failed(outcome);
+                (id, word, if id == 1 { 1 } else { 3 })
+            }
+            Event::SessionEnded { reason } => {
+                put("status_detail", json!(reason));
+                put(
+                    "user",
+                    json!({"uid": self.who.subject, "account": {"uid": self.who.account}, "credential_uid": self.who.access_key_id}),
+                );
+                (1, "Success", 1)
+            }
+            Event::Issued { credential_id, expires } => {
+                put(
+                    "entity",
+                    json!({"type": "impersonation credential", "uid": credential_id, "data": {"expires": expires.0}}),
+                );
+                (1, "Success", 1)
+            }
+            Event::Operation(operation) => {
+                put(
+                    "api",
+                    json!({"operation": operation.action, "service": {"name": operation.action.split(':').next().unwrap_or_default()}, "request": {"uid": self.request_id}}),
+                );
+                put("resources", json!([{"type": operation.resource_type, "name": operation.resource}]));
+                put("count", json!(operation.count));
+                put("start_time", json!(operation.since.0));
+                put("end_time", json!(self.time.0));
+                put("status_detail", json!(operation.reason));
+                if let Some(statement) = &operation.statement {
+                    put("policy", json!({"name": statement}));
+                }
+                unmapped.insert("outcome".into(), json!(operation.outcome));
+                let (id, word) = failed(operation.outcome);
+                (id, word, if id == 1 { 1 } else { 2 })
+            }
+            Event::Lost { count } => {
+                put("entity", json!({"type": "audit record", "uid": boot}));
+                put("count", json!(count));
+                put("status_detail", json!("audit records were lost: the queue was full"));
+                (2, "Failure", 4)
+            }
+        };
+        put("status_id", json!(status_id));
+        put("status", json!(status));
+        put("severity_id", json!(severity));
+        put("unmapped", Value::Object(unmapped));
+        Value::Object(out).to_string()
+    }
+
+    fn actor(&self) -> Value {
+        let mut actor = Map::new();
+        actor.insert(
+            "user".into(),
+            json!({"uid": self.who.subject, "account": {"uid": self.who.account}, "credential_uid": self.who.access_key_id}),
+        );
+        if let Some(name) = &self.who.session_name {
+            actor.insert("session".into(), json!({"uid": name}));
+        }
+        Value::Object(actor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// X-10: names cannot forge lines or fields.
+    #[test]
+    fn x_10_line_breaks_and_quotes_in_names_stay_inside_their_field() {
+        let hostile = "t\n{\"class_uid\":3002}\r\u{2028}\"";
+        let record = Record {
+            time: UnixMillis(5),
+            who: Who::default(),
+            channel: None,
+            request_id: "r".into(),
+            event: Event::Operation(Operation {
+                action: "kafka-cluster:WriteData".into(),
+                resource_type: "topic".into(),
+                resource: hostile.into(),
+                outcome: "denied",
+                reason: "implicit deny".into(),
+                statement: None,
+                count: 1,
+                since: UnixMillis(5),
+            }),
+        };
+        let line = record.json("boot", 7, "host/c/1");
+        assert!(!line.contains('\n') && !line.contains('\r'));
+        let read: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read["resources"][0]["name"], hostile);
+        assert_eq!(read["class_uid"], 6003);
+        assert_eq!(read["status"], "Failure");
+    }
+}
