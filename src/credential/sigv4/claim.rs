@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a client claims by a signed request: everything that can be checked
+//! without a key, and the signature that is checked with one.
+
+use aws_lc_rs::digest;
+
+use super::{ACTION, ALGORITHM, EMPTY_HASH, SERVICE, SigningKey, encode, hex};
+use crate::fault::{Fault, Status};
+use crate::time::UnixMillis;
+
+/// The fields of a login as they came.
+pub(super) struct Fields {
+    pub(super) host: String,
+    pub(super) credential: String,
+    pub(super) date: String,
+    pub(super) signed_headers: String,
+    pub(super) expires: String,
+    pub(super) signature: String,
+    pub(super) security_token: Option<String>,
+    pub(super) user_agent: Option<String>,
+}
+
+/// What a listener accepts.
+#[derive(Clone, Debug)]
+pub struct LoginRules {
+    /// Names clients may have dialled, lower-case.
+    pub hosts: Vec<String>,
+    /// Regions they may have signed for.
+    pub regions: Vec<String>,
+    /// Greatest age, milliseconds.
+    pub max_age_ms: i64,
+    /// Tolerated clock difference, milliseconds.
+    pub skew_ms: i64,
+}
+
+/// A login request of good shape. Not yet verified.
+pub struct Claim {
+    access_key_id: String,
+    scope_date: String,
+    region: String,
+    service: String,
+    host: String,
+    date_text: String,
+    date: UnixMillis,
+    expires_text: String,
+    expires_ms: i64,
+    signature: [u8; 32],
+    session_token: Option<String>,
+    user_agent: String,
+}
+
+impl std::fmt::Debug for Claim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Claim")
+            .field("access_key_id", &self.access_key_id)
+            .field("host", &self.host)
+            .field("date", &self.date_text)
+            .finish_non_exhaustive()
+    }
+}
+
+fn malformed(text: impl Into<String>) -> Fault {
+    Fault::new(Status::Malformed, text)
+}
+
+fn bounded(name: &str, text: &str, most: usize) -> Result<(), Fault> {
+    if text.is_empty() || text.len() > most || text.bytes().any(|b| b < 0x20 || b == 0x7f) {
+        return Err(malformed(format!("{name}: 1 to {most} printable characters are accepted, {} came", text.len())));
+    }
+    Ok(())
+}
+
+impl Claim {
+    pub(super) fn new(fields: Fields) -> Result<Self, Fault> {
+        bounded("host", &fields.host, 255)?;
+        bounded("x-amz-credential", &fields.credential, 256)?;
+        if let Some(token) = &fields.security_token {
+            bounded("x-amz-security-token", token, 16 * 1024)?;
+        }
+        let parts: Vec<&str> = fields.credential.split('/').collect();
+        let &[access_key_id, scope_date, region, service, "aws4_request"] = parts.as_slice() else {
+            return Err(malformed("x-amz-credential: KEY/yyyyMMdd/REGION/kafka-cluster/aws4_request is accepted"));
+        };
+        let key_ok = (8..=128).contains(&access_key_id.len());
+        if !key_ok || !access_key_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            return Err(malformed("x-amz-credential: an access key id of 8 to 128 letters and digits is accepted"));
+        }
+        if service != SERVICE {
+            return Err(malformed(format!("x-amz-credential names another service; {SERVICE} is accepted")));
+        }
+        if region.is_empty() || region.len() > 64 || !region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+            return Err(malformed(
+                "x-amz-credential: the region is empty or malformed; clients take it from AWS_REGION",
+            ));
+        }
+        if fields.signed_headers != "host" {
+            return Err(malformed("x-amz-signedheaders: host is accepted"));
+        }
+        let date = read_date(&fields.date).ok_or_else(|| malformed("x-amz-date: yyyyMMddTHHmmssZ is accepted"))?;
+        if fields.date.get(..8) != Some(scope_date) {
+            return Err(malformed("x-amz-credential and x-amz-date name different days"));
+        }
+        let expires_ms = read_expires(&fields.expires)
+            .ok_or_else(|| malformed("x-amz-expires: seconds from 1 to 900 are accepted"))?;
+        let signature = read_signature(&fields.signature)
+            .ok_or_else(|| malformed("x-amz-signature: 64 lower-case hexadecimal digits are accepted"))?;
+        let mut user_agent = fields.user_agent.unwrap_or_default();
+        user_agent = user_agent.chars().filter(|c| !c.is_control()).take(256).collect();
+        Ok(Self {
+            access_key_id: access_key_id.to_owned(),
+            scope_date: scope_date.to_owned(),
+            region: region.to_owned(),
+            service: service.to_owned(),
+            host: fields.host,
+            date_text: fields.date,
+            date,
+            expires_text: fields.expires,
+            expires_ms,
+            signature,
+            session_token: fields.security_token,
+            user_agent,
+        })
+    }
+
+    /// Checks everything that needs no key.
+    ///
+    /// # Errors
+    /// [`Status::ClockSkew`], [`Status::Expired`], [`Status::WrongHost`],
+    /// [`Status::WrongRegion`], each with what was found and what is accepted.
+    pub fn check(&self, rules: &LoginRules, now: UnixMillis) -> Result<(), Fault> {
+        let age = now.0 - self.date.0;
+        if age < -rules.skew_ms {
+            return Err(Fault::new(
+                Status::ClockSkew,
+                format!(
+                    "the request is dated {} s in the future; set the clock of client or broker (tolerated: {} s, standin.login.clock.skew.ms)",
+                    -age / 1000,
+                    rules.skew_ms / 1000
+                ),
+            ));
+        }
+        let most = rules.max_age_ms.min(self.expires_ms) + rules.skew_ms;
+        if age > most {
+            return Err(Fault::new(
+                Status::Expired,
+                format!(
+                    "the request is {} s old; at most {} s are accepted: it was kept too long, or a clock is off by about {} s (standin.login.max.age.ms, standin.login.clock.skew.ms)",
+                    age / 1000,
+                    most / 1000,
+                    age / 1000
+                ),
+            ));
+        }
+        if !rules.hosts.iter().any(|h| h.eq_ignore_ascii_case(&self.host)) {
+            return Err(Fault::new(
+                Status::WrongHost,
+                format!(
+                    "the request was signed for host {:?}, which is none of this listener's names: {} (standin.hosts)",
+                    self.host,
+                    rules.hosts.join(", ")
+                ),
+            ));
+        }
+        if !rules.regions.contains(&self.region) {
+            return Err(Fault::new(
+                Status::WrongRegion,
+                format!(
+                    "the request was signed for region {:?}; {} is accepted (standin.regions)",
+                    self.region,
+                    rules.regions.join(", ")
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The canonical request (AWS General Reference, "Create a canonical
+    /// request"), rebuilt from the fields.
+    fn canonical(&self) -> String {
+        let mut out = String::with_capacity(512);
+        out.push_str("GET\n/\nAction=");
+        encode(ACTION, &mut out);
+        out.push_str("&X-Amz-Algorithm=");
+        encode(ALGORITHM, &mut out);
+        out.push_str("&X-Amz-Credential=");
+        encode(
+            &format!("{}/{}/{}/{}/aws4_request", self.access_key_id, self.scope_date, self.region, self.service),
+            &mut out,
+        );
+        out.push_str("&X-Amz-Date=");
+        encode(&self.date_text, &mut out);
+        out.push_str("&X-Amz-Expires=");
+        encode(&self.expires_text, &mut out);
+        if let Some(token) = &self.session_token {
+            out.push_str("&X-Amz-Security-Token=");
+            encode(token, &mut out);
+        }
+        out.push_str("&X-Amz-SignedHeaders=host\nhost:");
+        out.push_str(&self.host);
+        out.push_str("\n\nhost\n");
+        out.push_str(EMPTY_HASH);
+        out
+    }
+
+    /// Hash of the canonical request, as clients log it too.
+    #[must_use]
+    pub fn canonical_hash(&self) -> String {
+        hex(digest::digest(&digest::SHA256, self.canonical().as_bytes()).as_ref())
+    }
+
+    fn string_to_sign(&self) -> String {
+        format!(
+            "{ALGORITHM}\n{}\n{}/{}/{}/aws4_request\n{}",
+            self.date_text,
+            self.scope_date,
+            self.region,
+            self.service,
+            self.canonical_hash()
+        )
+    }
+
+    /// Checks the signature, in constant time.
+    ///
+    /// # Errors
+    /// [`Status::SignatureMismatch`] with the hash of the canonical request.
+    pub fn verify(&self, key: &SigningKey) -> Result<(), Fault> {
+        if key.verifies(&self.string_to_sign(), &self.signature) {
+            return Ok(());
+        }
+        Err(Fault::new(
+            Status::SignatureMismatch,
+            format!(
+                "the signature of {} does not match: wrong secret key, or fields altered on the way (hash of the canonical request: {})",
+                self.access_key_id,
+                self.canonical_hash()
+            ),
+        ))
+    }
+
+    /// Signs the claim anew; see [`super::sign_msk_iam`].
+    pub(super) fn sign(&mut self, key: &SigningKey) {
+        let tag = key.sign(&self.string_to_sign());
+        if let Ok(signature) = tag.as_ref().try_into() {
+            self.signature = signature;
+        }
+    }
+
+    pub(super) fn signature_hex(&self) -> String {
+        hex(&self.signature)
+    }
+
+    /// Id of the access key.
+    #[must_use]
+    pub fn access_key_id(&self) -> &str {
+        &self.access_key_id
+    }
+
+    /// Day of the scope, `yyyyMMdd`.
+    #[must_use]
+    pub fn scope_date(&self) -> &str {
+        &self.scope_date
+    }
+
+    /// Region of the scope.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Service of the scope.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// The host name that was signed.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// When it was signed.
+    #[must_use]
+    pub fn date(&self) -> UnixMillis {
+        self.date
+    }
+
+    /// The session token of temporary credentials.
+    #[must_use]
+    pub fn session_token(&self) -> Option<&str> {
+        self.session_token.as_deref()
+    }
+
+    /// What the client calls itself; not signed.
+    #[must_use]
+    pub fn user_agent(&self) -> &str {
+        &self.user_agent
+    }
+
+    /// SHA-256 of the session token; zero without one.
+    #[must_use]
+    pub fn token_hash(&self) -> [u8; 32] {
+        self.session_token.as_ref().map_or([0; 32], |t| sha256(t.as_bytes()))
+    }
+
+    /// Names this signature without being it.
+    #[must_use]
+    pub fn signature_id(&self) -> [u8; 32] {
+        sha256(&self.signature)
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    out
+}
+
+fn read_date(text: &str) -> Option<UnixMillis> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 16 || bytes.get(8) != Some(&b'T') || bytes.get(15) != Some(&b'Z') {
+        return None;
+    }
+    let number = |from: usize, to: usize| -> Option<u32> {
+        let part = text.get(from..to)?;
+        part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse().ok())?
+    };
+    let small = |from, to| number(from, to).and_then(|n| u8::try_from(n).ok());
+    let month = time::Month::try_from(small(4, 6)?).ok()?;
+    let date = time::Date::from_calendar_date(i32::try_from(number(0, 4)?).ok()?, month, small(6, 8)?).ok()?;
+    let at = date.with_hms(small(9, 11)?, small(11, 13)?, small(13, 15)?).ok()?.assume_utc();
+    Some(UnixMillis(at.unix_timestamp() * 1000))
+}
+
+/// Milliseconds of a number of seconds; fractions come from the JavaScript
+/// signer.
+fn read_expires(text: &str) -> Option<i64> {
+    let shaped = text.len() <= 24
+        && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        && text.bytes().next().is_some_and(|b| b.is_ascii_digit());
+    let seconds: f64 = text.parse().ok().filter(|_| shaped)?;
+    (1.0..=900.0).contains(&seconds).then_some((seconds * 1000.0) as i64)
+}
+
+fn read_signature(text: &str) -> Option<[u8; 32]> {
+    let mut out = [0; 32];
+    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+        return None;
+    }
+    for (n, byte) in out.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * n..2 * n + 2)?, 16).ok()?;
+    }
+    Some(out)
+}
