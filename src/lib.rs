@@ -23,13 +23,18 @@
 //! | [`mechanism`] | engine, authenticate, authorize |
 //! | `ffi` | the doors; the only `unsafe` code |
 
+pub mod access_control;
+pub mod agent;
 pub mod audit;
 pub mod channel;
 pub mod credential;
 pub mod decision;
 pub mod fault;
 pub mod identity;
+pub mod mechanism;
 pub mod policy;
 pub mod revision;
+pub mod service;
+pub mod session;
 pub mod settings;
 pub mod time;

@@ -1,2 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Stub.
+//! The security service itself, on one SQLite file: identities, keys,
+//! policies, roles, issuing, changes, live sessions, and the durable record of
+//! administration.
+//!
+//! Every write is one transaction that takes the next revision, writes its
+//! rows, its change rows and its audit record, and is on the disk before it is
+//! answered.
+
+mod changes;
+mod files;
+mod groups;
+mod keys;
+mod policies;
+mod roles;
+mod schema;
+mod sessions;
+mod store;
+mod trust;
+mod users;
+
+pub use changes::{ChangeRow, Kind as ChangeKind};
+pub use keys::{KeyRow, LoginRow};
+pub use policies::{Attached, Owner, PolicyRow};
+pub use roles::{AssumeRole, RoleRow, TemporaryCredentials};
+pub use sessions::SessionRow;
+pub use store::{AdminRow, Store, StoreFiles};
+pub use users::UserRow;

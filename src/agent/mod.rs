@@ -1,2 +1,422 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Stub.
+//! The agent: holds what stands in for the clients, and is the only part that
+//! talks to the security service.
+//!
+//! A login is verified locally where a verification key for exactly this
+//! credential is leased, else by the service, once for all who wait for the
+//! same. Behind that, a worker follows changes, renews, expires and flushes.
+
+mod forwarded;
+mod held;
+mod interning;
+mod logins;
+mod pool;
+mod schedule;
+mod worker;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+
+pub use held::{Held, HeldKey};
+pub use logins::Waiting;
+
+use crate::audit::{Event, Journal, Record, Recorder, Who};
+use crate::channel::Channel;
+use crate::fault::{Fault, Status};
+use crate::policy::{ActionId, ActionTable, ClusterArn, Scope};
+use crate::revision::Revision;
+use crate::service::{Entitlements, SecurityService};
+use crate::session::{Context, Fresh, Session, SessionId, Table, Tally};
+use crate::settings::EngineSettings;
+use crate::time::{Clock, Random, Steady, UnixMillis};
+use held::State;
+use interning::Interning;
+use pool::Pool;
+
+/// Threads that may wait for the service.
+const SERVICE_THREADS: usize = 2;
+
+/// Everything the agent is made with.
+pub struct Parts {
+    /// The engine's settings.
+    pub settings: Arc<EngineSettings>,
+    /// The security service.
+    pub service: Arc<dyn SecurityService>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// The audit.
+    pub recorder: Arc<Recorder>,
+    /// Log lines for the host.
+    pub journal: Arc<Journal>,
+    /// Unique id of this boot.
+    pub boot: String,
+    /// The engine's number, part of session ids.
+    pub engine: u8,
+}
+
+struct CredentialTable {
+    /// The newest revision whose changes are applied; answers read before it
+    /// are not installed.
+    applied: Revision,
+    held: HashMap<HeldKey, Arc<Held>>,
+}
+
+/// Counters of the agent.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Logins verified with a leased key.
+    pub local_logins: AtomicU64,
+    /// Logins the service was asked about.
+    pub service_logins: AtomicU64,
+    /// Callers that waited for somebody else's question.
+    pub shared_flights: AtomicU64,
+    /// Renewed credentials.
+    pub renewals: AtomicU64,
+    /// Failed renewals.
+    pub renewal_failures: AtomicU64,
+    /// Changes followed.
+    pub changes: AtomicU64,
+    /// Failed reads of the change feed.
+    pub feed_failures: AtomicU64,
+    /// Worker tasks that panicked and were started again.
+    pub worker_panics: AtomicU64,
+    /// Answers that were older than what was known and asked for again.
+    pub outdated_answers: AtomicU64,
+}
+
+/// See the module's page.
+pub struct Agent {
+    parts: Parts,
+    table: Mutex<CredentialTable>,
+    flights: Mutex<logins::Flights>,
+    interning: Interning,
+    pool: Pool,
+    fresh: Arc<Fresh>,
+    tally: Arc<Tally>,
+    actions: ArcSwap<ActionTable>,
+    interned: Mutex<()>,
+    sessions: Arc<Table>,
+    counters: Counters,
+    /// Set when the list of live sessions changed.
+    sessions_changed: AtomicBool,
+    stop: Mutex<bool>,
+    wake: Condvar,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Agent {
+    /// Starts an agent with its worker. The changes up to now are known by
+    /// reading the revision once.
+    ///
+    /// # Errors
+    /// When the service cannot be asked or threads cannot be started.
+    pub fn start(parts: Parts) -> Result<Arc<Self>, Fault> {
+        let settings = &parts.settings;
+        let clusters = settings
+            .clusters
+            .iter()
+            .map(|arn| {
+                ClusterArn::parse(arn)
+                    .map_err(|e| Fault::new(Status::InvalidSetting, format!("standin.cluster.arn: {e}")))
+            })
+            .collect::<Result<_, _>>()?;
+        let arn_match =
+            if settings.arn_match_aws { crate::policy::ArnMatch::Aws } else { crate::policy::ArnMatch::Fields };
+        let interning =
+            Interning::new(Scope { clusters, arn_match }, settings.cluster_tags.clone(), settings.cache_entries);
+        let applied = parts.service.revision()?;
+        let actions = Arc::new(ActionTable::new());
+        let tally = Arc::new(Tally::new(Arc::clone(&parts.clock), Arc::clone(&actions), Arc::clone(&parts.recorder)));
+        let fresh = Arc::new(Fresh::default());
+        fresh.heard(parts.clock.steady());
+        let sessions = Arc::new(Table::new(parts.engine));
+        let agent = Arc::new(Self {
+            parts,
+            table: Mutex::new(CredentialTable { applied, held: HashMap::new() }),
+            flights: Mutex::default(),
+            interning,
+            pool: Pool::new(SERVICE_THREADS)?,
+            fresh,
+            tally,
+            actions: ArcSwap::new(actions),
+            interned: Mutex::new(()),
+            sessions,
+            counters: Counters::default(),
+            sessions_changed: AtomicBool::new(true),
+            stop: Mutex::new(false),
+            wake: Condvar::new(),
+            threads: Mutex::default(),
+        });
+        worker::start(&agent)?;
+        Ok(agent)
+    }
+
+    fn table(&self) -> Result<MutexGuard<'_, CredentialTable>, Fault> {
+        self.table.lock().map_err(|_| Fault::internal("the credential table failed earlier"))
+    }
+
+    /// The id of an action on resources of a type. New actions reach live
+    /// sessions at once.
+    ///
+    /// # Errors
+    /// When earlier use of the table failed.
+    pub fn intern(&self, name: &str, resource_type: &str) -> Result<ActionId, Fault> {
+        let _one = self.interned.lock().map_err(|_| Fault::internal("the table of actions failed earlier"))?;
+        let present = self.actions.load_full();
+        if let Some(id) = present.find(name, resource_type) {
+            return Ok(id);
+        }
+        let mut next = ActionTable::clone(&present);
+        let id = next.intern(name, resource_type);
+        let next = Arc::new(next);
+        self.tally.actions.store(Arc::clone(&next));
+        self.actions.store(next);
+        let held: Vec<_> = self.table()?.held.values().cloned().collect();
+        for held in held {
+            self.refresh(&held)?;
+        }
+        Ok(id)
+    }
+
+    /// The table of actions in force.
+    #[must_use]
+    pub fn actions(&self) -> Arc<ActionTable> {
+        self.actions.load_full()
+    }
+
+    /// How fresh what is known is.
+    #[must_use]
+    pub fn fresh(&self) -> &Fresh {
+        &self.fresh
+    }
+
+    /// The sessions.
+    #[must_use]
+    pub fn sessions(&self) -> &Arc<Table> {
+        &self.sessions
+    }
+
+    /// Counters of decisions.
+    #[must_use]
+    pub fn tally(&self) -> &Arc<Tally> {
+        &self.tally
+    }
+
+    /// Counters of the agent.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// How many background tasks panicked and were run again or given up.
+    #[must_use]
+    pub fn panics(&self) -> u64 {
+        self.counters.worker_panics.load(Ordering::Relaxed) + self.pool.panics() as u64
+    }
+
+    /// How many contexts are in use.
+    #[must_use]
+    pub fn contexts(&self) -> usize {
+        self.interning.contexts().len()
+    }
+
+    /// How many client credentials are held.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.table().map(|t| t.held.len()).unwrap_or(0)
+    }
+
+    /// The context for a held credential over a channel.
+    ///
+    /// # Errors
+    /// When shared state failed earlier.
+    pub fn context(&self, held: &Held, channel: &Channel) -> Result<Arc<Context>, Fault> {
+        let state = held.state()?;
+        self.interning.context(&held.principal, &state.set, state.revision, channel, &self.tally)
+    }
+
+    /// Binds a session to a held credential. `made` gets the context in force.
+    ///
+    /// # Errors
+    /// Revoked when the credential ended meanwhile; busy when there are too
+    /// many sessions.
+    pub fn bind(
+        &self,
+        held: &Held,
+        channel: &Channel,
+        made: impl FnOnce(Arc<Context>) -> Session,
+    ) -> Result<(SessionId, Arc<Session>), Fault> {
+        // Under the entry's lock: a change either finds the session in the
+        // list or has put the new policies here before.
+        let mut state = held.state()?;
+        if held.is_ended() {
+            return Err(Fault::new(Status::Revoked, "the access key or identity was disabled during the login"));
+        }
+        let context = self.interning.context(&held.principal, &state.set, state.revision, channel, &self.tally)?;
+        let session = Arc::new(made(context));
+        let id = self.sessions.add(Arc::clone(&session))?;
+        state.sessions.push(id);
+        held.used.store(self.parts.clock.steady().0, Ordering::Relaxed);
+        self.sessions_changed.store(true, Ordering::Relaxed);
+        Ok((id, session))
+    }
+
+    /// Puts policies read at `revision` in force for a held credential and its
+    /// sessions, unless something newer is in force already.
+    fn install(&self, held: &Held, entitlements: &Entitlements, revision: Revision) -> Result<(), Fault> {
+        let set = self.interning.set(entitlements, &held.session_policies, &self.actions.load())?;
+        let mut state = held.state()?;
+        if revision < state.revision {
+            self.counters.outdated_answers.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        }
+        state.revision = revision;
+        state.set = set;
+        self.reinstall(held, &mut state)
+    }
+
+    /// Gives every session of the entry a context of the policies in force.
+    fn reinstall(&self, held: &Held, state: &mut State) -> Result<(), Fault> {
+        let (set, revision) = (Arc::clone(&state.set), state.revision);
+        let mut failed = None;
+        state.sessions.retain(|id| {
+            self.sessions
+                .with(*id, |session| {
+                    match self.interning.context(&held.principal, &set, revision, &session.channel, &self.tally) {
+                        Ok(context) => session.install(context),
+                        Err(fault) => {
+                            // Rather no session than one under old policies.
+                            session.end();
+                            failed = Some(fault);
+                        }
+                    }
+                })
+                .is_some()
+        });
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Reads the entry's policies again and puts them in force.
+    fn refresh(&self, held: &Held) -> Result<(), Fault> {
+        let answer = self.parts.service.entitlements(&held.principal.subject, &held.key.access_key_id);
+        match answer {
+            Ok(at) => self.install(held, &at.value, at.revision),
+            Err(fault) if fault.kind() == crate::fault::Kind::Refused => {
+                self.end_held(held, &fault.text);
+                Ok(())
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Ends a held credential with all its sessions.
+    fn end_held(&self, held: &Held, reason: &str) {
+        held.end();
+        held.standby.store(None);
+        if let Ok(mut table) = self.table()
+            && table.held.get(&held.key).is_some_and(|h| std::ptr::eq(h.as_ref(), held))
+        {
+            table.held.remove(&held.key);
+        }
+        let ids = held.state().map(|s| s.sessions.clone()).unwrap_or_default();
+        for id in ids {
+            if let Some(session) = self.sessions.get(id) {
+                self.end_session(&session, reason);
+            }
+        }
+    }
+
+    /// Ends one session.
+    fn end_session(&self, session: &Session, reason: &str) {
+        if session.end() {
+            self.sessions_changed.store(true, Ordering::Relaxed);
+            self.parts.recorder.record(Record {
+                time: self.parts.clock.wall(),
+                who: Who::of(&session.principal, &session.access_key_id),
+                channel: Some(session.channel.clone()),
+                request_id: session.request_id.clone(),
+                event: Event::SessionEnded { reason: reason.to_owned() },
+            });
+        }
+    }
+
+    /// The connection behind a session is closed: it serves requests in flight
+    /// for `grace` milliseconds and is dropped then.
+    pub fn retire(&self, id: SessionId, grace: i64) -> bool {
+        let now = self.parts.clock.steady();
+        let found = self.sessions.with(id, |session| session.retire(now.plus(grace))).is_some();
+        if found {
+            self.sessions_changed.store(true, Ordering::Relaxed);
+        }
+        found
+    }
+
+    /// Nothing needs the session any more. Imported ones stay for the next
+    /// forwarded request until their time is over.
+    pub fn release(&self, id: SessionId) -> bool {
+        if self.sessions.with(id, |s| s.imported).unwrap_or(false) {
+            return true;
+        }
+        let removed = self.sessions.remove(id).is_some();
+        if removed {
+            self.sessions_changed.store(true, Ordering::Relaxed);
+        }
+        removed
+    }
+
+    /// A random number in `0.0..1.0`; the middle when the generator fails.
+    fn fraction(&self) -> f64 {
+        let mut bytes = [0; 4];
+        match self.parts.random.fill(&mut bytes) {
+            Ok(()) => f64::from(u32::from_le_bytes(bytes)) / 4_294_967_296.0,
+            Err(_) => 0.5,
+        }
+    }
+
+    fn steady_of(&self, wall: UnixMillis) -> Steady {
+        self.parts.clock.steady().plus(wall.0.saturating_sub(self.parts.clock.wall().0))
+    }
+
+    /// Stops the worker, writes what is left of the audit and drops all
+    /// secrets. Returns within about `wait`.
+    pub fn close(&self, wait: Duration) {
+        let by = Instant::now() + wait;
+        if let Ok(mut stop) = self.stop.lock() {
+            *stop = true;
+        }
+        self.wake.notify_all();
+        let threads = self.threads.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default();
+        pool::join_by(threads, by);
+        self.pool.close(by);
+        for (id, _) in self.sessions.all() {
+            self.sessions.remove(id);
+        }
+        if let Ok(mut table) = self.table() {
+            table.held.clear();
+        }
+        self.flush_audit(true);
+        let now = self.parts.clock.wall();
+        drop(self.parts.service.publish(&self.parts.boot, &self.parts.settings.host, &[], now));
+    }
+
+    /// Takes the counts out of all contexts and writes what is waiting.
+    fn flush_audit(&self, window_over: bool) {
+        let now = self.parts.clock.wall();
+        if window_over {
+            for context in self.interning.contexts() {
+                context.drain(now);
+            }
+            self.tally.next_window(now);
+        }
+        if let Err(fault) = self.parts.recorder.flush(now) {
+            self.parts.journal.line("error", &format!("audit: {fault}"));
+        }
+    }
+}

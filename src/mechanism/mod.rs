@@ -1,2 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Stub.
+//! The mechanism: the part that runs in the host's own threads. It
+//! authenticates a connection, binds it to a session with a deadline, and
+//! authorizes each operation of it.
+
+mod authenticate;
+mod authorize;
+mod engine;
+mod forward;
+mod metrics;
+mod profile;
+mod registry;
+
+pub use authenticate::{LoggedIn, Login, Refusal};
+pub use authorize::Batch;
+pub use engine::{Engine, SessionInfo};
+pub use metrics::METRICS;
+pub use registry::{close, engine, engine_of, open, open_with};

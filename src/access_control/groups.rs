@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Groups of users.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::changes::Kind;
+use super::store::{Store, Write, failed};
+use super::users;
+use crate::credential::access_key_id;
+use crate::fault::{Fault, Status};
+use crate::identity::{Identity, IdentityKind};
+
+/// The ARN of a group by name.
+pub(super) fn find(c: &Connection, account: &str, name: &str) -> Result<String, Fault> {
+    let found: Option<String> = c
+        .prepare_cached("SELECT arn FROM grouping WHERE account = ?1 AND (name = ?2 OR arn = ?2)")
+        .and_then(|mut s| s.query_row(params![account, name], |row| row.get(0)).optional())
+        .map_err(failed)?;
+    found.ok_or_else(|| Fault::new(Status::NotFound, format!("there is no group {name:?}")))
+}
+
+/// Announces a change to every member.
+pub(super) fn announce_members(w: &mut Write<'_>, group: &str) -> Result<(), Fault> {
+    for member in members(w.view(), group)? {
+        w.announce(Kind::Entitlements, &member)?;
+    }
+    Ok(())
+}
+
+fn members(c: &Connection, group: &str) -> Result<Vec<String>, Fault> {
+    let mut statement =
+        c.prepare_cached("SELECT identity FROM membership WHERE grouping = ?1 ORDER BY identity").map_err(failed)?;
+    let rows = statement.query_map(params![group], |row| row.get(0)).map_err(failed)?;
+    rows.collect::<Result<_, _>>().map_err(failed)
+}
+
+impl Store {
+    /// Makes a group; its ARN.
+    ///
+    /// # Errors
+    /// [`Status::Conflict`] when the name is taken.
+    pub fn create_group(&self, actor: &str, path: &str, name: &str) -> Result<String, Fault> {
+        // The rules for names are those of users.
+        let like = Identity::new("aws", self.account(), IdentityKind::User, path, name)?;
+        let arn = format!("arn:aws:iam::{}:group{}{}", self.account(), like.path(), like.name());
+        let unique_id = access_key_id(&*self.random, "AGPA")?;
+        self.write(actor, "CreateGroup", &arn, |w| {
+            let (account, now) = (w.account, w.now);
+            w.run(
+                "INSERT INTO grouping VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![arn, account, path, name, unique_id, now],
+            )
+            .map_err(|f| {
+                if f.status == Status::Conflict {
+                    Fault::new(Status::Conflict, format!("group {name:?} exists already"))
+                } else {
+                    f
+                }
+            })?;
+            Ok(arn.clone())
+        })
+    }
+
+    /// Every group with its members' ARNs.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn groups(&self) -> Result<Vec<(String, Vec<String>)>, Fault> {
+        self.read(|c, _| {
+            let mut statement =
+                c.prepare_cached("SELECT arn FROM grouping WHERE account = ?1 ORDER BY name").map_err(failed)?;
+            let arns: Vec<String> = statement
+                .query_map(params![self.account()], |row| row.get(0))
+                .and_then(Iterator::collect)
+                .map_err(failed)?;
+            arns.into_iter().map(|arn| members(c, &arn).map(|m| (arn, m))).collect()
+        })
+    }
+
+    /// Deletes a group.
+    ///
+    /// # Errors
+    /// [`Status::Conflict`] when it has members or policies, unless `force`.
+    pub fn delete_group(&self, actor: &str, name: &str, force: bool) -> Result<(), Fault> {
+        self.write(actor, "DeleteGroup", name, |w| {
+            let arn = find(w.view(), w.account, name)?;
+            let hanging: i64 = w
+                .view()
+                .query_row(
+                    "SELECT (SELECT count(*) FROM membership WHERE grouping = ?1) + (SELECT count(*) FROM attachment WHERE owner = ?1) + (SELECT count(*) FROM inline_policy WHERE owner = ?1)",
+                    params![arn],
+                    |row| row.get(0),
+                )
+                .map_err(failed)?;
+            if hanging > 0 && !force {
+                return Err(Fault::new(Status::Conflict, format!("{arn} still has members or policies; remove them first, or use --force")));
+            }
+            announce_members(w, &arn)?;
+            w.run("DELETE FROM membership WHERE grouping = ?1", params![arn])?;
+            w.run("DELETE FROM attachment WHERE owner = ?1", params![arn])?;
+            w.run("DELETE FROM inline_policy WHERE owner = ?1", params![arn])?;
+            w.run("DELETE FROM grouping WHERE arn = ?1", params![arn]).map(drop)
+        })
+    }
+
+    /// Adds a user to a group.
+    ///
+    /// # Errors
+    /// [`Status::NotFound`].
+    pub fn add_to_group(&self, actor: &str, group: &str, user: &str) -> Result<(), Fault> {
+        self.write(actor, "AddUserToGroup", group, |w| {
+            let arn = find(w.view(), w.account, group)?;
+            let identity = users::find(w.view(), w.account, IdentityKind::User, user)?;
+            let account = w.account;
+            w.run("INSERT OR IGNORE INTO membership VALUES (?1, ?2, ?3)", params![account, arn, identity.arn()])?;
+            w.detail = identity.arn().to_owned();
+            w.announce(Kind::Entitlements, identity.arn())
+        })
+    }
+
+    /// Takes a user out of a group.
+    ///
+    /// # Errors
+    /// [`Status::NotFound`].
+    pub fn remove_from_group(&self, actor: &str, group: &str, user: &str) -> Result<(), Fault> {
+        self.write(actor, "RemoveUserFromGroup", group, |w| {
+            let arn = find(w.view(), w.account, group)?;
+            let identity = users::find(w.view(), w.account, IdentityKind::User, user)?;
+            if w.run("DELETE FROM membership WHERE grouping = ?1 AND identity = ?2", params![arn, identity.arn()])? == 0
+            {
+                return Err(Fault::new(Status::NotFound, format!("{} is not in {arn}", identity.arn())));
+            }
+            w.detail = identity.arn().to_owned();
+            w.announce(Kind::Entitlements, identity.arn())
+        })
+    }
+}

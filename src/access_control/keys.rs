@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Access keys: made, listed, disabled, and looked up for a login.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::changes::Kind;
+use super::store::{Store, failed};
+use super::users::{self, read_tags};
+use crate::credential::{Secret, access_key_id, secret_access_key};
+use crate::fault::{Fault, Status};
+use crate::identity::{Identity, IdentityKind};
+use crate::revision::{At, Revision};
+
+/// Most keys of one user.
+const MOST: i64 = 10;
+
+/// One access key, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRow {
+    /// Id.
+    pub id: String,
+    /// Whose.
+    pub identity: Identity,
+    /// False when disabled.
+    pub active: bool,
+    /// When made, milliseconds since the epoch.
+    pub created: i64,
+    /// When last used for a login the service was asked about.
+    pub last_used: Option<i64>,
+}
+
+/// What a login needs to know of a key.
+pub struct LoginRow {
+    /// Whose.
+    pub identity: Identity,
+    /// Unique id of the identity.
+    pub unique_id: String,
+    /// False when the key is disabled.
+    pub active: bool,
+    /// True when the identity is disabled.
+    pub disabled: bool,
+    /// Tags of the identity.
+    pub tags: Vec<(String, String)>,
+    /// The secret.
+    pub secret: Secret,
+}
+
+fn context(account: &str, id: &str) -> Vec<u8> {
+    format!("access-key/{account}/{id}").into_bytes()
+}
+
+impl Store {
+    /// Makes an access key for a user; the secret is shown this once.
+    ///
+    /// # Errors
+    /// [`Status::NotFound`]; [`Status::Conflict`] when the user has ten.
+    pub fn create_key(&self, actor: &str, user: &str) -> Result<(KeyRow, Secret), Fault> {
+        let id = access_key_id(&*self.random, "AKIA")?;
+        let secret = secret_access_key(&*self.random)?;
+        let sealed = self.ring.seal(&*self.random, &context(self.account(), &id), secret.expose())?;
+        let row = self.write(actor, "CreateAccessKey", user, |w| {
+            let identity = users::find(w.view(), w.account, IdentityKind::User, user)?;
+            let count: i64 = w
+                .view()
+                .query_row("SELECT count(*) FROM access_key WHERE identity = ?1", params![identity.arn()], |row| {
+                    row.get(0)
+                })
+                .map_err(failed)?;
+            if count >= MOST {
+                return Err(Fault::new(
+                    Status::Conflict,
+                    format!("{} has {count} access keys already; delete one first", identity.arn()),
+                ));
+            }
+            let (account, now) = (w.account, w.now);
+            w.run(
+                "INSERT INTO access_key VALUES (?1, ?2, ?3, ?4, 1, ?5, NULL)",
+                params![id, account, identity.arn(), sealed, now],
+            )?;
+            w.detail.clone_from(&id);
+            w.announce(Kind::KeyAppeared, &id)?;
+            Ok(KeyRow { id: id.clone(), identity, active: true, created: now, last_used: None })
+        })?;
+        Ok((row, secret))
+    }
+
+    /// Every access key, of one user or of all.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn keys(&self, user: Option<&str>) -> Result<Vec<KeyRow>, Fault> {
+        self.read(|c, _| {
+            let only = user.map(|u| users::find(c, self.account(), IdentityKind::User, u)).transpose()?;
+            let mut statement = c
+                .prepare_cached("SELECT id, identity, active, created, last_used FROM access_key WHERE account = ?1 AND (?2 IS NULL OR identity = ?2) ORDER BY identity, created, id")
+                .map_err(failed)?;
+            let mut rows = statement.query(params![self.account(), only.as_ref().map(Identity::arn)]).map_err(failed)?;
+            let mut keys = Vec::new();
+            while let Some(row) = rows.next().map_err(failed)? {
+                keys.push(KeyRow {
+                    id: row.get(0).map_err(failed)?,
+                    identity: Identity::parse(&row.get::<_, String>(1).map_err(failed)?)?,
+                    active: row.get(2).map_err(failed)?,
+                    created: row.get(3).map_err(failed)?,
+                    last_used: row.get(4).map_err(failed)?,
+                });
+            }
+            Ok(keys)
+        })
+    }
+
+    /// Enables or disables a key. Disabling ends its sessions.
+    ///
+    /// # Errors
+    /// [`Status::NotFound`].
+    pub fn set_key_active(&self, actor: &str, id: &str, active: bool) -> Result<(), Fault> {
+        self.write(actor, if active { "EnableAccessKey" } else { "DisableAccessKey" }, id, |w| {
+            let account = w.account;
+            if w.run("UPDATE access_key SET active = ?2 WHERE id = ?1 AND account = ?3", params![id, active, account])?
+                == 0
+            {
+                return Err(Fault::new(Status::NotFound, format!("there is no access key {id:?}")));
+            }
+            w.announce(if active { Kind::KeyAppeared } else { Kind::KeyEnded }, id)
+        })
+    }
+
+    /// Deletes a key; its sessions end.
+    ///
+    /// # Errors
+    /// [`Status::NotFound`].
+    pub fn delete_key(&self, actor: &str, id: &str) -> Result<(), Fault> {
+        self.write(actor, "DeleteAccessKey", id, |w| {
+            let account = w.account;
+            if w.run("DELETE FROM access_key WHERE id = ?1 AND account = ?2", params![id, account])? == 0 {
+                return Err(Fault::new(Status::NotFound, format!("there is no access key {id:?}")));
+            }
+            w.announce(Kind::KeyEnded, id)
+        })
+    }
+
+    /// What a login needs to know of a key; none when it does not exist.
+    ///
+    /// # Errors
+    /// When the store cannot be read or the secret not be opened.
+    pub fn login_key(&self, id: &str) -> Result<At<Option<LoginRow>>, Fault> {
+        let (revision, row) = self.read(|c, revision| {
+            let row = c
+                .prepare_cached(
+                    "SELECT i.arn, i.unique_id, k.active, i.disabled, i.tags, k.secret FROM access_key k JOIN identity i ON i.arn = k.identity WHERE k.id = ?1 AND k.account = ?2",
+                )
+                .and_then(|mut s| {
+                    s.query_row(params![id, self.account()], |row| {
+                        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, bool>(2)?, row.get::<_, bool>(3)?, row.get::<_, String>(4)?, row.get::<_, Vec<u8>>(5)?))
+                    })
+                    .optional()
+                })
+                .map_err(failed)?;
+            Ok((revision, row))
+        })?;
+        let Some((arn, unique_id, active, disabled, tags, sealed)) = row else {
+            return Ok(At { revision, value: None });
+        };
+        let secret = self
+            .ring
+            .open(&context(self.account(), id), &sealed)
+            .map_err(|f| Fault::unavailable(format!("the secret of {id}: {f}")))?;
+        let value =
+            LoginRow { identity: Identity::parse(&arn)?, unique_id, active, disabled, tags: read_tags(&tags)?, secret };
+        Ok(At { revision, value: Some(value) })
+    }
+
+    /// Notes that a key was used. Coarse: at most once a minute per key.
+    ///
+    /// # Errors
+    /// When the store cannot be written; the login does not depend on it.
+    pub fn key_used(&self, id: &str) -> Result<(), Fault> {
+        let now = self.clock.wall().0;
+        let last: Option<Option<i64>> = self.read(|c, _| {
+            c.prepare_cached("SELECT last_used FROM access_key WHERE id = ?1")
+                .and_then(|mut s| s.query_row(params![id], |row| row.get(0)).optional())
+                .map_err(failed)
+        })?;
+        if last.flatten().is_some_and(|at| now - at < 60_000) {
+            return Ok(());
+        }
+        self.note(|t| {
+            t.execute("UPDATE access_key SET last_used = ?2 WHERE id = ?1", params![id, now]).map(drop).map_err(failed)
+        })
+    }
+
+    /// True when the key may be used now; for sessions that came forwarded.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn key_stands(&self, id: &str) -> Result<At<bool>, Fault> {
+        self.read(|c, revision: Revision| {
+            let active: Option<bool> = c
+                .prepare_cached("SELECT k.active AND NOT i.disabled FROM access_key k JOIN identity i ON i.arn = k.identity WHERE k.id = ?1")
+                .and_then(|mut s| s.query_row(params![id], |row| row.get(0)).optional())
+                .map_err(failed)?;
+            Ok(At { revision, value: active.unwrap_or(false) })
+        })
+    }
+}

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Policies: managed with versions, inline, attached, boundaries; and the
+//! effective ones of an identity.
+
+use aws_lc_rs::digest;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::changes::Kind;
+use super::store::{Store, Write, failed};
+use super::{groups, users};
+use crate::credential::access_key_id;
+use crate::fault::{Fault, Status};
+use crate::identity::{Identity, IdentityKind};
+use crate::policy::Document;
+use crate::revision::At;
+
+/// Most versions of a managed policy; the oldest that is not the default makes
+/// room for a sixth.
+const VERSIONS: i64 = 5;
+
+/// Whose policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner<'a> {
+    /// A user by name.
+    User(&'a str),
+    /// A group by name.
+    Group(&'a str),
+    /// A role by name.
+    Role(&'a str),
+}
+
+/// One managed policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyRow {
+    /// ARN.
+    pub arn: String,
+    /// Name.
+    pub name: String,
+    /// Version in force.
+    pub default_version: i64,
+    /// To how many owners it is attached.
+    pub attached: i64,
+    /// The document in force.
+    pub document: String,
+}
+
+/// One policy that is in force for an identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attached {
+    /// ARN, or `inline/<owner>/<name>`.
+    pub name: String,
+    /// SHA-256 of the document.
+    pub hash: [u8; 32],
+    /// The document.
+    pub document: String,
+}
+
+fn checked(document: &str) -> Result<[u8; 32], Fault> {
+    Document::parse(document)
+        .map_err(|e| Fault::new(Status::InvalidDocument, format!("the policy is not valid:\n{e}")))?;
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, document.as_bytes()).as_ref());
+    Ok(hash)
+}
+
+fn owner_arn(c: &Connection, account: &str, owner: Owner<'_>) -> Result<String, Fault> {
+    match owner {
+        Owner::User(name) => users::find(c, account, IdentityKind::User, name).map(|i| i.arn().to_owned()),
+        Owner::Role(name) => users::find(c, account, IdentityKind::Role, name).map(|i| i.arn().to_owned()),
+        Owner::Group(name) => groups::find(c, account, name),
+    }
+}
+
+/// Announces a change of an owner's policies to every identity it concerns.
+fn announce_owner(w: &mut Write<'_>, owner: &str) -> Result<(), Fault> {
+    let is_group: bool = w
+        .view()
+        .query_row("SELECT EXISTS (SELECT 1 FROM grouping WHERE arn = ?1)", params![owner], |row| row.get(0))
+        .map_err(failed)?;
+    if is_group { groups::announce_members(w, owner) } else { w.announce(Kind::Entitlements, owner) }
+}
+
+fn announce_policy(w: &mut Write<'_>, policy: &str) -> Result<(), Fault> {
+    let owners: Vec<String> = {
+        let mut statement = w
+            .view()
+            .prepare_cached("SELECT owner FROM attachment WHERE policy = ?1 UNION SELECT arn FROM identity WHERE boundary = ?1 ORDER BY 1")
+            .map_err(failed)?;
+        statement.query_map(params![policy], |row| row.get(0)).and_then(Iterator::collect).map_err(failed)?
+    };
+    owners.iter().try_for_each(|owner| announce_owner(w, owner))
+}
+
+fn find_policy(c: &Connection, account: &str, name: &str) -> Result<String, Fault> {
+    let found: Option<String> = c
+        .prepare_cached("SELECT arn FROM policy WHERE account = ?1 AND (name = ?2 OR arn = ?2)")
+        .and_then(|mut s| s.query_row(params![account, name], |row| row.get(0)).optional())
+        .map_err(failed)?;
+    found.ok_or_else(|| Fault::new(Status::NotFound, format!("there is no policy {name:?}")))
+}
+
+impl Store {
+    /// Makes a managed policy, or a new version of it that is in force at
+    /// once; its ARN.
+    ///
+    /// # Errors
+    /// [`Status::InvalidDocument`] with every problem.
+    pub fn put_policy(&self, actor: &str, path: &str, name: &str, document: &str) -> Result<String, Fault> {
+        let hash = checked(document)?;
+        let like = Identity::new("aws", self.account(), IdentityKind::User, path, name)?;
+        let arn = format!("arn:aws:iam::{}:policy{}{}", self.account(), like.path(), like.name());
+        let unique_id = access_key_id(&*self.random, "ANPA")?;
+        self.write(actor, "PutPolicy", &arn, |w| {
+            let (account, now) = (w.account, w.now);
+            let present: Option<String> = w
+                .view()
+                .query_row("SELECT arn FROM policy WHERE account = ?1 AND name = ?2", params![account, name], |row| {
+                    row.get(0)
+                })
+                .optional()
+                .map_err(failed)?;
+            if present.as_ref().is_some_and(|p| *p != arn) {
+                return Err(Fault::new(Status::Conflict, format!("policy {name:?} exists under another path")));
+            }
+            if present.is_none() {
+                w.run(
+                    "INSERT INTO policy VALUES (?1, ?2, ?3, ?4, ?5, 0)",
+                    params![arn, account, name, unique_id, now],
+                )?;
+            }
+            let version: i64 = w
+                .view()
+                .query_row(
+                    "SELECT coalesce(max(version), 0) + 1 FROM policy_version WHERE policy = ?1",
+                    params![arn],
+                    |row| row.get(0),
+                )
+                .map_err(failed)?;
+            w.run(
+                "INSERT INTO policy_version VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![arn, account, version, document, hash, now],
+            )?;
+            w.run("UPDATE policy SET default_version = ?2 WHERE arn = ?1", params![arn, version])?;
+            w.run("DELETE FROM policy_version WHERE policy = ?1 AND version <= ?2", params![arn, version - VERSIONS])?;
+            w.detail = format!("version {version}");
+            announce_policy(w, &arn)?;
+            Ok(arn.clone())
+        })
+    }
+
+    /// Every managed policy.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn policies(&self) -> Result<Vec<PolicyRow>, Fault> {
+        self.read(|c, _| {
+            let mut statement = c
+                .prepare_cached(
+                    "SELECT p.arn, p.name, p.default_version, (SELECT count(*) FROM attachment a WHERE a.policy = p.arn), v.document
+                     FROM policy p JOIN policy_version v ON v.policy = p.arn AND v.version = p.default_version WHERE p.account = ?1 ORDER BY p.name",
+                )
+                .map_err(failed)?;
+            let rows = statement
+                .query_map(params![self.account()], |row| {
+                    Ok(PolicyRow { arn: row.get(0)?, name: row.get(1)?, default_version: row.get(2)?, attached: row.get(3)?, document: row.get(4)? })
+                })
+                .map_err(failed)?;
+            rows.collect::<Result<_, _>>().map_err(failed)
+        })
+    }
+
+    /// Deletes a managed policy.
+    ///
+    /// # Errors
+    /// [`Status::Conflict`] while it is attached or a boundary, unless `force`.
+    pub fn delete_policy(&self, actor: &str, name: &str, force: bool) -> Result<(), Fault> {
+        self.write(actor, "DeletePolicy", name, |w| {
+            let arn = find_policy(w.view(), w.account, name)?;
+            // A boundary is never loosened by deleting it.
+            let bounds: i64 = w
+                .view()
+                .query_row("SELECT count(*) FROM identity WHERE boundary = ?1", params![arn], |row| row.get(0))
+                .map_err(failed)?;
+            if bounds > 0 {
+                return Err(Fault::new(
+                    Status::Conflict,
+                    format!("{arn} is the permissions boundary of {bounds} identities; change those first"),
+                ));
+            }
+            announce_policy(w, &arn)?;
+            let attached = w.run("DELETE FROM attachment WHERE policy = ?1", params![arn])?;
+            if attached > 0 && !force {
+                return Err(Fault::new(
+                    Status::Conflict,
+                    format!("{arn} is attached {attached} times; detach it first, or use --force"),
+                ));
+            }
+            w.run("DELETE FROM policy_version WHERE policy = ?1", params![arn])?;
+            w.run("DELETE FROM policy WHERE arn = ?1", params![arn]).map(drop)
+        })
+    }
+
+    /// Attaches a managed policy.
+    ///
+    /// # Errors
+    /// [`Status::NotFound`].
+    pub fn attach(&self, actor: &str, owner: Owner<'_>, policy: &str) -> Result<(), Fault> {
+        self.write(actor, "AttachPolicy", policy, |w| {
+            let arn = find_policy(w.view(), w.account, policy)?;
+            let owner = owner_arn(w.view(), w.account, owner)?;
+            let account = w.account;
+            w.run("INSERT OR IGNORE INTO attachment VALUES (?1, ?2, ?3)", params![owner, account, arn])?;
+            w.detail.clone_from(&owner);
+            announce_owner(w, &owner)
+        })
+    }
+
+    /// Detaches a managed policy.
+    ///
+    /// # Errors
+    /// [`Status::NotFound`] when it is not attached.
+    pub fn detach(&self, actor: &str, owner: Owner<'_>, policy: &str) -> Result<(), Fault> {
+        self.write(actor, "DetachPolicy", policy, |w| {
+            let arn = find_policy(w.view(), w.account, policy)?;
+            let owner = owner_arn(w.view(), w.account, owner)?;
+            if w.run("DELETE FROM attachment WHERE owner = ?1 AND policy = ?2", params![owner, arn])? == 0 {
+                return Err(Fault::new(Status::NotFound, format!("{arn} is not attached to {owner}")));
+            }
+            w.detail.clone_from(&owner);
+            announce_owner(w, &owner)
+        })
+    }
+
+    /// Puts an inline policy; one of the same name is replaced.
+    ///
+    /// # Errors
+    /// [`Status::InvalidDocument`]; [`Status::NotFound`].
+    pub fn put_inline(&self, actor: &str, owner: Owner<'_>, name: &str, document: &str) -> Result<(), Fault> {
+        let hash = checked(document)?;
+        Identity::new("aws", self.account(), IdentityKind::User, "/", name)
+            .map_err(|f| Fault::new(f.status, f.text.replace("user name", "policy name")))?;
+        self.write(actor, "PutInlinePolicy", name, |w| {
+            let owner = owner_arn(w.view(), w.account, owner)?;
+            let (account, now) = (w.account, w.now);
+            w.run(
+                "INSERT OR REPLACE INTO inline_policy VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![owner, account, name, document, hash, now],
+            )?;
+            w.detail.clone_from(&owner);
+            announce_owner(w, &owner)
+        })
+    }
+
+    /// Deletes an inline policy.
+    ///
+    /// # Errors
+    /// [`Status::NotFound`].
+    pub fn delete_inline(&self, actor: &str, owner: Owner<'_>, name: &str) -> Result<(), Fault> {
+        self.write(actor, "DeleteInlinePolicy", name, |w| {
+            let owner = owner_arn(w.view(), w.account, owner)?;
+            if w.run("DELETE FROM inline_policy WHERE owner = ?1 AND name = ?2", params![owner, name])? == 0 {
+                return Err(Fault::new(Status::NotFound, format!("{owner} has no inline policy {name:?}")));
+            }
+            w.detail.clone_from(&owner);
+            announce_owner(w, &owner)
+        })
+    }
+
+    /// Sets or removes the permissions boundary of a user or role.
+    ///
+    /// # Errors
+    /// [`Status::NotFound`]; groups have none.
+    pub fn set_boundary(&self, actor: &str, owner: Owner<'_>, policy: Option<&str>) -> Result<(), Fault> {
+        if matches!(owner, Owner::Group(_)) {
+            return Err(Fault::new(Status::InvalidArgument, "groups have no permissions boundary; users and roles do"));
+        }
+        self.write(
+            actor,
+            if policy.is_some() { "PutPermissionsBoundary" } else { "DeletePermissionsBoundary" },
+            policy.unwrap_or_default(),
+            |w| {
+                let arn = policy.map(|p| find_policy(w.view(), w.account, p)).transpose()?;
+                let owner = owner_arn(w.view(), w.account, owner)?;
+                w.run("UPDATE identity SET boundary = ?2 WHERE arn = ?1", params![owner, arn])?;
+                w.detail.clone_from(&owner);
+                w.announce(Kind::Entitlements, &owner)
+            },
+        )
+    }
+
+    /// The policies in force for an identity, and its boundary. None when the
+    /// identity is gone or disabled.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn entitlements(&self, identity: &Identity) -> Result<At<Option<(Vec<Attached>, Option<Attached>)>>, Fault> {
+        self.read(|c, revision| {
+            let row: Option<(bool, Option<String>)> = c
+                .prepare_cached("SELECT disabled, boundary FROM identity WHERE arn = ?1")
+                .and_then(|mut s| s.query_row(params![identity.arn()], |row| Ok((row.get(0)?, row.get(1)?))).optional())
+                .map_err(failed)?;
+            let Some((false, boundary)) = row else { return Ok(At { revision, value: None }) };
+            let read = |row: &rusqlite::Row<'_>| Ok(Attached { name: row.get(0)?, hash: row.get(1)?, document: row.get(2)? });
+            let mut statement = c
+                .prepare_cached(
+                    "WITH owners (owner) AS (SELECT ?1 UNION SELECT grouping FROM membership WHERE identity = ?1)
+                     SELECT 'inline/' || i.owner || '/' || i.name, i.hash, i.document FROM inline_policy i JOIN owners USING (owner)
+                     UNION
+                     SELECT p.arn, v.hash, v.document FROM attachment a JOIN owners USING (owner)
+                       JOIN policy p ON p.arn = a.policy JOIN policy_version v ON v.policy = p.arn AND v.version = p.default_version
+                     ORDER BY 1",
+                )
+                .map_err(failed)?;
+            let policies = statement.query_map(params![identity.arn()], read).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(failed)?;
+            let boundary = match boundary {
+                None => None,
+                Some(arn) => Some(
+                    c.prepare_cached("SELECT p.arn, v.hash, v.document FROM policy p JOIN policy_version v ON v.policy = p.arn AND v.version = p.default_version WHERE p.arn = ?1")
+                        .and_then(|mut s| s.query_row(params![arn], read))
+                        .map_err(failed)?,
+                ),
+            };
+            Ok(At { revision, value: Some((policies, boundary)) })
+        })
+    }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The tables, and how an older file becomes a newer one.
+
+use rusqlite::Connection;
+
+use crate::fault::{Fault, Status};
+
+use super::store::failed;
+
+/// Each step brings a file from the version before it to its own.
+const STEPS: [&str; 1] = [r"
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE revision (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL);
+INSERT INTO revision VALUES (1, 0);
+CREATE TABLE identity (
+  arn TEXT PRIMARY KEY, account TEXT NOT NULL, kind TEXT NOT NULL CHECK (kind IN ('user','role','host')),
+  path TEXT NOT NULL, name TEXT NOT NULL, unique_id TEXT NOT NULL UNIQUE, created INTEGER NOT NULL,
+  disabled INTEGER NOT NULL DEFAULT 0, tags TEXT NOT NULL DEFAULT '[]', boundary TEXT,
+  trust TEXT, max_session INTEGER,
+  UNIQUE (account, kind, name)
+) WITHOUT ROWID;
+CREATE TABLE grouping (
+  arn TEXT PRIMARY KEY, account TEXT NOT NULL, path TEXT NOT NULL, name TEXT NOT NULL, unique_id TEXT NOT NULL UNIQUE,
+  created INTEGER NOT NULL, UNIQUE (account, name)
+) WITHOUT ROWID;
+CREATE TABLE membership (
+  account TEXT NOT NULL, grouping TEXT NOT NULL REFERENCES grouping (arn), identity TEXT NOT NULL REFERENCES identity (arn),
+  PRIMARY KEY (grouping, identity)
+) WITHOUT ROWID;
+CREATE INDEX membership_identity ON membership (identity);
+CREATE TABLE access_key (
+  id TEXT PRIMARY KEY, account TEXT NOT NULL, identity TEXT NOT NULL REFERENCES identity (arn), secret BLOB NOT NULL,
+  active INTEGER NOT NULL, created INTEGER NOT NULL, last_used INTEGER
+) WITHOUT ROWID;
+CREATE INDEX access_key_identity ON access_key (identity);
+CREATE TABLE policy (
+  arn TEXT PRIMARY KEY, account TEXT NOT NULL, name TEXT NOT NULL, unique_id TEXT NOT NULL UNIQUE, created INTEGER NOT NULL,
+  default_version INTEGER NOT NULL, UNIQUE (account, name)
+) WITHOUT ROWID;
+CREATE TABLE policy_version (
+  policy TEXT NOT NULL REFERENCES policy (arn), account TEXT NOT NULL, version INTEGER NOT NULL, document TEXT NOT NULL,
+  hash BLOB NOT NULL, created INTEGER NOT NULL, PRIMARY KEY (policy, version)
+) WITHOUT ROWID;
+CREATE TABLE inline_policy (
+  owner TEXT NOT NULL, account TEXT NOT NULL, name TEXT NOT NULL, document TEXT NOT NULL, hash BLOB NOT NULL,
+  created INTEGER NOT NULL, PRIMARY KEY (owner, name)
+) WITHOUT ROWID;
+CREATE TABLE attachment (
+  owner TEXT NOT NULL, account TEXT NOT NULL, policy TEXT NOT NULL REFERENCES policy (arn), PRIMARY KEY (owner, policy)
+) WITHOUT ROWID;
+CREATE INDEX attachment_policy ON attachment (policy);
+CREATE TABLE change (revision INTEGER NOT NULL, position INTEGER NOT NULL, account TEXT NOT NULL, kind TEXT NOT NULL,
+  subject TEXT NOT NULL, PRIMARY KEY (revision, position)) WITHOUT ROWID;
+CREATE TABLE administration (
+  revision INTEGER PRIMARY KEY, account TEXT NOT NULL, time INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
+  target TEXT NOT NULL, detail TEXT NOT NULL
+);
+CREATE TABLE live_session (
+  id TEXT PRIMARY KEY, account TEXT NOT NULL, boot TEXT NOT NULL, host TEXT NOT NULL, subject TEXT NOT NULL,
+  access_key TEXT NOT NULL, session_name TEXT NOT NULL, address TEXT NOT NULL, listener TEXT NOT NULL,
+  since INTEGER NOT NULL, deadline INTEGER NOT NULL, seen INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX live_session_boot ON live_session (boot);
+"];
+
+/// Brings an open file up to date.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    let newest = u32::try_from(STEPS.len()).unwrap_or(u32::MAX);
+    if version > newest {
+        return Err(Fault::new(
+            Status::NewerFormat,
+            format!(
+                "the store has format {version}, this version reads up to {newest}; start the newer version of Standin, or restore the backup made before the upgrade"
+            ),
+        ));
+    }
+    if version == newest {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(failed)?;
+    // Another process may have been faster while this one waited for the lock.
+    let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    for step in STEPS.iter().skip(usize::try_from(version).unwrap_or(usize::MAX)) {
+        transaction.execute_batch(step).map_err(failed)?;
+    }
+    transaction.pragma_update(None, "user_version", newest).map_err(failed)?;
+    transaction.commit().map_err(failed)
+}

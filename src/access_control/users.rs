@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Users, and what users and roles have in common.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::changes::Kind;
+use super::store::{Store, Write, failed};
+use crate::credential::access_key_id;
+use crate::fault::{Fault, Status};
+use crate::identity::{Identity, IdentityKind};
+
+/// One user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserRow {
+    /// Who.
+    pub identity: Identity,
+    /// Unique id (`AIDA…`).
+    pub unique_id: String,
+    /// When made, milliseconds since the epoch.
+    pub created: i64,
+    /// True when disabled.
+    pub disabled: bool,
+    /// Tags.
+    pub tags: Vec<(String, String)>,
+    /// ARN of the permissions boundary.
+    pub boundary: Option<String>,
+}
+
+/// Tags in a form the database keeps.
+pub(super) fn tags_text(tags: &[(String, String)]) -> Result<String, Fault> {
+    let mut sorted = tags.to_vec();
+    sorted.sort_by_key(|(k, _)| k.to_ascii_lowercase());
+    if let Some(twice) =
+        sorted.windows(2).find(|w| matches!(w, [a, b] if a.0.eq_ignore_ascii_case(&b.0))).and_then(|w| w.first())
+    {
+        return Err(Fault::new(
+            Status::InvalidArgument,
+            format!("tag {:?} is given twice (keys compare without case)", twice.0),
+        ));
+    }
+    if sorted.len() > 50 || sorted.iter().any(|(k, v)| k.is_empty() || k.len() > 128 || v.len() > 256) {
+        return Err(Fault::new(
+            Status::InvalidArgument,
+            "at most 50 tags with keys of 1 to 128 and values of 0 to 256 bytes are accepted",
+        ));
+    }
+    serde_json::to_string(&sorted).map_err(|e| Fault::internal(e.to_string()))
+}
+
+pub(super) fn read_tags(text: &str) -> Result<Vec<(String, String)>, Fault> {
+    serde_json::from_str(text).map_err(|e| Fault::unavailable(format!("tags in the store cannot be read: {e}")))
+}
+
+/// The ARN of a user or role by name or ARN.
+pub(super) fn find(c: &Connection, account: &str, kind: IdentityKind, name: &str) -> Result<Identity, Fault> {
+    let found: Option<String> = c
+        .prepare_cached("SELECT arn FROM identity WHERE account = ?1 AND kind = ?2 AND (name = ?3 OR arn = ?3)")
+        .and_then(|mut s| s.query_row(params![account, kind.word(), name], |row| row.get(0)).optional())
+        .map_err(failed)?;
+    let arn = found.ok_or_else(|| Fault::new(Status::NotFound, format!("there is no {} {name:?}", kind.word())))?;
+    Identity::parse(&arn)
+}
+
+pub(super) fn insert(
+    w: &mut Write<'_>,
+    identity: &Identity,
+    unique_id: &str,
+    tags: &str,
+    trust: Option<&str>,
+    max_session: Option<i64>,
+) -> Result<(), Fault> {
+    let now = w.now;
+    let row = params![
+        identity.arn(),
+        identity.account(),
+        identity.kind().word(),
+        identity.path(),
+        identity.name(),
+        unique_id,
+        now,
+        tags,
+        trust,
+        max_session
+    ];
+    w.run("INSERT INTO identity (arn, account, kind, path, name, unique_id, created, tags, trust, max_session) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", row).map_err(|f| {
+        if f.status == Status::Conflict { Fault::new(Status::Conflict, format!("{} {:?} exists already", identity.kind().word(), identity.name())) } else { f }
+    })?;
+    Ok(())
+}
+
+/// Deletes an identity with everything that hangs on it.
+pub(super) fn delete(w: &mut Write<'_>, identity: &Identity, force: bool) -> Result<(), Fault> {
+    let arn = identity.arn();
+    let hanging: [(&str, &str, &str); 4] = [
+        (
+            "access keys",
+            "SELECT count(*) FROM access_key WHERE identity = ?1",
+            "DELETE FROM access_key WHERE identity = ?1",
+        ),
+        (
+            "inline policies",
+            "SELECT count(*) FROM inline_policy WHERE owner = ?1",
+            "DELETE FROM inline_policy WHERE owner = ?1",
+        ),
+        (
+            "attached policies",
+            "SELECT count(*) FROM attachment WHERE owner = ?1",
+            "DELETE FROM attachment WHERE owner = ?1",
+        ),
+        ("groups", "SELECT count(*) FROM membership WHERE identity = ?1", "DELETE FROM membership WHERE identity = ?1"),
+    ];
+    let mut still = Vec::new();
+    for (what, count, remove) in hanging {
+        let n: i64 = w.view().query_row(count, params![arn], |row| row.get(0)).map_err(failed)?;
+        if n > 0 && !force {
+            still.push(format!("{n} {what}"));
+        }
+        w.run(remove, params![arn])?;
+    }
+    if !still.is_empty() {
+        return Err(Fault::new(
+            Status::Conflict,
+            format!("{arn} still has {}; remove them first, or use --force", still.join(", ")),
+        ));
+    }
+    w.run("DELETE FROM identity WHERE arn = ?1", params![arn])?;
+    w.announce(Kind::IdentityEnded, arn)
+}
+
+impl Store {
+    /// Makes a user.
+    ///
+    /// # Errors
+    /// [`Status::Conflict`] when the name is taken.
+    pub fn create_user(
+        &self,
+        actor: &str,
+        path: &str,
+        name: &str,
+        tags: &[(String, String)],
+    ) -> Result<UserRow, Fault> {
+        let identity = Identity::new("aws", self.account(), IdentityKind::User, path, name)?;
+        let text = tags_text(tags)?;
+        let unique_id = access_key_id(&*self.random, "AIDA")?;
+        self.write(actor, "CreateUser", identity.arn(), |w| {
+            insert(w, &identity, &unique_id, &text, None, None)?;
+            Ok(UserRow {
+                identity: identity.clone(),
+                unique_id: unique_id.clone(),
+                created: w.now,
+                disabled: false,
+                tags: read_tags(&text)?,
+                boundary: None,
+            })
+        })
+    }
+
+    /// Every user, by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn users(&self) -> Result<Vec<UserRow>, Fault> {
+        self.read(|c, _| {
+            let mut statement = c.prepare_cached("SELECT arn, unique_id, created, disabled, tags, boundary FROM identity WHERE account = ?1 AND kind = 'user' ORDER BY name").map_err(failed)?;
+            let mut rows = statement.query(params![self.account()]).map_err(failed)?;
+            let mut users = Vec::new();
+            while let Some(row) = rows.next().map_err(failed)? {
+                users.push(UserRow {
+                    identity: Identity::parse(&row.get::<_, String>(0).map_err(failed)?)?,
+                    unique_id: row.get(1).map_err(failed)?,
+                    created: row.get(2).map_err(failed)?,
+                    disabled: row.get(3).map_err(failed)?,
+                    tags: read_tags(&row.get::<_, String>(4).map_err(failed)?)?,
+                    boundary: row.get(5).map_err(failed)?,
+                });
+            }
+            Ok(users)
+        })
+    }
+
+    /// One user by name.
+    ///
+    /// # Errors
+    /// [`Status::NotFound`].
+    pub fn user(&self, name: &str) -> Result<UserRow, Fault> {
+        self.users()?
+            .into_iter()
+            .find(|u| u.identity.name() == name || u.identity.arn() == name)
+            .ok_or_else(|| Fault::new(Status::NotFound, format!("there is no user {name:?}")))
+    }
+
+    /// Deletes a user; its sessions end.
+    ///
+    /// # Errors
+    /// [`Status::Conflict`] naming what it still has, unless `force`.
+    pub fn delete_user(&self, actor: &str, name: &str, force: bool) -> Result<(), Fault> {
+        self.write(actor, "DeleteUser", name, |w| {
+            let identity = find(w.view(), w.account, IdentityKind::User, name)?;
+            delete(w, &identity, force)
+        })
+    }
+
+    /// Disables a user, which ends its sessions, or enables it again.
+    ///
+    /// # Errors
+    /// [`Status::NotFound`].
+    pub fn set_user_disabled(&self, actor: &str, name: &str, disabled: bool) -> Result<(), Fault> {
+        self.write(actor, if disabled { "DisableUser" } else { "EnableUser" }, name, |w| {
+            let identity = find(w.view(), w.account, IdentityKind::User, name)?;
+            w.run("UPDATE identity SET disabled = ?2 WHERE arn = ?1", params![identity.arn(), disabled])?;
+            w.announce(if disabled { Kind::IdentityEnded } else { Kind::Entitlements }, identity.arn())
+        })
+    }
+
+    /// Replaces a user's tags. They take effect at the next login: the tags of
+    /// a session are those it was begun with.
+    ///
+    /// # Errors
+    /// [`Status::NotFound`].
+    pub fn tag_user(&self, actor: &str, name: &str, tags: &[(String, String)]) -> Result<(), Fault> {
+        let text = tags_text(tags)?;
+        self.write(actor, "TagUser", name, |w| {
+            let identity = find(w.view(), w.account, IdentityKind::User, name)?;
+            w.run("UPDATE identity SET tags = ?2 WHERE arn = ?1", params![identity.arn(), text])?;
+            w.announce(Kind::Entitlements, identity.arn())
+        })
+    }
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The credential table: what the agent holds for each client credential.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use arc_swap::ArcSwapOption;
+
+use super::interning::Set;
+use crate::credential::sigv4::{Claim, SigningKey};
+use crate::fault::Fault;
+use crate::identity::Principal;
+use crate::revision::Revision;
+use crate::service::{Impersonation, PolicyText};
+use crate::session::SessionId;
+use crate::time::{Steady, UnixMillis};
+
+/// How long a verification key may be used, milliseconds.
+pub(super) const LEASE: i64 = 15 * 60 * 1000;
+
+/// Names a client credential: access key and the exact session token bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HeldKey {
+    /// Id of the access key.
+    pub access_key_id: String,
+    /// SHA-256 of the session token; zero without one.
+    pub token: [u8; 32],
+}
+
+impl HeldKey {
+    /// The credential a claim was signed with.
+    #[must_use]
+    pub fn of(claim: &Claim) -> Self {
+        Self { access_key_id: claim.access_key_id().to_owned(), token: claim.token_hash() }
+    }
+}
+
+/// Which day, region and service a verification key is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct KeyScope {
+    day: String,
+    region: String,
+    service: String,
+}
+
+impl KeyScope {
+    pub(super) fn of(claim: &Claim) -> Self {
+        Self {
+            day: claim.scope_date().to_owned(),
+            region: claim.region().to_owned(),
+            service: claim.service().to_owned(),
+        }
+    }
+}
+
+struct Lease {
+    key: Arc<SigningKey>,
+    until: Steady,
+}
+
+/// The impersonation credential with its schedule.
+pub(super) struct Standby {
+    pub(super) credential: Impersonation,
+    /// `credential.expires` by the steady clock.
+    pub(super) expires: Steady,
+    pub(super) renew_at: Steady,
+}
+
+/// What follows from the policies, and the sessions it is in force for.
+pub(super) struct State {
+    pub(super) revision: Revision,
+    pub(super) set: Arc<Set>,
+    pub(super) sessions: Vec<SessionId>,
+    leases: HashMap<KeyScope, Lease>,
+}
+
+/// What the agent holds for one client credential. Sessions of the same
+/// credential share it.
+pub struct Held {
+    /// Its name.
+    pub key: HeldKey,
+    /// Who it is.
+    pub principal: Arc<Principal>,
+    /// End of the presented credential or identity.
+    pub expires: Option<UnixMillis>,
+    pub(super) session_policies: Vec<PolicyText>,
+    pub(super) standby: ArcSwapOption<Standby>,
+    pub(super) renewing: AtomicBool,
+    pub(super) renew_failures: AtomicU32,
+    pub(super) renew_not_before: AtomicI64,
+    pub(super) used: AtomicI64,
+    ended: AtomicBool,
+    state: Mutex<State>,
+}
+
+impl Held {
+    pub(super) fn new(
+        key: HeldKey,
+        principal: Arc<Principal>,
+        expires: Option<UnixMillis>,
+        session_policies: Vec<PolicyText>,
+        standby: Option<Standby>,
+        revision: Revision,
+        set: Arc<Set>,
+        now: Steady,
+    ) -> Self {
+        Self {
+            key,
+            principal,
+            expires,
+            session_policies,
+            standby: ArcSwapOption::from_pointee(standby),
+            renewing: AtomicBool::new(false),
+            renew_failures: AtomicU32::new(0),
+            renew_not_before: AtomicI64::new(i64::MIN),
+            used: AtomicI64::new(now.0),
+            ended: AtomicBool::new(false),
+            state: Mutex::new(State { revision, set, sessions: Vec::new(), leases: HashMap::new() }),
+        }
+    }
+
+    pub(super) fn state(&self) -> Result<MutexGuard<'_, State>, Fault> {
+        self.state.lock().map_err(|_| Fault::internal("an entry of the credential table failed earlier"))
+    }
+
+    /// True when key or identity was disabled: no session may be bound to it.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+    }
+
+    /// The verification key for the claim's day, region and service, while its
+    /// lease runs.
+    pub(super) fn lease(&self, scope: &KeyScope, now: Steady) -> Option<Arc<SigningKey>> {
+        let state = self.state.lock().ok()?;
+        state.leases.get(scope).filter(|lease| now < lease.until).map(|lease| Arc::clone(&lease.key))
+    }
+
+    pub(super) fn grant_lease(&self, scope: KeyScope, key: Arc<SigningKey>, now: Steady) -> Result<(), Fault> {
+        let mut state = self.state()?;
+        state.leases.retain(|_, lease| now < lease.until);
+        // A client signs for one region and at most two days at a time; more
+        // would only be held for someone who tries out scopes.
+        if state.leases.len() < 8 {
+            state.leases.insert(scope, Lease { key, until: now.plus(LEASE) });
+        }
+        Ok(())
+    }
+
+    /// When the impersonation credential expires by the steady clock; none
+    /// when there is none (imported sessions).
+    #[must_use]
+    pub fn standby_expires(&self) -> Option<(Steady, UnixMillis)> {
+        self.standby.load().as_ref().map(|s| (s.expires, s.credential.expires))
+    }
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Logging in: locally where a verification key is leased, else by the
+//! service, once for all who ask for the same credential.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use super::held::{KeyScope, Standby};
+use super::pool::Promise;
+use super::{Agent, Held, HeldKey, schedule};
+use crate::audit::{Event, Record, Who};
+use crate::credential::sigv4::Claim;
+use crate::fault::{Fault, Kind, Status};
+use crate::revision::{At, Revision};
+use crate::service::{Impersonation, Issued};
+use crate::time::{Steady, UnixMillis};
+
+type FlightKey = (HeldKey, KeyScope);
+
+/// Questions to the service that are under way.
+pub(super) type Flights = HashMap<FlightKey, Arc<Promise<Arc<Held>>>>;
+
+/// How often an answer older than what is known is asked for again.
+const REFETCHES: usize = 5;
+
+/// The bulkhead of one listener: how many of its threads wait for the service.
+#[derive(Debug)]
+pub struct Waiting {
+    now: AtomicUsize,
+    most: usize,
+}
+
+impl Waiting {
+    /// Room for `most` waiting callers.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self { now: AtomicUsize::new(0), most }
+    }
+
+    fn enter(&self) -> Result<Waits<'_>, Fault> {
+        if self.now.fetch_add(1, Ordering::AcqRel) >= self.most {
+            self.now.fetch_sub(1, Ordering::AcqRel);
+            return Err(Fault::new(
+                Status::Busy,
+                format!("{} logins wait for the security service already (standin.login.waiting)", self.most),
+            ));
+        }
+        Ok(Waits(self))
+    }
+}
+
+struct Waits<'a>(&'a Waiting);
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Agent {
+    /// Authenticates the client that made `claim`, waiting at most `wait`.
+    ///
+    /// # Errors
+    /// Refused: the reason for the operator. Undecided: busy, no answer, or
+    /// what is known is too old.
+    pub fn log_in(self: &Arc<Self>, claim: &Arc<Claim>, waiting: &Waiting, wait: Duration) -> Result<Arc<Held>, Fault> {
+        let key = HeldKey::of(claim);
+        let scope = KeyScope::of(claim);
+        if let Some(held) = self.verify_locally(&key, &scope, claim)? {
+            self.counters.local_logins.fetch_add(1, Ordering::Relaxed);
+            return Ok(held);
+        }
+        let _inside = waiting.enter()?;
+        let by = Instant::now() + wait;
+        loop {
+            let (promise, mine) = self.join_flight(&key, &scope, claim, wait)?;
+            match promise.wait(by) {
+                Ok(held) if mine => return Ok(held),
+                // Verified for somebody else: this signature is still to be.
+                Ok(_) => {
+                    if let Some(held) = self.verify_locally(&key, &scope, claim)? {
+                        return Ok(held);
+                    }
+                }
+                Err(fault) if mine || fault.kind() != Kind::Refused => return Err(fault),
+                // Somebody else's signature was refused, not this one.
+                Err(_) => {}
+            }
+            if Instant::now() >= by {
+                return Err(Fault::new(Status::TimedOut, "the security service did not answer in time"));
+            }
+        }
+    }
+
+    fn verify_locally(&self, key: &HeldKey, scope: &KeyScope, claim: &Claim) -> Result<Option<Arc<Held>>, Fault> {
+        let now = self.parts.clock.steady();
+        if self.fresh.silence(now) > self.parts.settings.stale_after {
+            return Ok(None);
+        }
+        let Some(held) = self.table()?.held.get(key).cloned() else { return Ok(None) };
+        let usable = !held.is_ended()
+            && held.standby_expires().is_some_and(|(end, _)| now < end)
+            && held.expires.is_none_or(|end| self.parts.clock.wall() < end);
+        if !usable {
+            return Ok(None);
+        }
+        let Some(signing) = held.lease(scope, now) else { return Ok(None) };
+        claim.verify(&signing)?;
+        held.used.store(now.0, Ordering::Relaxed);
+        Ok(Some(held))
+    }
+
+    /// Joins the question that is under way for this credential, or asks it.
+    fn join_flight(
+        self: &Arc<Self>,
+        key: &HeldKey,
+        scope: &KeyScope,
+        claim: &Arc<Claim>,
+        wait: Duration,
+    ) -> Result<(Arc<Promise<Arc<Held>>>, bool), Fault> {
+        let flight = (key.clone(), scope.clone());
+        let mut flights = self.flights.lock().map_err(|_| Fault::internal("logins failed earlier"))?;
+        if let Some(promise) = flights.get(&flight) {
+            self.counters.shared_flights.fetch_add(1, Ordering::Relaxed);
+            return Ok((Arc::clone(promise), false));
+        }
+        let promise = Promise::new();
+        flights.insert(flight.clone(), Arc::clone(&promise));
+        drop(flights);
+        let landing = Landing { agent: Arc::downgrade(self), flight, promise: Arc::clone(&promise) };
+        let (agent, claim) = (Arc::clone(self), Arc::clone(claim));
+        let millis = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        let by = self.parts.clock.steady().plus(millis);
+        self.counters.service_logins.fetch_add(1, Ordering::Relaxed);
+        self.pool.submit(Box::new(move || {
+            let result = agent.ask(&claim, by);
+            landing.promise.fill(result);
+            drop(landing);
+        }))?;
+        Ok((promise, true))
+    }
+
+    /// Asks the service and puts what it issued into the table.
+    fn ask(&self, claim: &Claim, by: Steady) -> Result<Arc<Held>, Fault> {
+        let settings = &self.parts.settings;
+        for _ in 0..REFETCHES {
+            let answer = self.parts.service.log_in(claim, &settings.host, settings.credential_lifetime, by)?;
+            if let Some(held) = self.admit(claim, answer)? {
+                return Ok(held);
+            }
+            self.counters.outdated_answers.fetch_add(1, Ordering::Relaxed);
+        }
+        Err(Fault::new(Status::Stale, "the service keeps answering from before the last known change"))
+    }
+
+    /// Installs a login's answer; none when it is older than what is known.
+    pub(super) fn admit(&self, claim: &Claim, answer: At<Issued>) -> Result<Option<Arc<Held>>, Fault> {
+        let At { revision, value: issued } = answer;
+        let now = self.parts.clock.steady();
+        let key = HeldKey::of(claim);
+        let scope = KeyScope::of(claim);
+        if let Some(held) = self.table()?.held.get(&key).cloned()
+            && !held.is_ended()
+            && held.principal.as_ref() == &issued.principal
+        {
+            if revision < held.state()?.revision {
+                return Ok(None);
+            }
+            self.install(&held, &issued.entitlements, revision)?;
+            self.record_issued(&held, &issued.impersonation);
+            held.standby.store(Some(Arc::new(self.standby(issued.impersonation))));
+            held.grant_lease(scope, issued.verification, now)?;
+            return Ok(if held.is_ended() { None } else { Some(held) });
+        }
+        let set = self.interning.set(&issued.entitlements, &issued.session_policies, &self.actions.load())?;
+        let standby = self.standby(issued.impersonation);
+        let held = Arc::new(Held::new(
+            key,
+            Arc::new(issued.principal),
+            issued.expires,
+            issued.session_policies,
+            Some(standby),
+            revision,
+            set,
+            now,
+        ));
+        held.grant_lease(scope, issued.verification, now)?;
+        if !self.enter_table(&held, revision)? {
+            return Ok(None);
+        }
+        if let Some(standby) = held.standby.load().as_ref() {
+            self.record_issued(&held, &standby.credential);
+        }
+        Ok(Some(held))
+    }
+
+    /// Adds an entry unless it was read before the last applied change.
+    pub(super) fn enter_table(&self, held: &Arc<Held>, revision: Revision) -> Result<bool, Fault> {
+        let mut table = self.table()?;
+        if revision < table.applied {
+            return Ok(false);
+        }
+        table.held.insert(held.key.clone(), Arc::clone(held));
+        Ok(true)
+    }
+
+    pub(super) fn standby(&self, credential: Impersonation) -> Standby {
+        let issued = self.parts.clock.wall();
+        let renew: UnixMillis = schedule::renew_at(issued, credential.expires, self.fraction());
+        Standby { expires: self.steady_of(credential.expires), renew_at: self.steady_of(renew), credential }
+    }
+
+    pub(super) fn record_issued(&self, held: &Held, credential: &Impersonation) {
+        self.parts.recorder.record(Record {
+            time: self.parts.clock.wall(),
+            who: Who::of(&held.principal, &held.key.access_key_id),
+            channel: None,
+            request_id: String::new(),
+            event: Event::Issued { credential_id: credential.id.clone(), expires: credential.expires },
+        });
+    }
+}
+
+/// Takes a question off the list when its job is over, however it ended: a
+/// panic in it must not leave its callers waiting for their whole deadline.
+struct Landing {
+    agent: Weak<Agent>,
+    flight: FlightKey,
+    promise: Arc<Promise<Arc<Held>>>,
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        self.promise.fill(Err(Fault::internal("the login was not completed")));
+        if let Some(agent) = self.agent.upgrade()
+            && let Ok(mut flights) = agent.flights.lock()
+        {
+            flights.remove(&self.flight);
+        }
+    }
+}

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The background worker: follows changes, renews, expires, publishes, and
+//! flushes the audit. A task that panics is counted and runs again.
+
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::{Agent, Held, schedule};
+use crate::fault::{Fault, Kind};
+use crate::identity::Identity;
+use crate::service::{Happening, LiveSession};
+use crate::session::{Session, SessionId, Standing};
+use crate::time::Steady;
+
+/// Changes read at once.
+const CHANGES: usize = 1000;
+/// How long an expired session is kept so that late requests are answered
+/// "expired" and not "unknown", milliseconds.
+const EXPIRED_GRACE: i64 = 60_000;
+/// How often live sessions are published though nothing changed, milliseconds.
+const PUBLISH_ANYWAY: i64 = 10_000;
+
+pub(super) fn start(agent: &Arc<Agent>) -> Result<(), Fault> {
+    let feed = Weak::clone(&Arc::downgrade(agent));
+    let audit = Weak::clone(&feed);
+    let feed_every = Duration::from_millis(agent.parts.settings.feed_interval.unsigned_abs());
+    let audit_every =
+        Duration::from_millis(agent.parts.settings.audit_flush.min(agent.parts.settings.audit_window).unsigned_abs());
+    let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+        std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(run)
+            .map_err(|e| Fault::internal(format!("a thread could not be started: {e}")))
+    };
+    let mut follower = Follower::default();
+    let threads = vec![
+        spawn("standin-worker", Box::new(move || repeat(&feed, feed_every, |agent| follower.turn(agent))))?,
+        spawn("standin-audit", Box::new(move || repeat(&audit, audit_every, audit_turn)))?,
+    ];
+    if let Ok(mut known) = agent.threads.lock() {
+        known.extend(threads);
+    }
+    Ok(())
+}
+
+/// Runs `task` every so often until the agent stops or is gone.
+fn repeat(agent: &Weak<Agent>, every: Duration, mut task: impl FnMut(&Arc<Agent>)) {
+    loop {
+        let Some(agent) = agent.upgrade() else { return };
+        if catch_unwind(AssertUnwindSafe(|| task(&agent))).is_err() {
+            agent.counters.worker_panics.fetch_add(1, Ordering::Relaxed);
+            agent.parts.journal.line("error", "a background task panicked; it runs again");
+        }
+        let Ok(stop) = agent.stop.lock() else { return };
+        if *stop {
+            return;
+        }
+        let Ok((stop, _)) = agent.wake.wait_timeout(stop, every) else { return };
+        if *stop {
+            return;
+        }
+    }
+}
+
+fn audit_turn(agent: &Arc<Agent>) {
+    let since = agent.tally.window_since.load(Ordering::Relaxed);
+    let over = agent.parts.clock.wall().0 - since >= agent.parts.settings.audit_window;
+    agent.flush_audit(over);
+}
+
+/// What the worker remembers between its turns.
+#[derive(Default)]
+struct Follower {
+    /// Identities whose policies changed and could not be read yet.
+    pending: HashSet<Identity>,
+    failures: u32,
+    not_before: Option<Steady>,
+    next_sweep: Option<Steady>,
+    next_publish: Option<Steady>,
+}
+
+impl Follower {
+    fn turn(&mut self, agent: &Arc<Agent>) {
+        agent.parts.clock.tick();
+        let now = agent.parts.clock.steady();
+        if self.not_before.is_none_or(|at| now >= at) {
+            match self.follow(agent) {
+                Ok(()) => {
+                    agent.fresh.heard(now);
+                    if self.failures > 0 {
+                        agent.parts.journal.line("info", "the change feed is heard again");
+                    }
+                    self.failures = 0;
+                    self.not_before = None;
+                }
+                Err(fault) => {
+                    self.failures = self.failures.saturating_add(1);
+                    agent.counters.feed_failures.fetch_add(1, Ordering::Relaxed);
+                    if self.failures == 1 {
+                        agent.parts.journal.line("warn", &format!("the change feed cannot be read: {fault}"));
+                    }
+                    self.not_before = Some(now.plus(schedule::back_off(self.failures, agent.fraction())));
+                }
+            }
+        }
+        if self.next_sweep.is_none_or(|at| now >= at) {
+            self.next_sweep = Some(now.plus(500));
+            sweep(agent, now);
+            renew_due(agent, now);
+        }
+        let due = self.next_publish.is_none_or(|at| now >= at);
+        if due
+            || agent.sessions_changed.load(Ordering::Relaxed)
+                && self.next_publish.is_none_or(|at| now.plus(PUBLISH_ANYWAY - 500) >= at)
+        {
+            agent.sessions_changed.store(false, Ordering::Relaxed);
+            self.next_publish = Some(now.plus(PUBLISH_ANYWAY));
+            publish(agent);
+        }
+    }
+
+    /// Applies every change there is; an error leaves what is missing for the
+    /// next turn, and the feed counts as silent meanwhile.
+    fn follow(&mut self, agent: &Arc<Agent>) -> Result<(), Fault> {
+        let service = &agent.parts.service;
+        let newest = service.revision()?;
+        let mut applied = agent.table()?.applied;
+        while applied < newest {
+            let changes = service.changes(applied, CHANGES)?;
+            let Some(last) = changes.last().map(|c| c.revision) else {
+                // Revisions without changes of interest.
+                agent.table()?.applied = newest;
+                break;
+            };
+            agent.counters.changes.fetch_add(changes.len() as u64, Ordering::Relaxed);
+            // First the mark, then the scan: an answer read before this point
+            // and entered after it is refused by its revision.
+            let held: Vec<Arc<Held>> = {
+                let mut table = agent.table()?;
+                table.applied = last;
+                table.held.values().cloned().collect()
+            };
+            for change in changes {
+                match change.what {
+                    Happening::Entitlements(identities) => self.pending.extend(identities),
+                    Happening::KeyEnded(id) => {
+                        for held in held.iter().filter(|h| h.key.access_key_id == id) {
+                            agent.end_held(held, "the access key was disabled or deleted");
+                        }
+                    }
+                    Happening::IdentityEnded(identity) => {
+                        for held in held.iter().filter(|h| h.principal.subject == identity) {
+                            agent.end_held(held, "the identity was disabled or deleted");
+                        }
+                    }
+                    Happening::SessionEnded(id) => end_by_public_id(agent, &id),
+                    Happening::KeyAppeared(_) => {}
+                }
+            }
+            applied = last;
+        }
+        self.refresh_pending(agent)
+    }
+
+    fn refresh_pending(&mut self, agent: &Arc<Agent>) -> Result<(), Fault> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let held: Vec<Arc<Held>> =
+            agent.table()?.held.values().filter(|h| self.pending.contains(&h.principal.subject)).cloned().collect();
+        let mut failed: Option<(Identity, Fault)> = None;
+        for held in held {
+            if let Err(fault) = agent.refresh(&held) {
+                failed = Some((held.principal.subject.clone(), fault));
+            }
+        }
+        match failed {
+            // Reading all of them again next time costs little and misses none.
+            Some((_, fault)) if fault.kind() == Kind::Undecided => Err(fault),
+            Some((identity, fault)) => {
+                agent.parts.journal.line("error", &format!("policies of {identity}: {fault}"));
+                Err(fault)
+            }
+            None => {
+                self.pending.clear();
+                Ok(())
+            }
+        }
+    }
+}
+
+fn end_by_public_id(agent: &Agent, public: &str) {
+    let Some((boot, number)) = public.rsplit_once('/') else { return };
+    if boot != agent.parts.boot {
+        return;
+    }
+    if let Some(session) = number.parse().ok().and_then(SessionId::from_number).and_then(|id| agent.sessions.get(id)) {
+        agent.end_session(&session, "ended by an administrator");
+    }
+}
+
+/// Drops what is over.
+fn sweep(agent: &Agent, now: Steady) {
+    for (id, session) in agent.sessions.all() {
+        if session.is_over(now, EXPIRED_GRACE) && agent.sessions.remove(id).is_some() {
+            agent.sessions_changed.store(true, Ordering::Relaxed);
+        }
+    }
+    let held: Vec<Arc<Held>> = match agent.table() {
+        Ok(table) => table.held.values().cloned().collect(),
+        Err(_) => return,
+    };
+    let mut over = Vec::new();
+    for held in held {
+        let Ok(mut state) = held.state() else { continue };
+        state.sessions.retain(|id| agent.sessions.with(*id, |_| ()).is_some());
+        let expired = held.standby_expires().is_none_or(|(end, _)| now >= end);
+        let idle = now.since(Steady(held.used.load(Ordering::Relaxed))) > super::held::LEASE;
+        if state.sessions.is_empty() && (expired || idle) {
+            over.push(held.key.clone());
+        } else if state.sessions.iter().any(|id| agent.sessions.with(*id, |s| s.context().is_worn()).unwrap_or(false)) {
+            // A context whose cache is full or outlived is replaced by itself.
+            drop(agent.reinstall(&held, &mut state));
+        }
+    }
+    if let Ok(mut table) = agent.table() {
+        for key in over {
+            table.held.remove(&key);
+        }
+    }
+    agent.interning.sweep();
+}
+
+/// Renews credentials that are due and have sessions, on the service threads.
+fn renew_due(agent: &Arc<Agent>, now: Steady) {
+    if agent.fresh.silence(now) > agent.parts.settings.stale_after {
+        return;
+    }
+    let held: Vec<Arc<Held>> = agent.table().map(|t| t.held.values().cloned().collect()).unwrap_or_default();
+    for held in held {
+        let due = held.standby.load().as_ref().is_some_and(|s| now >= s.renew_at && now < s.expires);
+        let wanted = held.state().map(|s| !s.sessions.is_empty()).unwrap_or(false);
+        let waiting = now.0 < held.renew_not_before.load(Ordering::Relaxed);
+        if !due || !wanted || waiting || held.renewing.swap(true, Ordering::AcqRel) {
+            continue;
+        }
+        let task = Renewing { agent: Arc::clone(agent), held };
+        if agent.pool.submit(Box::new(move || task.run())).is_err() {
+            // The queue is full; `Renewing` was dropped and the next turn tries.
+            return;
+        }
+    }
+}
+
+/// One renewal; clears the mark of its entry however it ends.
+struct Renewing {
+    agent: Arc<Agent>,
+    held: Arc<Held>,
+}
+
+impl Renewing {
+    fn run(self) {
+        let (agent, held) = (&self.agent, &self.held);
+        let Some(old) = held.standby.load_full() else { return };
+        let settings = &agent.parts.settings;
+        let answer = agent.parts.service.renew(
+            &held.principal.subject,
+            &held.key.access_key_id,
+            &old.credential,
+            &settings.host,
+            settings.credential_lifetime,
+        );
+        match answer {
+            Ok(credential) => {
+                agent.counters.renewals.fetch_add(1, Ordering::Relaxed);
+                held.renew_failures.store(0, Ordering::Relaxed);
+                agent.record_issued(held, &credential);
+                if !held.is_ended() {
+                    held.standby.store(Some(Arc::new(agent.standby(credential))));
+                }
+            }
+            Err(fault) if fault.kind() == Kind::Refused => agent.end_held(held, &fault.text),
+            Err(fault) => {
+                agent.counters.renewal_failures.fetch_add(1, Ordering::Relaxed);
+                let failures = held.renew_failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+                let wait = schedule::back_off(failures, agent.fraction());
+                held.renew_not_before.store(agent.parts.clock.steady().plus(wait).0, Ordering::Relaxed);
+                if failures == 1 {
+                    agent.parts.journal.line(
+                        "warn",
+                        &format!("the credential for {} was not renewed: {fault}", held.principal.subject),
+                    );
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Renewing {
+    fn drop(&mut self) {
+        self.held.renewing.store(false, Ordering::Release);
+    }
+}
+
+fn publish(agent: &Arc<Agent>) {
+    let live: Vec<LiveSession> = agent
+        .sessions
+        .all()
+        .into_iter()
+        .filter(|(_, s)| {
+            !s.imported && !s.is_retired() && s.standing() == Standing::Live && agent.parts.clock.steady() < s.deadline
+        })
+        .map(|(id, s)| shown(agent, id, &s))
+        .collect();
+    let now = agent.parts.clock.wall();
+    if agent.parts.service.publish(&agent.parts.boot, &agent.parts.settings.host, &live, now).is_err() {
+        agent.sessions_changed.store(true, Ordering::Relaxed);
+    }
+}
+
+fn shown(agent: &Agent, id: SessionId, session: &Session) -> LiveSession {
+    LiveSession {
+        id: format!("{}/{}", agent.parts.boot, id.number()),
+        subject: session.principal.subject.arn().to_owned(),
+        access_key_id: session.access_key_id.clone(),
+        session_name: session.principal.attributes.session_name.clone().unwrap_or_default(),
+        address: session.channel.address.map(|a| a.to_string()).unwrap_or_default(),
+        listener: session.channel.listener.clone(),
+        since: session.since,
+        deadline: session.deadline_wall,
+    }
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The engine: one per name in a process, shared by every binding that opens
+//! it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use super::profile::Profile;
+use crate::agent::{Agent, Parts};
+use crate::audit::{Files, Journal, Recorder};
+use crate::fault::{Fault, Status};
+use crate::policy::ActionId;
+use crate::service::SecurityService;
+use crate::session::{Session, SessionId, Standing};
+use crate::settings::{EngineSettings, Given, ProfileSettings};
+use crate::time::{Clock, Random};
+
+/// See the module's page.
+pub struct Engine {
+    settings: Arc<EngineSettings>,
+    agent: Arc<Agent>,
+    service: Arc<dyn SecurityService>,
+    clock: Arc<dyn Clock>,
+    recorder: Arc<Recorder>,
+    journal: Arc<Journal>,
+    boot: String,
+    requests: AtomicU64,
+    profiles: RwLock<Vec<Arc<Profile>>>,
+    connect: ActionId,
+    pub(super) logins: [AtomicU64; 3],
+    pub(super) imports: super::forward::Imports,
+}
+
+/// How a session stands, for the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// ARN of the subject.
+    pub principal: String,
+    /// Role session name, or empty.
+    pub session_name: String,
+    /// Access key id.
+    pub access_key_id: String,
+    /// Deadline by the wall clock, milliseconds since the epoch.
+    pub deadline: i64,
+    /// `live`, `expired` or `ended`.
+    pub state: &'static str,
+    /// Name of the listener.
+    pub listener: String,
+}
+
+impl Engine {
+    /// Opens an engine on a service.
+    ///
+    /// # Errors
+    /// When the audit directory cannot be written or the agent cannot start.
+    pub(super) fn start(
+        number: u8,
+        settings: EngineSettings,
+        service: Arc<dyn SecurityService>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, Fault> {
+        let settings = Arc::new(settings);
+        let boot = boot_id(&*random)?;
+        let stem = format!("{}-{}", clock.wall().seconds(), boot);
+        let files = Files::new(settings.audit_dir.clone(), stem, settings.audit_file_max.unsigned_abs())?;
+        let recorder = Arc::new(Recorder::new(boot.clone(), settings.host.clone(), files));
+        let journal = Arc::new(Journal::default());
+        let agent = Agent::start(Parts {
+            settings: Arc::clone(&settings),
+            service: Arc::clone(&service),
+            clock: Arc::clone(&clock),
+            random,
+            recorder: Arc::clone(&recorder),
+            journal: Arc::clone(&journal),
+            boot: boot.clone(),
+            engine: number,
+        })?;
+        let connect = agent.intern("kafka-cluster:Connect", "cluster")?;
+        Ok(Self {
+            settings,
+            agent,
+            service,
+            clock,
+            recorder,
+            journal,
+            boot,
+            requests: AtomicU64::new(0),
+            profiles: RwLock::default(),
+            connect,
+            logins: std::array::from_fn(|_| AtomicU64::new(0)),
+            imports: super::forward::Imports::default(),
+        })
+    }
+
+    /// The engine's settings.
+    #[must_use]
+    pub fn settings(&self) -> &EngineSettings {
+        &self.settings
+    }
+
+    /// The agent.
+    #[must_use]
+    pub fn agent(&self) -> &Arc<Agent> {
+        &self.agent
+    }
+
+    pub(super) fn service(&self) -> &Arc<dyn SecurityService> {
+        &self.service
+    }
+
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The audit.
+    #[must_use]
+    pub fn recorder(&self) -> &Arc<Recorder> {
+        &self.recorder
+    }
+
+    /// Log lines for the host.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    pub(super) fn connect_action(&self) -> ActionId {
+        self.connect
+    }
+
+    pub(super) fn count_login(&self, outcome: &str) {
+        let index = match outcome {
+            "success" => 0,
+            "refused" => 1,
+            _ => 2,
+        };
+        if let Some(counter) = self.logins.get(index) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A fresh id for one login: the boot's id and a number, so that an
+    /// operator finds the very record.
+    pub(super) fn request_id(&self) -> String {
+        format!("{}-{}", self.boot, self.requests.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Makes the profile of one listener, or finds the equal one.
+    ///
+    /// # Errors
+    /// [`Status::InvalidSetting`].
+    pub fn profile(&self, given: &Given) -> Result<u32, Fault> {
+        let settings = ProfileSettings::of(given, self.settings.clusters.first().map(String::as_str))?;
+        let mut profiles = self.profiles.write().map_err(|_| Fault::internal("the profiles failed earlier"))?;
+        // Kafka makes one callback handler per network thread of a listener.
+        let index = match profiles.iter().position(|p| p.settings == settings) {
+            Some(index) => index,
+            None => {
+                profiles.push(Arc::new(Profile::new(settings)));
+                profiles.len() - 1
+            }
+        };
+        u32::try_from(index).map_err(|_| Fault::new(Status::InvalidArgument, "too many profiles"))
+    }
+
+    pub(super) fn profile_numbered(&self, number: u32) -> Result<Arc<Profile>, Fault> {
+        let profiles = self.profiles.read().map_err(|_| Fault::internal("the profiles failed earlier"))?;
+        usize::try_from(number)
+            .ok()
+            .and_then(|n| profiles.get(n).cloned())
+            .ok_or_else(|| Fault::new(Status::UnknownId, format!("there is no profile {number}")))
+    }
+
+    /// How a session stands.
+    ///
+    /// # Errors
+    /// [`Status::UnknownId`] when the id is stale.
+    pub fn info(&self, id: SessionId) -> Result<SessionInfo, Fault> {
+        let now = self.clock.steady();
+        let read = |session: &Arc<Session>| SessionInfo {
+            principal: session.principal.subject.arn().to_owned(),
+            session_name: session.principal.attributes.session_name.clone().unwrap_or_default(),
+            access_key_id: session.access_key_id.clone(),
+            deadline: session.deadline_wall.0,
+            state: match session.standing() {
+                Standing::Ended => "ended",
+                Standing::Live if now >= session.deadline => "expired",
+                Standing::Live => "live",
+            },
+            listener: session.channel.listener.clone(),
+        };
+        self.agent
+            .sessions()
+            .with(id, read)
+            .ok_or_else(|| Fault::new(Status::UnknownId, "the session is not known or gone"))
+    }
+
+    pub(super) fn close(&self, wait: Duration) {
+        self.agent.close(wait);
+    }
+}
+
+fn boot_id(random: &dyn Random) -> Result<String, Fault> {
+    let mut bytes = [0; 8];
+    random.fill(&mut bytes)?;
+    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Counters and gauges, by fixed position, for the host to read.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Engine;
+
+/// Names in the order of the values of [`Engine::metrics`]. New ones are added
+/// at the end.
+pub const METRICS: &[&str] = &[
+    "logins-success-total",
+    "logins-refused-total",
+    "logins-undecided-total",
+    "logins-local-total",
+    "logins-service-total",
+    "decisions-cached-total",
+    "decisions-evaluated-total",
+    "operations-allowed-total",
+    "operations-denied-total",
+    "operations-undecided-total",
+    "sessions",
+    "contexts",
+    "credentials-held",
+    "credentials-renewed-total",
+    "credentials-renewal-failures-total",
+    "feed-changes-total",
+    "feed-failures-total",
+    "feed-silence-ms",
+    "worker-panics-total",
+    "audit-records-written-total",
+    "audit-records-lost",
+];
+
+impl Engine {
+    /// The values of [`METRICS`], in order.
+    #[must_use]
+    pub fn metrics(&self) -> [i64; METRICS.len()] {
+        let total = |counter: &AtomicU64| i64::try_from(counter.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let agent = self.agent();
+        let (tally, counters) = (agent.tally(), agent.counters());
+        let [success, refused, undecided] = &self.logins;
+        [
+            total(success),
+            total(refused),
+            total(undecided),
+            total(&counters.local_logins),
+            total(&counters.service_logins),
+            total(&tally.hits),
+            total(&tally.misses),
+            total(&tally.allowed),
+            total(&tally.denied),
+            total(&tally.undecided),
+            count(agent.sessions().len()),
+            count(agent.contexts()),
+            count(agent.held()),
+            total(&counters.renewals),
+            total(&counters.renewal_failures),
+            total(&counters.changes),
+            total(&counters.feed_failures),
+            agent.fresh().silence(self.clock().steady()),
+            i64::try_from(agent.panics()).unwrap_or(i64::MAX),
+            i64::try_from(self.recorder().written()).unwrap_or(i64::MAX),
+            i64::try_from(self.recorder().lost()).unwrap_or(i64::MAX),
+        ]
+    }
+}

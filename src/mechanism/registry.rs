@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Engines by name and number. The one place where this library keeps state
+//! of the whole process: a broker opens the same engine from its authorizers
+//! and from one callback handler per network thread, in any order.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+
+use super::Engine;
+use crate::fault::{Fault, Status};
+use crate::service::{Embedded, SecurityService};
+use crate::session::SessionId;
+use crate::settings::{EngineSettings, Given};
+use crate::time::{Clock, Random, SystemClock, SystemRandom};
+
+const ENGINES: usize = 256;
+
+/// Engines by number, found without a lock by every operation.
+static NUMBERED: [ArcSwapOption<Engine>; ENGINES] = [const { ArcSwapOption::const_empty() }; ENGINES];
+
+/// Who has which engine open: name, number, references.
+static NAMED: Mutex<Vec<(String, u8, usize)>> = Mutex::new(Vec::new());
+
+fn named() -> Result<MutexGuard<'static, Vec<(String, u8, usize)>>, Fault> {
+    NAMED.lock().map_err(|_| Fault::internal("the list of engines failed earlier"))
+}
+
+/// Opens the engine of the name in the settings on the embedded service, or
+/// finds it open.
+///
+/// # Errors
+/// [`Status::InvalidSetting`]; [`Status::SettingsDiffer`] naming the settings
+/// in which this opener and the first one differ; whatever keeps the store
+/// from being opened.
+pub fn open(given: &Given) -> Result<u8, Fault> {
+    let settings = EngineSettings::of(given)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let random: Arc<dyn Random> = Arc::new(SystemRandom);
+    open_with(settings, |settings| {
+        Ok((Arc::new(Embedded::open(settings, Arc::clone(&clock), Arc::clone(&random))?) as _, clock, random))
+    })
+}
+
+type Made = (Arc<dyn SecurityService>, Arc<dyn Clock>, Arc<dyn Random>);
+
+/// Opens an engine on a service, clock and generator of the caller's; `make`
+/// runs only when the name is not open yet.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(
+    settings: EngineSettings,
+    make: impl FnOnce(&EngineSettings) -> Result<Made, Fault>,
+) -> Result<u8, Fault> {
+    let mut named = named()?;
+    if let Some((_, number, references)) = named.iter_mut().find(|(name, ..)| *name == settings.name) {
+        let present = engine(*number)?;
+        let differing = present.settings().differing(&settings);
+        if !differing.is_empty() {
+            return Err(Fault::new(
+                Status::SettingsDiffer,
+                format!(
+                    "the engine {:?} is open with other values of {}; give both the same values, or another standin.engine",
+                    settings.name,
+                    differing.join(", ")
+                ),
+            ));
+        }
+        *references += 1;
+        return Ok(*number);
+    }
+    let number = (1..=u8::MAX)
+        .find(|n| NUMBERED.get(usize::from(*n)).is_some_and(|slot| slot.load().is_none()))
+        .ok_or_else(|| Fault::new(Status::Busy, "255 engines are open"))?;
+    let (service, clock, random) = make(&settings)?;
+    let name = settings.name.clone();
+    let engine = Engine::start(number, settings, service, clock, random)?;
+    if let Some(slot) = NUMBERED.get(usize::from(number)) {
+        slot.store(Some(Arc::new(engine)));
+    }
+    named.push((name, number, 1));
+    Ok(number)
+}
+
+/// Gives one reference back; the last one stops the worker, which takes about
+/// `wait` at most. True when it was the last.
+///
+/// # Errors
+/// [`Status::UnknownId`] when no such engine is open.
+pub fn close(number: u8, wait: Duration) -> Result<bool, Fault> {
+    let mut named = named()?;
+    let Some(index) = named.iter().position(|(_, n, _)| *n == number) else {
+        return Err(Fault::new(Status::UnknownId, "the engine is not open"));
+    };
+    if let Some((_, _, references)) = named.get_mut(index)
+        && *references > 1
+    {
+        *references -= 1;
+        return Ok(false);
+    }
+    named.remove(index);
+    let engine = NUMBERED.get(usize::from(number)).and_then(|slot| slot.swap(None));
+    if let Some(engine) = engine {
+        engine.close(wait);
+    }
+    Ok(true)
+}
+
+/// The engine of this number.
+///
+/// # Errors
+/// [`Status::UnknownId`] when it is not open.
+pub fn engine(number: u8) -> Result<Arc<Engine>, Fault> {
+    NUMBERED
+        .get(usize::from(number))
+        .and_then(ArcSwapOption::load_full)
+        .ok_or_else(|| Fault::new(Status::UnknownId, "the engine is not open"))
+}
+
+/// Hands the engine of a session to `then` without taking a reference.
+///
+/// # Errors
+/// [`Status::UnknownId`] when it is not open.
+pub fn engine_of<R>(id: SessionId, then: impl FnOnce(&Engine) -> R) -> Result<R, Fault> {
+    let slot = NUMBERED.get(usize::from(id.engine())).map(ArcSwapOption::load);
+    match slot.as_ref().and_then(|held| held.as_ref()) {
+        Some(engine) => Ok(then(engine)),
+        None => Err(Fault::new(Status::UnknownId, "the engine is not open")),
+    }
+}
