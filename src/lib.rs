@@ -30,6 +30,7 @@ pub mod channel;
 pub mod credential;
 pub mod decision;
 pub mod fault;
+mod ffi;
 pub mod identity;
 pub mod mechanism;
 pub mod policy;

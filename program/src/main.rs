@@ -1,6 +1,140 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The `standin` program.
+//! `standin`: administration of Standin from the command line.
+//!
+//! Exit codes: 0 done; 1 decided no or not valid; 2 usage; 3 not found;
+//! 4 conflict; 5 could not decide, try again; 70 a defect.
 
-fn main() {
-    println!("standin {}", env!("CARGO_PKG_VERSION"));
+mod audit;
+mod init;
+mod keys;
+mod output;
+mod people;
+mod policies;
+mod roles;
+mod sessions;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use standin::access_control::{Store, StoreFiles};
+use standin::fault::{Fault, Kind, Status};
+use standin::time::{SystemClock, SystemRandom};
+
+use output::Output;
+
+/// Administration of Standin: request-based security for connection-based servers.
+#[derive(Parser)]
+#[command(name = "standin", version)]
+struct Arguments {
+    /// Path of the store.
+    #[arg(long, global = true, env = "STANDIN_STORE")]
+    store: Option<PathBuf>,
+    /// Path of the key file; by default the store's path and `.key`.
+    #[arg(long, global = true, env = "STANDIN_KEY_FILE")]
+    key_file: Option<PathBuf>,
+    /// How results are printed.
+    #[arg(long, global = true, value_enum, default_value = "table")]
+    output: Output,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a store, keys and a development CA, and print the broker's settings.
+    Init(init::Init),
+    /// Users.
+    #[command(subcommand)]
+    User(people::User),
+    /// Groups of users.
+    #[command(subcommand)]
+    Group(people::Group),
+    /// Roles, and temporary credentials.
+    #[command(subcommand)]
+    Role(roles::Role),
+    /// Access keys.
+    #[command(subcommand)]
+    Key(keys::Key),
+    /// Policies.
+    #[command(subcommand)]
+    Policy(policies::Policy),
+    /// Live sessions.
+    #[command(subcommand)]
+    Session(sessions::Session),
+    /// Who did what.
+    Audit(audit::Audit),
+}
+
+/// What every command works with.
+struct Desk {
+    files: Option<StoreFiles>,
+    output: Output,
+}
+
+impl Desk {
+    /// The open store.
+    fn store(&self) -> Result<Store, Fault> {
+        let files = self.files()?;
+        Store::open(files, Arc::new(SystemClock::new()), Arc::new(SystemRandom))
+    }
+
+    fn files(&self) -> Result<&StoreFiles, Fault> {
+        self.files
+            .as_ref()
+            .ok_or_else(|| Fault::new(Status::InvalidSetting, "which store? give --store PATH or set STANDIN_STORE"))
+    }
+}
+
+/// Who acts, as the audit names it: the machine's user.
+fn actor() -> String {
+    let user = std::env::var("SUDO_USER")
+        .or_else(|_| std::env::var("USER"))
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_default();
+    format!("local/{}({})", if user.is_empty() { "uid" } else { &user }, rustix::process::getuid().as_raw())
+}
+
+fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
+    let files = arguments.store.map(|store| {
+        let key_file = arguments.key_file.clone().unwrap_or_else(|| {
+            let mut name = store.clone().into_os_string();
+            name.push(".key");
+            name.into()
+        });
+        StoreFiles { store, key_file }
+    });
+    let desk = Desk { files, output: arguments.output };
+    match arguments.command {
+        Command::Init(init) => init.run(&desk),
+        Command::User(user) => user.run(&desk),
+        Command::Group(group) => group.run(&desk),
+        Command::Role(role) => role.run(&desk),
+        Command::Key(key) => key.run(&desk),
+        Command::Policy(policy) => policy.run(&desk),
+        Command::Session(session) => session.run(&desk),
+        Command::Audit(audit) => audit.run(&desk),
+    }
+}
+
+fn code(fault: &Fault) -> u8 {
+    match (fault.status, fault.kind()) {
+        (Status::NotFound, _) => 3,
+        (Status::Conflict, _) => 4,
+        (Status::InvalidDocument, _) | (_, Kind::Refused) => 1,
+        (_, Kind::Misuse) => 2,
+        (_, Kind::Undecided) => 5,
+        (_, Kind::Internal) => 70,
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(code) => code,
+        Err(fault) => {
+            output::complain(&fault.text);
+            ExitCode::from(code(&fault))
+        }
+    }
 }

@@ -268,6 +268,42 @@ impl Agent {
         Ok((id, session))
     }
 
+    /// Gives a session its channel, and with it the context for that channel.
+    ///
+    /// # Errors
+    /// Revoked when the credential ended meanwhile.
+    pub fn rebind(
+        &self,
+        id: SessionId,
+        session: &Session,
+        channel: Channel,
+    ) -> Result<(Arc<Session>, Arc<Context>), Fault> {
+        let gone = || Fault::new(Status::Revoked, "the access key or identity was disabled during the login");
+        let held: Vec<_> =
+            self.table()?.held.values().filter(|h| h.key.access_key_id == session.access_key_id).cloned().collect();
+        for held in held {
+            let state = held.state()?;
+            if !state.sessions.contains(&id) || held.is_ended() {
+                continue;
+            }
+            let context = self.interning.context(&held.principal, &state.set, state.revision, &channel, &self.tally)?;
+            let bound = Arc::new(session.bound_to(channel, Arc::clone(&context)));
+            if !self.sessions.replace(id, Arc::clone(&bound)) {
+                return Err(gone());
+            }
+            self.sessions_changed.store(true, Ordering::Relaxed);
+            return Ok((bound, context));
+        }
+        Err(gone())
+    }
+
+    /// Ends the session of this id.
+    pub fn end(&self, id: SessionId, reason: &str) {
+        if let Some(session) = self.sessions.get(id) {
+            self.end_session(&session, reason);
+        }
+    }
+
     /// Puts policies read at `revision` in force for a held credential and its
     /// sessions, unless something newer is in force already.
     fn install(&self, held: &Held, entitlements: &Entitlements, revision: Revision) -> Result<(), Fault> {

@@ -13,7 +13,9 @@ use crate::channel::Channel;
 use crate::credential::sigv4::{self, Claim};
 use crate::decision::Outcome;
 use crate::fault::{Fault, Kind, Status};
-use crate::session::{Ask, Session, SessionId};
+use crate::identity::Principal;
+use crate::policy::Facts;
+use crate::session::{Ask, Context, Session, SessionId};
 use crate::time::{Steady, UnixMillis};
 
 /// What a client sent while connecting, and over which connection.
@@ -22,8 +24,12 @@ pub struct Login<'a> {
     pub profile: u32,
     /// The first message of `AWS_MSK_IAM`; wiped after it was read.
     pub payload: &'a mut [u8],
-    /// The connection. Its `host` is filled from the signed request.
+    /// What is known of the connection. Its `host` is filled from the signed
+    /// request.
     pub channel: Channel,
+    /// False when the host tells address, listener and protocol only later, by
+    /// [`Engine::bind`].
+    pub channel_known: bool,
     /// Longest wait for the service; the profile's setting bounds it.
     pub wait: Duration,
 }
@@ -61,11 +67,18 @@ impl Engine {
     pub fn log_in(&self, login: Login<'_>) -> Result<LoggedIn, Refusal> {
         let now = self.clock().steady();
         let request_id = self.request_id();
-        let Login { profile, payload, mut channel, wait } = login;
+        let Login { profile: number, payload, mut channel, channel_known, wait } = login;
         let mut attempt = Attempt { who: Who::default(), repeats: 0 };
-        let result = match self.profile_numbered(profile) {
+        let result = match self.profile_numbered(number) {
             Ok(profile) => {
-                let result = self.authenticate(&profile, payload, &mut channel, wait, &request_id, &mut attempt);
+                let result = self.authenticate(
+                    (number, &profile),
+                    payload,
+                    (&mut channel, channel_known),
+                    wait,
+                    &request_id,
+                    &mut attempt,
+                );
                 if result.as_ref().is_err_and(|f| f.kind() == Kind::Refused)
                     && let Some(address) = channel.address
                 {
@@ -77,7 +90,7 @@ impl Engine {
         };
         // A payload may hold anything a client has; none of it stays behind.
         zeroize::Zeroize::zeroize(payload);
-        self.record_login(&result, &attempt, &channel, &request_id);
+        self.record_login(result.as_ref().err(), &attempt, &channel, &request_id);
         match result {
             Ok((id, session)) => {
                 let reply = format!("{{\"version\":\"{}\",\"request-id\":\"{request_id}\"}}", sigv4::VERSION);
@@ -95,18 +108,15 @@ impl Engine {
 
     fn authenticate(
         &self,
-        profile: &Profile,
+        (number, profile): (u32, &Profile),
         payload: &[u8],
-        channel: &mut Channel,
+        (channel, channel_known): (&mut Channel, bool),
         wait: Duration,
         request_id: &str,
         attempt: &mut Attempt,
     ) -> Result<(SessionId, Arc<Session>), Fault> {
-        if !channel.secure && !profile.settings.allow_plaintext {
-            return Err(Fault::new(
-                Status::PlaintextChannel,
-                "the channel is not encrypted; use a SASL_SSL listener, or standin.allow.plaintext=true on a machine of your own",
-            ));
+        if channel_known {
+            check_secure(channel, profile)?;
         }
         let now = self.clock().steady();
         if let Some(address) = channel.address
@@ -141,40 +151,75 @@ impl Engine {
                 format!("the same signature was used {} times (standin.replay=refuse)", seen.count),
             ));
         }
-        self.connect_and_bind(profile, &held, claim.access_key_id(), channel, request_id)
-    }
-
-    /// Decides whether this principal may connect over this channel, and binds
-    /// the session.
-    fn connect_and_bind(
-        &self,
-        profile: &Profile,
-        held: &Arc<Held>,
-        access_key_id: &str,
-        channel: &Channel,
-        request_id: &str,
-    ) -> Result<(SessionId, Arc<Session>), Fault> {
-        let (now, wall) = (self.clock().steady(), self.clock().wall());
-        let context = self.agent().context(held, channel)?;
-        let ask = Ask { action: self.connect_action(), resource: "", count: 1, log_allow: false, log_deny: false };
-        if context.decide(ask, channel, channel.address, "", wall) != Outcome::Allow {
-            return Err(Fault::new(
-                Status::ConnectNotAllowed,
-                format!("kafka-cluster:Connect is not allowed for {} by its policies", held.principal.subject),
-            ));
+        let context = self.agent().context(&held, channel)?;
+        // Without the facts its policies look at, the decision to connect
+        // waits for them; nothing is allowed until then.
+        let later = !channel_known
+            && [Facts::SOURCE_IP, Facts::LISTENER, Facts::PROTOCOL, Facts::SECURE]
+                .iter()
+                .any(|f| context.compiled().depends().contains(*f));
+        if !later {
+            self.may_connect(&context, &held.principal, channel)?;
         }
-        let deadline = self.deadline(profile, held, now, wall)?;
-        self.agent().bind(held, channel, |context| {
+        let (now, wall) = (self.clock().steady(), self.clock().wall());
+        let deadline = self.deadline(profile, &held, now, wall)?;
+        self.agent().bind(&held, channel, |context| {
             Session::new(
                 Arc::clone(&held.principal),
-                access_key_id.to_owned(),
+                claim.access_key_id().to_owned(),
                 channel.clone(),
                 request_id.to_owned(),
                 wall,
                 deadline,
                 false,
+                channel_known,
+                number,
                 context,
             )
+        })
+    }
+
+    /// Decides whether policies allow to connect over this channel.
+    fn may_connect(&self, context: &Context, principal: &Principal, channel: &Channel) -> Result<(), Fault> {
+        let ask = Ask { action: self.connect_action(), resource: "", count: 1, log_allow: false, log_deny: false };
+        if context.decide(ask, channel, channel.address, "", self.clock().wall()) == Outcome::Allow {
+            return Ok(());
+        }
+        Err(Fault::new(
+            Status::ConnectNotAllowed,
+            format!("kafka-cluster:Connect is not allowed for {} by its policies over this channel", principal.subject),
+        ))
+    }
+
+    /// Completes a login whose channel was not known: checks the channel, and
+    /// decides whether policies allow to connect over it. The first call
+    /// counts; further ones change nothing.
+    ///
+    /// # Errors
+    /// As [`Engine::log_in`]; the session is ended then.
+    pub fn bind(&self, id: SessionId, mut channel: Channel) -> Result<(), Refusal> {
+        let session = self.agent().sessions().get(id);
+        let refusal = |fault: Fault, request_id: String| {
+            let client_text = format!("[{request_id}]: Access denied");
+            Refusal { fault, request_id, client_text }
+        };
+        let Some(session) = session else {
+            return Err(refusal(Fault::new(Status::UnknownId, "the session is not known or gone"), self.request_id()));
+        };
+        if session.connected {
+            return Ok(());
+        }
+        channel.host.clone_from(&session.channel.host);
+        let result = self.profile_numbered(session.profile).and_then(|profile| {
+            check_secure(&channel, &profile)?;
+            let (bound, context) = self.agent().rebind(id, &session, channel.clone())?;
+            self.may_connect(&context, &bound.principal, &channel)
+        });
+        result.map_err(|fault| {
+            self.agent().end(id, &fault.text);
+            let attempt = Attempt { who: Who::of(&session.principal, &session.access_key_id), repeats: 0 };
+            self.record_login(Some(&fault), &attempt, &channel, &session.request_id);
+            refusal(fault, session.request_id.clone())
         })
     }
 
@@ -207,17 +252,11 @@ impl Engine {
         Ok((now.plus(left), wall.plus(left)))
     }
 
-    fn record_login(
-        &self,
-        result: &Result<(SessionId, Arc<Session>), Fault>,
-        attempt: &Attempt,
-        channel: &Channel,
-        request_id: &str,
-    ) {
-        let (outcome, reason, status) = match result {
-            Ok(_) => ("success", String::new(), 0),
-            Err(fault) if fault.kind() == Kind::Refused => ("refused", fault.text.clone(), fault.status.number()),
-            Err(fault) => ("undecided", fault.text.clone(), fault.status.number()),
+    fn record_login(&self, failure: Option<&Fault>, attempt: &Attempt, channel: &Channel, request_id: &str) {
+        let (outcome, reason, status) = match failure {
+            None => ("success", String::new(), 0),
+            Some(fault) if fault.kind() == Kind::Refused => ("refused", fault.text.clone(), fault.status.number()),
+            Some(fault) => ("undecided", fault.text.clone(), fault.status.number()),
         };
         self.count_login(outcome);
         if status != 0 {
@@ -237,6 +276,16 @@ impl Engine {
 struct Attempt {
     who: Who,
     repeats: u32,
+}
+
+fn check_secure(channel: &Channel, profile: &Profile) -> Result<(), Fault> {
+    if channel.secure || profile.settings.allow_plaintext {
+        return Ok(());
+    }
+    Err(Fault::new(
+        Status::PlaintextChannel,
+        "the channel is not encrypted; use a SASL_SSL listener, or standin.allow.plaintext=true on a machine of your own",
+    ))
 }
 
 fn unknown_key(claim: &Claim) -> Fault {

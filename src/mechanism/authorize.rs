@@ -34,7 +34,7 @@ enum Ground {
 impl Engine {
     fn ground(&self, session: &Session) -> Ground {
         let now = self.clock().steady();
-        if session.standing() != Standing::Live || now >= session.deadline {
+        if !session.connected || session.standing() != Standing::Live || now >= session.deadline {
             return Ground::All(Outcome::Deny);
         }
         let silence = self.agent().fresh().silence(now);

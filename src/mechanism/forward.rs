@@ -151,6 +151,8 @@ impl Engine {
                 wall,
                 ends,
                 true,
+                true,
+                0,
                 context,
             )
         })?;

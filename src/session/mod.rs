@@ -49,6 +49,11 @@ pub struct Session {
     pub deadline_wall: UnixMillis,
     /// True for sessions brought by a forwarded request.
     pub imported: bool,
+    /// False until it is decided whether the policies allow to connect over
+    /// this channel; nothing is allowed before.
+    pub connected: bool,
+    /// Number of the listener's profile.
+    pub profile: u32,
     context: ArcSwap<Context>,
     standing: AtomicU8,
     retire_at: AtomicI64,
@@ -66,6 +71,8 @@ impl Session {
         since: UnixMillis,
         deadline: (Steady, UnixMillis),
         imported: bool,
+        connected: bool,
+        profile: u32,
         context: Arc<Context>,
     ) -> Self {
         Self {
@@ -77,9 +84,30 @@ impl Session {
             deadline: deadline.0,
             deadline_wall: deadline.1,
             imported,
+            connected,
+            profile,
             context: ArcSwap::new(context),
             standing: AtomicU8::new(Standing::Live as u8),
             retire_at: AtomicI64::new(i64::MAX),
+        }
+    }
+
+    /// The same session over a channel that is known now.
+    pub(crate) fn bound_to(&self, channel: Channel, context: Arc<Context>) -> Self {
+        Self {
+            principal: Arc::clone(&self.principal),
+            access_key_id: self.access_key_id.clone(),
+            channel,
+            request_id: self.request_id.clone(),
+            since: self.since,
+            deadline: self.deadline,
+            deadline_wall: self.deadline_wall,
+            imported: self.imported,
+            connected: true,
+            profile: self.profile,
+            context: ArcSwap::new(context),
+            standing: AtomicU8::new(self.standing.load(Ordering::Acquire)),
+            retire_at: AtomicI64::new(self.retire_at.load(Ordering::Acquire)),
         }
     }
 

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `standin init`: everything a first broker needs, in one directory.
+
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose,
+};
+use serde_json::json;
+use standin::access_control::{Store, StoreFiles};
+use standin::fault::{Fault, Status};
+use standin::time::{Random, SystemClock, SystemRandom};
+
+use crate::Desk;
+use crate::output::{self, Output};
+
+/// Options of `standin init`.
+#[derive(Args)]
+pub(crate) struct Init {
+    /// Directory to make everything in.
+    #[arg(long)]
+    dir: PathBuf,
+    /// Account of the identities: twelve digits.
+    #[arg(long, default_value = "000000000000")]
+    account: String,
+    /// Name of the cluster in its ARN.
+    #[arg(long, default_value = "demo")]
+    cluster_name: String,
+    /// Region in the cluster's ARN; the one clients sign for.
+    #[arg(long, default_value = "us-east-1")]
+    region: String,
+    /// Host names clients dial; may be given several times.
+    #[arg(long = "host", default_value = "localhost")]
+    hosts: Vec<String>,
+    /// Name of the broker's listener for Standin's clients.
+    #[arg(long, default_value = "CLIENT")]
+    listener: String,
+    /// Port of that listener.
+    #[arg(long, default_value_t = 9098)]
+    port: u16,
+}
+
+fn failed(path: &Path, e: impl std::fmt::Display) -> Fault {
+    Fault::new(Status::InvalidArgument, format!("{}: {e}", path.display()))
+}
+
+fn write(path: &Path, mode: u32, text: &str) -> Result<(), Fault> {
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(|e| failed(path, e))?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| failed(path, e))
+}
+
+/// A CA of this installation's own, and a certificate for the broker.
+fn certificates(dir: &Path, hosts: &[String]) -> Result<(), Fault> {
+    let wrong = |e: rcgen::Error| Fault::new(Status::InvalidArgument, format!("certificate: {e}"));
+    let mut ca = CertificateParams::new(Vec::<String>::new()).map_err(wrong)?;
+    ca.distinguished_name.push(DnType::CommonName, "Standin development CA");
+    ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let now = time::OffsetDateTime::now_utc();
+    ca.not_before = now - time::Duration::hours(1);
+    ca.not_after = now + time::Duration::days(3650);
+    let issuer = CertifiedIssuer::self_signed(ca, KeyPair::generate().map_err(wrong)?).map_err(wrong)?;
+    let mut broker = CertificateParams::new(hosts.to_vec()).map_err(wrong)?;
+    broker.distinguished_name.push(DnType::CommonName, hosts.first().map_or("broker", String::as_str));
+    broker.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    broker.not_before = now - time::Duration::hours(1);
+    broker.not_after = now + time::Duration::days(397);
+    let key = KeyPair::generate().map_err(wrong)?;
+    let certificate = broker.signed_by(&key, &issuer).map_err(wrong)?;
+    write(&dir.join("ca.pem"), 0o644, &issuer.pem())?;
+    write(&dir.join("ca.key.pem"), 0o600, &zeroize::Zeroizing::new(issuer.key().serialize_pem()))?;
+    // Kafka reads key and chain from one file.
+    let keystore = zeroize::Zeroizing::new(format!("{}{}{}", key.serialize_pem(), certificate.pem(), issuer.pem()));
+    write(&dir.join("broker.pem"), 0o600, &keystore)
+}
+
+impl Init {
+    pub(crate) fn run(self, desk: &Desk) -> Result<ExitCode, Fault> {
+        let dir = std::path::absolute(&self.dir).map_err(|e| failed(&self.dir, e))?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(|e| failed(&dir, e))?;
+        let names = ["store.db", "store.db.key", "ca.pem", "ca.key.pem", "broker.pem"];
+        let present: Vec<&str> = names.into_iter().filter(|n| dir.join(n).exists()).collect();
+        if !present.is_empty() {
+            return Err(Fault::new(
+                Status::Conflict,
+                format!("{} holds {} already; nothing was changed", dir.display(), present.join(", ")),
+            ));
+        }
+        let files = StoreFiles { store: dir.join("store.db"), key_file: dir.join("store.db.key") };
+        let mut uuid = [0; 16];
+        SystemRandom.fill(&mut uuid)?;
+        let hex: String = uuid.iter().map(|b| format!("{b:02x}")).collect();
+        let parts: Vec<&str> =
+            [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)].into_iter().filter_map(|(a, b)| hex.get(a..b)).collect();
+        let arn = format!(
+            "arn:aws:kafka:{}:{}:cluster/{}/{}-1",
+            self.region,
+            self.account,
+            self.cluster_name,
+            parts.join("-")
+        );
+        Store::create(&files, &self.account, Arc::new(SystemClock::new()), Arc::new(SystemRandom))?;
+        certificates(&dir, &self.hosts)?;
+        let lines = self.properties(&dir, &arn);
+        write(&dir.join("standin.properties"), 0o600, &lines)?;
+        if desk.output == Output::Json {
+            output::line(&json!({"dir": dir.display().to_string(), "store": files.store.display().to_string(), "cluster": arn, "properties": lines}).to_string());
+        } else {
+            output::line(&format!(
+                "# made in {}: store.db, store.db.key, ca.pem, ca.key.pem, broker.pem, standin.properties",
+                dir.display()
+            ));
+            output::line("# lines for server.properties:");
+            output::line(lines.trim_end());
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn properties(&self, dir: &Path, arn: &str) -> String {
+        let listener = &self.listener;
+        let prefix = format!("listener.name.{}", listener.to_lowercase());
+        let dir = dir.display();
+        let mechanism = format!("{prefix}.aws_msk_iam");
+        format!(
+            "# add {listener}://0.0.0.0:{port} to listeners, {listener}://{host}:{port} to advertised.listeners,\n\
+             # and {listener}:SASL_SSL to listener.security.protocol.map\n\
+             {prefix}.sasl.enabled.mechanisms=AWS_MSK_IAM\n\
+             {mechanism}.sasl.jaas.config=io.standin.kafka.StandinLoginModule required;\n\
+             {mechanism}.sasl.server.callback.handler.class=io.standin.kafka.StandinServerCallbackHandler\n\
+             {prefix}.ssl.keystore.type=PEM\n\
+             {prefix}.ssl.keystore.location={dir}/broker.pem\n\
+             principal.builder.class=io.standin.kafka.StandinPrincipalBuilder\n\
+             authorizer.class.name=io.standin.kafka.StandinAuthorizer\n\
+             standin.store={dir}/store.db\n\
+             standin.cluster.arn={arn}\n\
+             standin.hosts={hosts}\n",
+            port = self.port,
+            host = self.hosts.first().map_or("localhost", String::as_str),
+            hosts = self.hosts.join(","),
+        )
+    }
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `standin user` and `standin group`.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+use standin::access_control::UserRow;
+use standin::fault::{Fault, Status};
+
+use crate::output::date;
+use crate::{Desk, actor};
+
+/// Commands on users.
+#[derive(Subcommand)]
+pub(crate) enum User {
+    /// Make a user.
+    Create {
+        /// Name.
+        name: String,
+        /// Path, such as /teams/billing/.
+        #[arg(long, default_value = "/")]
+        path: String,
+        /// Tag KEY=VALUE; may be given several times.
+        #[arg(long = "tag")]
+        tags: Vec<String>,
+    },
+    /// List users.
+    List,
+    /// Show one user.
+    Show {
+        /// Name.
+        name: String,
+    },
+    /// Delete a user; its sessions end.
+    Delete {
+        /// Name.
+        name: String,
+        /// Delete its keys and policies too.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Disable a user; its sessions end.
+    Disable {
+        /// Name.
+        name: String,
+    },
+    /// Enable a user again.
+    Enable {
+        /// Name.
+        name: String,
+    },
+    /// Replace a user's tags.
+    Tag {
+        /// Name.
+        name: String,
+        /// KEY=VALUE.
+        tags: Vec<String>,
+    },
+}
+
+/// Reads KEY=VALUE pairs.
+pub(crate) fn tags(texts: &[String]) -> Result<Vec<(String, String)>, Fault> {
+    texts
+        .iter()
+        .map(|t| {
+            t.split_once('=')
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .ok_or_else(|| Fault::new(Status::InvalidArgument, format!("tag {t:?}: KEY=VALUE is accepted")))
+        })
+        .collect()
+}
+
+/// Tags as JSON.
+pub(crate) fn tag_map(tags: &[(String, String)]) -> Value {
+    tags.iter().map(|(k, v)| (k.clone(), json!(v))).collect::<serde_json::Map<_, _>>().into()
+}
+
+fn shown(user: &UserRow) -> Value {
+    json!({
+        "name": user.identity.name(),
+        "arn": user.identity.arn(),
+        "id": user.unique_id,
+        "created": date(user.created),
+        "state": if user.disabled { "disabled" } else { "enabled" },
+        "tags": tag_map(&user.tags),
+        "boundary": user.boundary,
+    })
+}
+
+impl User {
+    pub(crate) fn run(self, desk: &Desk) -> Result<ExitCode, Fault> {
+        let store = desk.store()?;
+        match self {
+            Self::Create { name, path, tags: given } => {
+                desk.output.one(&shown(&store.create_user(&actor(), &path, &name, &tags(&given)?)?))
+            }
+            Self::List => {
+                let rows: Vec<Value> = store.users()?.iter().map(shown).collect();
+                desk.output.list(&["name", "state", "arn", "created"], &rows);
+            }
+            Self::Show { name } => desk.output.one(&shown(&store.user(&name)?)),
+            Self::Delete { name, force } => store.delete_user(&actor(), &name, force)?,
+            Self::Disable { name } => store.set_user_disabled(&actor(), &name, true)?,
+            Self::Enable { name } => store.set_user_disabled(&actor(), &name, false)?,
+            Self::Tag { name, tags: given } => store.tag_user(&actor(), &name, &tags(&given)?)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Commands on groups.
+#[derive(Subcommand)]
+pub(crate) enum Group {
+    /// Make a group.
+    Create {
+        /// Name.
+        name: String,
+        /// Path.
+        #[arg(long, default_value = "/")]
+        path: String,
+    },
+    /// List groups with their members.
+    List,
+    /// Delete a group.
+    Delete {
+        /// Name.
+        name: String,
+        /// Also with members and policies.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Add a user to a group.
+    Add {
+        /// Group.
+        group: String,
+        /// User.
+        user: String,
+    },
+    /// Take a user out of a group.
+    Remove {
+        /// Group.
+        group: String,
+        /// User.
+        user: String,
+    },
+}
+
+impl Group {
+    pub(crate) fn run(self, desk: &Desk) -> Result<ExitCode, Fault> {
+        let store = desk.store()?;
+        match self {
+            Self::Create { name, path } => {
+                desk.output.one(&json!({"arn": store.create_group(&actor(), &path, &name)?}))
+            }
+            Self::List => {
+                let rows: Vec<Value> =
+                    store.groups()?.into_iter().map(|(arn, members)| json!({"arn": arn, "members": members})).collect();
+                desk.output.list(&["arn", "members"], &rows);
+            }
+            Self::Delete { name, force } => store.delete_group(&actor(), &name, force)?,
+            Self::Add { group, user } => store.add_to_group(&actor(), &group, &user)?,
+            Self::Remove { group, user } => store.remove_from_group(&actor(), &group, &user)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

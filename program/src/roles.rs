@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `standin role`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use standin::access_control::{AssumeRole, RoleRow};
+use standin::fault::Fault;
+
+use crate::keys::write_profile;
+use crate::output::date;
+use crate::people::{tag_map, tags};
+use crate::policies::read;
+use crate::{Desk, actor};
+
+/// Commands on roles.
+#[derive(Subcommand)]
+pub(crate) enum Role {
+    /// Make a role.
+    Create {
+        /// Name.
+        name: String,
+        /// File with the trust policy.
+        #[arg(long)]
+        trust: PathBuf,
+        /// Path.
+        #[arg(long, default_value = "/")]
+        path: String,
+        /// Longest session, seconds.
+        #[arg(long, default_value_t = 3600)]
+        max_session: i64,
+        /// Tag KEY=VALUE; may be given several times.
+        #[arg(long = "tag")]
+        tags: Vec<String>,
+    },
+    /// List roles.
+    List,
+    /// Show one role.
+    Show {
+        /// Name.
+        name: String,
+    },
+    /// Delete a role; its sessions end.
+    Delete {
+        /// Name.
+        name: String,
+        /// Delete its policies too.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Issue temporary credentials of a role to a user.
+    Assume(Assume),
+}
+
+/// `standin role assume`.
+#[derive(Args)]
+pub(crate) struct Assume {
+    /// Name or ARN of the role.
+    role: String,
+    /// The user who assumes it.
+    #[arg(long)]
+    user: String,
+    /// Name of the session.
+    #[arg(long)]
+    session_name: String,
+    /// External id.
+    #[arg(long)]
+    external_id: Option<String>,
+    /// Seconds.
+    #[arg(long)]
+    duration: Option<i64>,
+    /// File with a session policy; may be given several times.
+    #[arg(long)]
+    session_policy: Vec<PathBuf>,
+    /// Session tag KEY=VALUE; may be given several times.
+    #[arg(long = "tag")]
+    tags: Vec<String>,
+    /// Source identity.
+    #[arg(long)]
+    source_identity: Option<String>,
+    /// Write an AWS credentials file (mode 0600) instead of showing the secret.
+    #[arg(long)]
+    profile_file: Option<PathBuf>,
+}
+
+fn shown(role: &RoleRow) -> Value {
+    json!({
+        "name": role.identity.name(),
+        "arn": role.identity.arn(),
+        "id": role.unique_id,
+        "created": date(role.created),
+        "max_session": role.max_session,
+        "tags": tag_map(&role.tags),
+        "trust": role.trust,
+    })
+}
+
+impl Role {
+    pub(crate) fn run(self, desk: &Desk) -> Result<ExitCode, Fault> {
+        let store = desk.store()?;
+        match self {
+            Self::Create { name, trust, path, max_session, tags: given } => {
+                let row = store.create_role(&actor(), &path, &name, &read(&trust)?, max_session, &tags(&given)?)?;
+                desk.output.one(&shown(&row));
+            }
+            Self::List => {
+                let rows: Vec<Value> = store.roles()?.iter().map(shown).collect();
+                desk.output.list(&["name", "arn", "max_session", "created"], &rows);
+            }
+            Self::Show { name } => desk.output.one(&shown(&store.role(&name)?)),
+            Self::Delete { name, force } => store.delete_role(&actor(), &name, force)?,
+            Self::Assume(assume) => assume.run(desk, &store)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Assume {
+    fn run(self, desk: &Desk, store: &standin::access_control::Store) -> Result<(), Fault> {
+        let caller = store.principal_of_user(&self.user)?;
+        let issued = store.assume_role(
+            &caller,
+            &AssumeRole {
+                role: self.role,
+                session_name: self.session_name,
+                external_id: self.external_id,
+                duration: self.duration,
+                policies: self.session_policy.iter().map(|p| read(p)).collect::<Result<_, _>>()?,
+                tags: tags(&self.tags)?,
+                source_identity: self.source_identity,
+            },
+        )?;
+        let mut out = json!({"AccessKeyId": issued.access_key_id, "Expiration": date(issued.expires.0), "Role": issued.role.arn()});
+        match self.profile_file {
+            Some(path) => {
+                write_profile(&path, &issued.access_key_id, &issued.secret, Some(&issued.session_token))?;
+                out["Profile"] = json!(path.display().to_string());
+            }
+            None => {
+                out["SecretAccessKey"] = json!(String::from_utf8_lossy(issued.secret.expose()));
+                out["SessionToken"] = json!(issued.session_token);
+            }
+        }
+        desk.output.one(&out);
+        Ok(())
+    }
+}
