@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.standin.internal;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/** One reference to a native engine. Engines are shared by name within the process. */
+public final class Engine implements AutoCloseable {
+  /** Names of engines to their ids, while somebody has them open. */
+  private static final Map<String, Long> OPEN = new ConcurrentHashMap<>();
+
+  private static final String DEFAULT_NAME = "default";
+
+  private final long id;
+  private final AtomicBoolean closed = new AtomicBoolean();
+
+  private Engine(long id) {
+    this.id = id;
+  }
+
+  /** The name of the engine that settings name. */
+  public static String name(Map<String, String> settings) {
+    return settings.getOrDefault("standin.engine", DEFAULT_NAME);
+  }
+
+  /**
+   * Opens the engine the settings describe, or takes a reference to the open one.
+   *
+   * @throws StandinException with what is wrong and what is accepted
+   */
+  public static Engine open(Map<String, String> settings) throws StandinException {
+    NativeLoader.load(settings.get("standin.native.path"));
+    byte[] why = new byte[4096];
+    long id = Native.open(pairs(settings), why);
+    if (id <= 0) {
+      throw new StandinException(id, new String(Fields.content(why), StandardCharsets.UTF_8));
+    }
+    OPEN.put(name(settings), id);
+    return new Engine(id);
+  }
+
+  /** The id of an engine somebody has open; 0 when nobody has. */
+  public static long idOf(String name) {
+    return OPEN.getOrDefault(name, 0L);
+  }
+
+  private static byte[] pairs(Map<String, String> settings) {
+    List<byte[]> fields = new ArrayList<>();
+    settings.forEach(
+        (name, value) -> {
+          fields.add(Fields.text(name));
+          fields.add(Fields.text(value));
+        });
+    return Fields.join(fields);
+  }
+
+  /**
+   * Makes the profile of a listener.
+   *
+   * @throws StandinException with what is wrong and what is accepted
+   */
+  public int profile(Map<String, String> settings) throws StandinException {
+    byte[] why = new byte[4096];
+    int profile = Native.profile(id, pairs(settings), why);
+    if (profile < 0) {
+      throw new StandinException(profile, new String(Fields.content(why), StandardCharsets.UTF_8));
+    }
+    return profile;
+  }
+
+  /** The number of an action on a type of resource; 0, which is always denied, when it has none. */
+  public int action(String name, String resourceType) {
+    return Math.max(0, Native.action(id, Fields.text(name), Fields.text(resourceType)));
+  }
+
+  /** Authenticates; the status, with the answer's fields in {@code out}. */
+  public int login(int profile, byte[] payload, byte[] facts, int waitMs, byte[] out) {
+    return Native.login(id, profile, 1, payload, facts, waitMs, out);
+  }
+
+  /** Values of all metrics. */
+  public long[] metrics() {
+    long[] values = new long[64];
+    int count = Native.metrics(id, values);
+    return count < 0 ? new long[0] : java.util.Arrays.copyOf(values, Math.min(count, values.length));
+  }
+
+  /** Names of all metrics, in the order of their values. */
+  public static List<String> metricNames() {
+    List<String> names = new ArrayList<>();
+    byte[] out = new byte[256];
+    while (Native.metricName(names.size(), out) == 0) {
+      names.add(Fields.text(Fields.content(out)));
+    }
+    return names;
+  }
+
+  /** Takes log lines; each begins with its level. */
+  public List<String> log() {
+    byte[] out = new byte[1 << 18];
+    int count = Native.records(id, 1, out);
+    return count <= 0 ? List.of() : Fields.split(Fields.content(out)).stream().map(Fields::text).toList();
+  }
+
+  /** Gives the reference back; the last one stops the engine's worker. Closing twice is harmless. */
+  @Override
+  public void close() {
+    if (closed.compareAndSet(false, true) && Native.close(id, 5000) == 1) {
+      OPEN.values().remove(id);
+    }
+  }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.standin.internal;
+
+import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.util.List;
+
+/**
+ * A native session. Dropped natively when this object is no longer reachable: requests in flight
+ * keep it through their principal.
+ */
+public final class Session {
+  private static final Cleaner CLEANER = Cleaner.create();
+
+  private final long id;
+  private final String principal;
+  private final long deadline;
+  private volatile boolean bound;
+
+  /** Takes a session over that the library has just given out. */
+  public Session(long id, String principal, long deadline) {
+    this.id = id;
+    this.principal = principal;
+    this.deadline = deadline;
+    // The action holds only the id: holding the session would keep it forever.
+    CLEANER.register(this, () -> Native.release(id));
+  }
+
+  /** ARN of the identity. */
+  public String principal() {
+    return principal;
+  }
+
+  /** When it ends, milliseconds since the epoch. */
+  public long deadline() {
+    return deadline;
+  }
+
+  /** Tells the library the channel, once. Refusal ends the session natively. */
+  public void bind(byte[] facts) {
+    if (!bound) {
+      synchronized (this) {
+        if (!bound) {
+          Native.bind(id, facts, new byte[512]);
+          bound = true;
+        }
+      }
+    }
+    Reference.reachabilityFence(this);
+  }
+
+  /** Decides records in a direct buffer; see the natives. */
+  public int authorize(ByteBuffer buffer, int bytes, int count, int waitMs) {
+    try {
+      return Native.authorize(id, buffer, bytes, count, waitMs);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /** Decides whether the action is allowed on some resource of its type. */
+  public int authorizeAny(int action, byte[] facts) {
+    try {
+      return Native.authorizeAny(id, action, facts);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /** The session sealed for another host; null when that is not possible now. */
+  public byte[] export() {
+    try {
+      byte[] out = new byte[4096];
+      int status = Native.exportSession(id, out);
+      if (status == Status.BUFFER_TOO_SMALL) {
+        out = new byte[Fields.needed(out) + 4];
+        status = Native.exportSession(id, out);
+      }
+      return status == 0 ? Fields.content(out) : null;
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /**
+   * Brings a sealed session in.
+   *
+   * @throws StandinException refused when it was altered or has ended; else undecided
+   */
+  public static Session importFrom(long engine, byte[] sealed, int waitMs) throws StandinException {
+    long id = Native.importSession(engine, sealed, waitMs);
+    if (id <= 0) {
+      throw new StandinException(id, "The forwarded session was not taken in");
+    }
+    byte[] out = new byte[8192];
+    if (Native.info(id, out) != 0) {
+      throw new StandinException(Status.UNKNOWN_ID, "The forwarded session is gone");
+    }
+    List<byte[]> fields = Fields.split(Fields.content(out));
+    return new Session(id, Fields.text(fields.get(0)), Fields.number(fields.get(3)));
+  }
+
+  /** The connection is closed; requests in flight are served a while longer. */
+  public void retire(int graceMs) {
+    Native.retire(id, graceMs);
+    Reference.reachabilityFence(this);
+  }
+}

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.standin.kafka;
+
+import io.standin.internal.Engine;
+import io.standin.internal.Session;
+import io.standin.internal.StandinException;
+import io.standin.internal.Status;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletionStage;
+import org.apache.kafka.common.Endpoint;
+import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.acl.AclBinding;
+import org.apache.kafka.common.acl.AclBindingFilter;
+import org.apache.kafka.common.acl.AclOperation;
+import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.metrics.Monitorable;
+import org.apache.kafka.common.metrics.PluginMetrics;
+import org.apache.kafka.common.resource.ResourceType;
+import org.apache.kafka.common.security.auth.KafkaPrincipal;
+import org.apache.kafka.metadata.authorizer.AclMutator;
+import org.apache.kafka.metadata.authorizer.ClusterMetadataAuthorizer;
+import org.apache.kafka.metadata.authorizer.StandardAcl;
+import org.apache.kafka.metadata.authorizer.StandardAuthorizer;
+import org.apache.kafka.server.authorizer.AclCreateResult;
+import org.apache.kafka.server.authorizer.AclDeleteResult;
+import org.apache.kafka.server.authorizer.Action;
+import org.apache.kafka.server.authorizer.AuthorizableRequestContext;
+import org.apache.kafka.server.authorizer.AuthorizationResult;
+import org.apache.kafka.server.authorizer.AuthorizerServerInfo;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Decides for principals that Standin authenticated by their IAM policies, and for all others by
+ * Kafka's own ACLs. A name that is reserved for Standin without one of its sessions is denied.
+ */
+public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable {
+  private static final Logger LOG = LoggerFactory.getLogger(StandinAuthorizer.class);
+  private static final String HANDLER_THREAD = "data-plane-kafka-request-handler-";
+  private static final int WAIT_MS = 1000;
+
+  private final StandardAuthorizer others = new StandardAuthorizer();
+  private Engine engine;
+  private KafkaActions actions;
+  private LogPump log;
+  private StandinMetrics metrics;
+
+  /** Made by Kafka, once per role of the process. */
+  public StandinAuthorizer() {}
+
+  @Override
+  public void configure(Map<String, ?> configs) {
+    Map<String, String> settings = Settings.of(configs);
+    boolean tokens =
+        configs.get("delegation.token.secret.key") != null
+            || configs.get("delegation.token.master.key") != null;
+    if (tokens && !"ignore".equals(settings.get("standin.delegation.tokens"))) {
+      throw new ConfigException(
+          "Delegation tokens are configured (delegation.token.secret.key): a client of Standin could make one"
+              + " for itself without being asked for permission. It would carry no rights of Standin; set"
+              + " standin.delegation.tokens=ignore to accept that, or remove the key");
+    }
+    others.configure(configs);
+    try {
+      engine = Engine.open(settings);
+    } catch (StandinException | IllegalStateException e) {
+      throw new ConfigException(e.getMessage());
+    }
+    actions = new KafkaActions(engine::action);
+    log = new LogPump(engine);
+    warn(configs);
+  }
+
+  private static void warn(Map<String, ?> configs) {
+    if ("true".equals(String.valueOf(configs.get("allow.everyone.if.no.acl.found")))) {
+      LOG.warn("allow.everyone.if.no.acl.found=true: principals of other listeners are allowed without any ACL");
+    }
+    Object users = configs.get("super.users");
+    if (users != null && users.toString().contains("arn:")) {
+      LOG.warn("super.users names a principal of Standin; that has no effect, its policies decide");
+    }
+  }
+
+  @Override
+  public void withPluginMetrics(PluginMetrics plugin) {
+    others.withPluginMetrics(plugin);
+    metrics = new StandinMetrics(engine, plugin);
+  }
+
+  @Override
+  public Map<Endpoint, ? extends CompletionStage<Void>> start(AuthorizerServerInfo info) {
+    return others.start(info);
+  }
+
+  @Override
+  public List<AuthorizationResult> authorize(AuthorizableRequestContext context, List<Action> asked) {
+    KafkaPrincipal principal = context.principal();
+    if (principal instanceof StandinPrincipal ours) {
+      return decide(ours, context, asked);
+    }
+    if (StandinPrincipal.isReserved(principal.getName())) {
+      return Collections.nCopies(asked.size(), AuthorizationResult.DENIED);
+    }
+    return others.authorize(context, asked);
+  }
+
+  private List<AuthorizationResult> decide(
+      StandinPrincipal principal, AuthorizableRequestContext context, List<Action> asked) {
+    Session session = principal.session();
+    if (session == null) {
+      throw Undecided.exception(context.requestType(), onCluster(asked));
+    }
+    Requests requests = Requests.ofThread().begin(context.clientAddress().getAddress(), context.clientId());
+    boolean[] refused = null;
+    int count = 0;
+    for (int i = 0; i < asked.size(); i++) {
+      Action action = asked.get(i);
+      ResourceType type = action.resourcePattern().resourceType();
+      int flags = (action.logIfAllowed() ? Requests.LOG_ALLOW : 0) | (action.logIfDenied() ? Requests.LOG_DENY : 0);
+      int number = actions.number(action.operation(), type);
+      if (requests.add(number, flags, action.resourceReferenceCount(), action.resourcePattern().name())) {
+        count++;
+      } else {
+        // A name that is no text: no policy can speak of it.
+        refused = refused == null ? new boolean[asked.size()] : refused;
+        refused[i] = true;
+      }
+    }
+    int status = session.authorize(requests.buffer(), requests.bytes(), count, waitMs());
+    if (status != 0) {
+      return fallen(status, session, context, asked);
+    }
+    List<AuthorizationResult> results = new ArrayList<>(asked.size());
+    int next = 0;
+    for (int i = 0; i < asked.size(); i++) {
+      if (refused != null && refused[i]) {
+        results.add(AuthorizationResult.DENIED);
+        continue;
+      }
+      switch (requests.buffer().get(next++)) {
+        case 1 -> results.add(AuthorizationResult.ALLOWED);
+        case 2 -> throw undecided(context, asked);
+        default -> results.add(AuthorizationResult.DENIED);
+      }
+    }
+    return results;
+  }
+
+  /** The library decided nothing: past its deadline a session is over, before it that is a race. */
+  private List<AuthorizationResult> fallen(
+      int status, Session session, AuthorizableRequestContext context, List<Action> asked) {
+    if (status == Status.UNKNOWN_ID && System.currentTimeMillis() >= session.deadline()) {
+      return Collections.nCopies(asked.size(), AuthorizationResult.DENIED);
+    }
+    throw undecided(context, asked);
+  }
+
+  private static boolean onCluster(List<Action> asked) {
+    return !asked.isEmpty() && asked.get(0).resourcePattern().resourceType() == ResourceType.CLUSTER;
+  }
+
+  private static RuntimeException undecided(AuthorizableRequestContext context, List<Action> asked) {
+    if (context.requestType() == 1 && waitMs() > 0) {
+      // Clients retry a fetch at once; without a pause they would spin.
+      try {
+        Thread.sleep(75);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+    return Undecided.exception(context.requestType(), onCluster(asked));
+  }
+
+  /** Only the broker's request handlers may wait; coordinators and controllers may not. */
+  private static int waitMs() {
+    return Thread.currentThread().getName().startsWith(HANDLER_THREAD) ? WAIT_MS : 0;
+  }
+
+  @Override
+  public AuthorizationResult authorizeByResourceType(
+      AuthorizableRequestContext context, AclOperation operation, ResourceType type) {
+    KafkaPrincipal principal = context.principal();
+    if (principal instanceof StandinPrincipal ours) {
+      Session session = ours.session();
+      if (session == null) {
+        throw Undecided.exception(context.requestType(), true);
+      }
+      Requests facts = Requests.ofThread().begin(context.clientAddress().getAddress(), context.clientId());
+      byte[] bytes = new byte[facts.bytes()];
+      facts.buffer().get(0, bytes);
+      return switch (session.authorizeAny(actions.number(operation, type), bytes)) {
+        case 1 -> AuthorizationResult.ALLOWED;
+        case 0 -> AuthorizationResult.DENIED;
+        case Status.UNKNOWN_ID -> {
+          if (System.currentTimeMillis() >= session.deadline()) {
+            yield AuthorizationResult.DENIED;
+          }
+          throw Undecided.exception(context.requestType(), true);
+        }
+        default -> throw Undecided.exception(context.requestType(), true);
+      };
+    }
+    if (StandinPrincipal.isReserved(principal.getName())) {
+      return AuthorizationResult.DENIED;
+    }
+    return others.authorizeByResourceType(context, operation, type);
+  }
+
+  @Override
+  public void setAclMutator(AclMutator mutator) {
+    others.setAclMutator(mutator);
+  }
+
+  @Override
+  public AclMutator aclMutatorOrException() {
+    return others.aclMutatorOrException();
+  }
+
+  @Override
+  public void completeInitialLoad() {
+    others.completeInitialLoad();
+  }
+
+  @Override
+  public void completeInitialLoad(Exception e) {
+    others.completeInitialLoad(e);
+  }
+
+  @Override
+  public void loadSnapshot(Map<Uuid, StandardAcl> acls) {
+    others.loadSnapshot(acls);
+  }
+
+  @Override
+  public void addAcl(Uuid id, StandardAcl acl) {
+    others.addAcl(id, acl);
+  }
+
+  @Override
+  public void removeAcl(Uuid id) {
+    others.removeAcl(id);
+  }
+
+  @Override
+  public List<? extends CompletionStage<AclCreateResult>> createAcls(
+      AuthorizableRequestContext context, List<AclBinding> bindings) {
+    return others.createAcls(context, bindings);
+  }
+
+  @Override
+  public List<? extends CompletionStage<AclDeleteResult>> deleteAcls(
+      AuthorizableRequestContext context, List<AclBindingFilter> filters) {
+    return others.deleteAcls(context, filters);
+  }
+
+  @Override
+  public Iterable<AclBinding> acls(AclBindingFilter filter) {
+    return others.acls(filter);
+  }
+
+  @Override
+  public int aclCount() {
+    return others.aclCount();
+  }
+
+  @Override
+  public void close() throws IOException {
+    try {
+      others.close();
+    } finally {
+      if (metrics != null) {
+        metrics.close();
+      }
+      if (log != null) {
+        log.close();
+      }
+      if (engine != null) {
+        engine.close();
+      }
+    }
+  }
+}

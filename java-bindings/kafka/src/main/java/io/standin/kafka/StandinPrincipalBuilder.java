@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.standin.kafka;
+
+import io.standin.internal.Engine;
+import io.standin.internal.Fields;
+import io.standin.internal.Session;
+import io.standin.internal.StandinException;
+import io.standin.internal.Status;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.common.Configurable;
+import org.apache.kafka.common.config.internals.BrokerSecurityConfigs;
+import org.apache.kafka.common.errors.SerializationException;
+import org.apache.kafka.common.security.auth.AuthenticationContext;
+import org.apache.kafka.common.security.auth.KafkaPrincipal;
+import org.apache.kafka.common.security.auth.KafkaPrincipalBuilder;
+import org.apache.kafka.common.security.auth.KafkaPrincipalSerde;
+import org.apache.kafka.common.security.auth.SaslAuthenticationContext;
+import org.apache.kafka.common.security.auth.SecurityProtocol;
+import org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder;
+import org.apache.kafka.common.security.kerberos.KerberosShortNamer;
+import org.apache.kafka.common.security.ssl.SslPrincipalMapper;
+
+/**
+ * Builds principals on every listener: Standin's for logins through {@code AWS_MSK_IAM}, Kafka's own
+ * for all others. Kafka makes one builder per connection and asks it for every request.
+ */
+public final class StandinPrincipalBuilder
+    implements KafkaPrincipalBuilder, KafkaPrincipalSerde, Configurable {
+  /** First bytes of a forwarded principal of ours; Kafka's begin with a version number. */
+  private static final short MAGIC = 0x5344;
+
+  /** Versions of the format: a reader takes its own and older ones. */
+  private static final byte VERSION = 1;
+
+  private static final int LONGEST = 16 * 1024;
+  private static final int IMPORT_WAIT_MS = 1000;
+
+  private KafkaPrincipalBuilder others = new DefaultKafkaPrincipalBuilder(null, null);
+  private String engine = "default";
+  private StandinPrincipal principal;
+
+  @Override
+  public void configure(Map<String, ?> configs) {
+    engine = Engine.name(Settings.of(configs));
+    Object rules = configs.get(BrokerSecurityConfigs.SSL_PRINCIPAL_MAPPING_RULES_CONFIG);
+    SslPrincipalMapper mapper =
+        SslPrincipalMapper.fromRules(
+            rules == null ? BrokerSecurityConfigs.DEFAULT_SSL_PRINCIPAL_MAPPING_RULES : rules.toString());
+    others = new DefaultKafkaPrincipalBuilder(shortNamer(configs), mapper);
+  }
+
+  private static KerberosShortNamer shortNamer(Map<String, ?> configs) {
+    Object rules = configs.get(BrokerSecurityConfigs.SASL_KERBEROS_PRINCIPAL_TO_LOCAL_RULES_CONFIG);
+    if (!(rules instanceof List<?> list)) {
+      return null;
+    }
+    return KerberosShortNamer.fromUnparsedRules("", list.stream().map(Object::toString).toList());
+  }
+
+  @Override
+  public KafkaPrincipal build(AuthenticationContext context) {
+    if (principal != null) {
+      return principal;
+    }
+    if (context instanceof SaslAuthenticationContext sasl
+        && sasl.server().getNegotiatedProperty(StandinSaslServer.SESSION) instanceof Session session) {
+      SecurityProtocol protocol = sasl.securityProtocol();
+      session.bind(
+          Fields.join(
+              List.of(
+                  sasl.clientAddress().getAddress(),
+                  Fields.text("0"),
+                  Fields.text(sasl.listenerName()),
+                  Fields.text(protocol.name),
+                  Fields.text(protocol == SecurityProtocol.SASL_SSL ? "1" : "0"),
+                  Fields.text(""))));
+      principal = new StandinPrincipal(session.principal(), session);
+      return principal;
+    }
+    return others.build(context);
+  }
+
+  @Override
+  public byte[] serialize(KafkaPrincipal principal) throws SerializationException {
+    if (!(principal instanceof StandinPrincipal ours)) {
+      return ((KafkaPrincipalSerde) others).serialize(principal);
+    }
+    byte[] sealed = ours.session() == null ? null : ours.session().export();
+    if (sealed == null || sealed.length > LONGEST) {
+      throw new SerializationException("The session of " + principal.getName() + " cannot be forwarded");
+    }
+    byte[] name = Fields.text(principal.getName());
+    ByteBuffer out = ByteBuffer.allocate(5 + name.length + sealed.length);
+    out.putShort(MAGIC).put(VERSION).putShort((short) name.length).put(name).put(sealed);
+    return out.array();
+  }
+
+  @Override
+  public KafkaPrincipal deserialize(byte[] bytes) throws SerializationException {
+    if (bytes.length < 5 || ByteBuffer.wrap(bytes).getShort() != MAGIC) {
+      return ((KafkaPrincipalSerde) others).deserialize(bytes);
+    }
+    ByteBuffer in = ByteBuffer.wrap(bytes, 2, bytes.length - 2);
+    byte version = in.get();
+    byte[] name = new byte[Math.min(in.getShort() & 0xffff, in.remaining())];
+    in.get(name);
+    if (version > VERSION) {
+      // Written by a newer broker: not a denial, the client tries again.
+      return new StandinPrincipal(Fields.text(name), null);
+    }
+    byte[] sealed = new byte[in.remaining()];
+    in.get(sealed);
+    try {
+      Session session = Session.importFrom(Engine.idOf(engine), sealed, IMPORT_WAIT_MS);
+      if (!session.principal().equals(Fields.text(name))) {
+        throw new SerializationException("The forwarded session belongs to another principal");
+      }
+      return new StandinPrincipal(session.principal(), session);
+    } catch (StandinException e) {
+      if (Status.isRefused(e.status())) {
+        throw new SerializationException(e.getMessage());
+      }
+      return new StandinPrincipal(Fields.text(name), null);
+    }
+  }
+}
