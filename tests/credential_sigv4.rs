@@ -2,6 +2,8 @@
 //! SigV4 logins against vectors made with botocore's signer, against the
 //! `aws-sigv4` crate as signer, and against every kind of damage.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;

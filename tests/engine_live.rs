@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The whole way on a real store: log in, decide, change, revoke, end.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,7 +46,12 @@ fn house(name: &str, more: &[(&str, &str)]) -> House {
     let at = files(dir.path());
     let store = Store::create(&at, "123456789012", Arc::new(SystemClock::new()), Arc::new(SystemRandom)).unwrap();
     let path = at.store.to_str().unwrap().to_owned();
-    let mut pairs = vec![("standin.store", path.as_str()), ("standin.engine", name), ("standin.cluster.arn", CLUSTER), ("standin.hosts", "localhost")];
+    let mut pairs = vec![
+        ("standin.store", path.as_str()),
+        ("standin.engine", name),
+        ("standin.cluster.arn", CLUSTER),
+        ("standin.hosts", "localhost"),
+    ];
     pairs.extend_from_slice(more);
     let given = Given::read(pairs, None).unwrap();
     let number = mechanism::open(&given).unwrap();
@@ -75,8 +82,19 @@ impl House {
             expires: 900,
         })
         .unwrap();
-        let channel = Channel { address: Some("192.0.2.7".parse().unwrap()), secure: true, listener: "CLIENT".into(), ..Channel::default() };
-        let login = Login { profile: self.profile, payload: &mut message.into_bytes(), channel, channel_known: true, wait: Duration::from_secs(2) };
+        let channel = Channel {
+            address: Some("192.0.2.7".parse().unwrap()),
+            secure: true,
+            listener: "CLIENT".into(),
+            ..Channel::default()
+        };
+        let login = Login {
+            profile: self.profile,
+            payload: &mut message.into_bytes(),
+            channel,
+            channel_known: true,
+            wait: Duration::from_secs(2),
+        };
         self.engine.log_in(login)
     }
 
@@ -140,7 +158,10 @@ fn x_09_policy_changes_reach_open_sessions() {
     house.becomes(session, house.write, "t", Outcome::Deny);
     house.engine.agent().release(session);
     let ask = Ask { action: house.write, resource: "t", count: 1, log_allow: false, log_deny: false };
-    let fault = house.engine.authorize(session, Batch::default(), std::iter::once(ask), |_| panic!("nothing may be decided")).unwrap_err();
+    let fault = house
+        .engine
+        .authorize(session, Batch::default(), std::iter::once(ask), |_| panic!("nothing may be decided"))
+        .unwrap_err();
     assert_eq!(fault.status, Status::UnknownId);
 }
 
@@ -191,12 +212,14 @@ fn p1_35_temporary_credentials_of_a_role_work_within_their_limits() {
     house.store.create_role("test", "/", "app", trust, 3600, &[]).unwrap();
     house.store.put_inline("test", Owner::Role("app"), "own", &policy("Allow", &["kafka-cluster:*"], "*")).unwrap();
     let ann = house.store.principal_of_user("ann").unwrap();
-    let mut ask = AssumeRole { role: "app".into(), session_name: "pod-1".into(), duration: Some(900), ..AssumeRole::default() };
+    let mut ask =
+        AssumeRole { role: "app".into(), session_name: "pod-1".into(), duration: Some(900), ..AssumeRole::default() };
     assert_eq!(house.store.assume_role(&ann, &ask).err().unwrap().status, Status::NotAllowed);
     ask.external_id = Some("e-1".into());
     ask.policies = vec![policy("Allow", &["kafka-cluster:WriteData"], "*")];
     let issued = house.store.assume_role(&ann, &ask).unwrap();
-    let done = house.log_in(&issued.access_key_id, &issued.secret, Some(&issued.session_token)).map_err(|r| r.fault).unwrap();
+    let done =
+        house.log_in(&issued.access_key_id, &issued.secret, Some(&issued.session_token)).map_err(|r| r.fault).unwrap();
     assert_eq!(done.session.principal.subject.arn(), "arn:aws:iam::123456789012:role/app");
     assert_eq!(done.session.principal.attributes.session_name.as_deref(), Some("pod-1"));
     assert_eq!(house.decide(done.id, house.write, "t"), Outcome::Allow);

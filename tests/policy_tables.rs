@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Policy decisions and refusals from text tables.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use serde_json::{Value, json};
 use standin::policy::{Document, simulate};
 

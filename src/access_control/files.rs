@@ -24,7 +24,7 @@ const NETWORK: [(i64, &str); 9] = [
 pub(super) fn check_local(dir: &Path) -> Result<(), Fault> {
     let shown = dir.display();
     let stat = rustix::fs::statfs(dir).map_err(|e| Fault::new(Status::InvalidSetting, format!("{shown}: {e}")))?;
-    let kind = i64::from(stat.f_type) & 0xffff_ffff;
+    let kind = stat.f_type & 0xffff_ffff;
     match NETWORK.iter().find(|(magic, _)| *magic == kind) {
         Some((_, name)) => Err(Fault::new(
             Status::InvalidSetting,

@@ -21,7 +21,7 @@ mod users;
 
 pub use changes::{ChangeRow, Kind as ChangeKind};
 pub use keys::{KeyRow, LoginRow};
-pub use policies::{Attached, Owner, PolicyRow};
+pub use policies::{Attached, Effective, Owner, PolicyRow};
 pub use roles::{AssumeRole, RoleRow, TemporaryCredentials};
 pub use sessions::SessionRow;
 pub use store::{AdminRow, Store, StoreFiles};

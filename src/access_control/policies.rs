@@ -55,6 +55,17 @@ pub struct Attached {
     pub document: String,
 }
 
+/// Everything that is in force for an identity.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effective {
+    /// Its own policies and those of its groups, attached and inline.
+    pub policies: Vec<Attached>,
+    /// Its permissions boundary.
+    pub boundary: Option<Attached>,
+    /// Its tags.
+    pub tags: Vec<(String, String)>,
+}
+
 fn checked(document: &str) -> Result<[u8; 32], Fault> {
     Document::parse(document)
         .map_err(|e| Fault::new(Status::InvalidDocument, format!("the policy is not valid:\n{e}")))?;
@@ -288,18 +299,19 @@ impl Store {
         )
     }
 
-    /// The policies in force for an identity, and its boundary. None when the
-    /// identity is gone or disabled.
+    /// What is in force for an identity. None when it is gone or disabled.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn entitlements(&self, identity: &Identity) -> Result<At<Option<(Vec<Attached>, Option<Attached>)>>, Fault> {
+    pub fn entitlements(&self, identity: &Identity) -> Result<At<Option<Effective>>, Fault> {
         self.read(|c, revision| {
-            let row: Option<(bool, Option<String>)> = c
-                .prepare_cached("SELECT disabled, boundary FROM identity WHERE arn = ?1")
-                .and_then(|mut s| s.query_row(params![identity.arn()], |row| Ok((row.get(0)?, row.get(1)?))).optional())
+            let row: Option<(bool, Option<String>, String)> = c
+                .prepare_cached("SELECT disabled, boundary, tags FROM identity WHERE arn = ?1")
+                .and_then(|mut s| {
+                    s.query_row(params![identity.arn()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+                })
                 .map_err(failed)?;
-            let Some((false, boundary)) = row else { return Ok(At { revision, value: None }) };
+            let Some((false, boundary, tags)) = row else { return Ok(At { revision, value: None }) };
             let read = |row: &rusqlite::Row<'_>| Ok(Attached { name: row.get(0)?, hash: row.get(1)?, document: row.get(2)? });
             let mut statement = c
                 .prepare_cached(
@@ -320,7 +332,7 @@ impl Store {
                         .map_err(failed)?,
                 ),
             };
-            Ok(At { revision, value: Some((policies, boundary)) })
+            Ok(At { revision, value: Some(Effective { policies, boundary, tags: users::read_tags(&tags)? }) })
         })
     }
 }

@@ -275,7 +275,7 @@ impl Store {
         resource: &str,
         inputs: &Inputs<'_>,
     ) -> Result<crate::decision::Reason, Fault> {
-        let Some((policies, boundary)) = self.entitlements(caller)?.value else {
+        let Some(effective) = self.entitlements(caller)?.value else {
             return Err(Fault::new(Status::IdentityDisabled, format!("{caller} is disabled or deleted")));
         };
         let named = |p: &super::Attached| -> Result<Named, Fault> {
@@ -284,8 +284,8 @@ impl Store {
             Ok(Named { name: p.name.as_str().into(), document: document.into() })
         };
         let set = PolicySet {
-            identity: policies.iter().map(named).collect::<Result<_, _>>()?,
-            boundary: boundary.as_ref().map(named).transpose()?,
+            identity: effective.policies.iter().map(named).collect::<Result<_, _>>()?,
+            boundary: effective.boundary.as_ref().map(named).transpose()?,
             session: Vec::new(),
         };
         let mut actions = ActionTable::new();

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest;
 
+use super::held::Client;
 use super::pool::Promise;
 use super::{Agent, Held, HeldKey};
 use crate::fault::{Fault, Status};
 use crate::identity::Principal;
+use crate::revision::At;
 use crate::service::PolicyText;
 use crate::session::Session;
 
@@ -77,16 +79,13 @@ impl Agent {
             let set = self.interning.set(&at.value, &session_policies, &self.actions.load())?;
             let key = HeldKey { access_key_id: access_key_id.to_owned(), token: FORWARDED };
             let now = self.parts.clock.steady();
-            let held = Arc::new(Held::new(
+            let client = Client {
                 key,
-                Arc::clone(&principal),
-                None,
-                session_policies.clone(),
-                None,
-                at.revision,
-                set,
-                now,
-            ));
+                principal: Arc::clone(&principal),
+                expires: None,
+                session_policies: session_policies.clone(),
+            };
+            let held = Arc::new(Held::new(client, None, At { revision: at.revision, value: set }, now));
             if self.enter_table(&held, at.revision)? {
                 return Ok(held);
             }

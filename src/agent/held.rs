@@ -11,7 +11,7 @@ use super::interning::Set;
 use crate::credential::sigv4::{Claim, SigningKey};
 use crate::fault::Fault;
 use crate::identity::Principal;
-use crate::revision::Revision;
+use crate::revision::{At, Revision};
 use crate::service::{Impersonation, PolicyText};
 use crate::session::SessionId;
 use crate::time::{Steady, UnixMillis};
@@ -75,6 +75,14 @@ pub(super) struct State {
     leases: HashMap<KeyScope, Lease>,
 }
 
+/// Who a client is: what does not change while its credential is held.
+pub(super) struct Client {
+    pub(super) key: HeldKey,
+    pub(super) principal: Arc<Principal>,
+    pub(super) expires: Option<UnixMillis>,
+    pub(super) session_policies: Vec<PolicyText>,
+}
+
 /// What the agent holds for one client credential. Sessions of the same
 /// credential share it.
 pub struct Held {
@@ -95,16 +103,9 @@ pub struct Held {
 }
 
 impl Held {
-    pub(super) fn new(
-        key: HeldKey,
-        principal: Arc<Principal>,
-        expires: Option<UnixMillis>,
-        session_policies: Vec<PolicyText>,
-        standby: Option<Standby>,
-        revision: Revision,
-        set: Arc<Set>,
-        now: Steady,
-    ) -> Self {
+    pub(super) fn new(client: Client, standby: Option<Standby>, policies: At<Arc<Set>>, now: Steady) -> Self {
+        let Client { key, principal, expires, session_policies } = client;
+        let At { revision, value: set } = policies;
         Self {
             key,
             principal,

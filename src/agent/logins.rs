@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use super::held::{KeyScope, Standby};
+use super::held::{Client, KeyScope, Standby};
 use super::pool::Promise;
 use super::{Agent, Held, HeldKey, schedule};
 use crate::audit::{Event, Record, Who};
@@ -20,7 +20,10 @@ use crate::time::{Steady, UnixMillis};
 type FlightKey = (HeldKey, KeyScope);
 
 /// Questions to the service that are under way.
-pub(super) type Flights = HashMap<FlightKey, Arc<Promise<Arc<Held>>>>;
+pub(super) type Flights = HashMap<FlightKey, Flight>;
+
+/// The answer to one of them, for everybody who waits for it.
+type Flight = Arc<Promise<Arc<Held>>>;
 
 /// How often an answer older than what is known is asked for again.
 const REFETCHES: usize = 5;
@@ -119,7 +122,7 @@ impl Agent {
         scope: &KeyScope,
         claim: &Arc<Claim>,
         wait: Duration,
-    ) -> Result<(Arc<Promise<Arc<Held>>>, bool), Fault> {
+    ) -> Result<(Flight, bool), Fault> {
         let flight = (key.clone(), scope.clone());
         let mut flights = self.flights.lock().map_err(|_| Fault::internal("logins failed earlier"))?;
         if let Some(promise) = flights.get(&flight) {
@@ -176,16 +179,13 @@ impl Agent {
         }
         let set = self.interning.set(&issued.entitlements, &issued.session_policies, &self.actions.load())?;
         let standby = self.standby(issued.impersonation);
-        let held = Arc::new(Held::new(
+        let client = Client {
             key,
-            Arc::new(issued.principal),
-            issued.expires,
-            issued.session_policies,
-            Some(standby),
-            revision,
-            set,
-            now,
-        ));
+            principal: Arc::new(issued.principal),
+            expires: issued.expires,
+            session_policies: issued.session_policies,
+        };
+        let held = Arc::new(Held::new(client, Some(standby), At { revision, value: set }, now));
         held.grant_lease(scope, issued.verification, now)?;
         if !self.enter_table(&held, revision)? {
             return Ok(None);
@@ -228,7 +228,7 @@ impl Agent {
 struct Landing {
     agent: Weak<Agent>,
     flight: FlightKey,
-    promise: Arc<Promise<Arc<Held>>>,
+    promise: Flight,
 }
 
 impl Drop for Landing {

@@ -20,10 +20,16 @@ const ENGINES: usize = 256;
 /// Engines by number, found without a lock by every operation.
 static NUMBERED: [ArcSwapOption<Engine>; ENGINES] = [const { ArcSwapOption::const_empty() }; ENGINES];
 
-/// Who has which engine open: name, number, references.
-static NAMED: Mutex<Vec<(String, u8, usize)>> = Mutex::new(Vec::new());
+/// An open engine, and how many have it open.
+struct Named {
+    name: String,
+    number: u8,
+    references: usize,
+}
 
-fn named() -> Result<MutexGuard<'static, Vec<(String, u8, usize)>>, Fault> {
+static NAMED: Mutex<Vec<Named>> = Mutex::new(Vec::new());
+
+fn named() -> Result<MutexGuard<'static, Vec<Named>>, Fault> {
     NAMED.lock().map_err(|_| Fault::internal("the list of engines failed earlier"))
 }
 
@@ -55,8 +61,8 @@ pub fn open_with(
     make: impl FnOnce(&EngineSettings) -> Result<Made, Fault>,
 ) -> Result<u8, Fault> {
     let mut named = named()?;
-    if let Some((_, number, references)) = named.iter_mut().find(|(name, ..)| *name == settings.name) {
-        let present = engine(*number)?;
+    if let Some(open) = named.iter_mut().find(|n| n.name == settings.name) {
+        let present = engine(open.number)?;
         let differing = present.settings().differing(&settings);
         if !differing.is_empty() {
             return Err(Fault::new(
@@ -68,8 +74,8 @@ pub fn open_with(
                 ),
             ));
         }
-        *references += 1;
-        return Ok(*number);
+        open.references += 1;
+        return Ok(open.number);
     }
     let number = (1..=u8::MAX)
         .find(|n| NUMBERED.get(usize::from(*n)).is_some_and(|slot| slot.load().is_none()))
@@ -80,7 +86,7 @@ pub fn open_with(
     if let Some(slot) = NUMBERED.get(usize::from(number)) {
         slot.store(Some(Arc::new(engine)));
     }
-    named.push((name, number, 1));
+    named.push(Named { name, number, references: 1 });
     Ok(number)
 }
 
@@ -91,13 +97,13 @@ pub fn open_with(
 /// [`Status::UnknownId`] when no such engine is open.
 pub fn close(number: u8, wait: Duration) -> Result<bool, Fault> {
     let mut named = named()?;
-    let Some(index) = named.iter().position(|(_, n, _)| *n == number) else {
+    let Some(index) = named.iter().position(|n| n.number == number) else {
         return Err(Fault::new(Status::UnknownId, "the engine is not open"));
     };
-    if let Some((_, _, references)) = named.get_mut(index)
-        && *references > 1
+    if let Some(open) = named.get_mut(index)
+        && open.references > 1
     {
-        *references -= 1;
+        open.references -= 1;
         return Ok(false);
     }
     named.remove(index);

@@ -80,11 +80,17 @@ struct Index {
     rules: Vec<(u32, Vec<Pattern>, bool)>,
 }
 
+/// What a policy and its statements are called.
+struct PolicyNames {
+    policy: Arc<str>,
+    sids: Vec<Option<Arc<str>>>,
+}
+
 /// Policies compiled for one table of actions. Immutable; decides without
 /// allocation.
 pub struct Compiled {
     rules: Vec<Rule>,
-    names: Vec<(Arc<str>, Vec<Option<Arc<str>>>)>,
+    names: Vec<PolicyNames>,
     indices: Vec<Arc<Index>>,
     facts: Facts,
     time_as_text: bool,
@@ -128,7 +134,10 @@ impl Compiled {
             .chain(set.boundary.iter().map(|p| (p, BOUNDARY)))
             .chain(set.session.iter().map(|p| (p, SESSION)));
         for (policy, (named, group)) in groups.enumerate() {
-            names.push((Arc::clone(&named.name), named.document.statements.iter().map(|s| s.sid.clone()).collect()));
+            names.push(PolicyNames {
+                policy: Arc::clone(&named.name),
+                sids: named.document.statements.iter().map(|s| s.sid.clone()).collect(),
+            });
             for (index, statement) in named.document.statements.iter().enumerate() {
                 for condition in &statement.conditions {
                     facts.add(condition.facts());
@@ -230,8 +239,8 @@ impl Compiled {
         let index = rule.and_then(|r| usize::try_from(r.index).ok()).unwrap_or(0);
         let named = rule.and_then(|r| self.names.get(usize::try_from(r.policy).ok()?));
         StatementName {
-            policy: named.map_or("", |(n, _)| n),
-            sid: named.and_then(|(_, sids)| sids.get(index)?.as_deref()),
+            policy: named.map_or("", |n| &n.policy),
+            sid: named.and_then(|n| n.sids.get(index)?.as_deref()),
             index,
         }
     }

@@ -66,7 +66,7 @@ impl Condition {
         let Operator { family, negated, if_exists, quantity } = self.operator;
         if family == Family::Null {
             let present = values(inputs, &self.key, &mut |_| {});
-            return self.operands.iter().any(|o| *o == Operand::Bool(!present));
+            return self.operands.contains(&Operand::Bool(!present));
         }
         let (mut any_hit, mut any_pass, mut all_pass, mut count) = (false, false, true, 0);
         let present = values(inputs, &self.key, &mut |value| {

@@ -96,12 +96,16 @@ impl Embedded {
 
     fn entitled(&self, subject: &Identity) -> Result<At<Entitlements>, Fault> {
         let At { revision, value } = self.store.entitlements(subject)?;
-        let (policies, boundary) =
+        let effective =
             value.ok_or_else(|| Fault::new(Status::IdentityDisabled, format!("{subject} is disabled or deleted")))?;
         let text = |p: Attached| PolicyText { name: p.name.into(), hash: p.hash, text: p.document.into() };
         Ok(At {
             revision,
-            value: Entitlements { policies: policies.into_iter().map(text).collect(), boundary: boundary.map(text) },
+            value: Entitlements {
+                policies: effective.policies.into_iter().map(text).collect(),
+                boundary: effective.boundary.map(text),
+                tags: effective.tags,
+            },
         })
     }
 

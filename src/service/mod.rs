@@ -34,6 +34,8 @@ pub struct Entitlements {
     pub policies: Vec<PolicyText>,
     /// Its permissions boundary.
     pub boundary: Option<PolicyText>,
+    /// Its tags.
+    pub tags: Vec<(String, String)>,
 }
 
 /// What an agent holds for one client: the credential that stands in.

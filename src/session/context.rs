@@ -110,7 +110,7 @@ impl Tally {
 /// ones are counted together.
 const ASIDE: usize = 4096;
 
-type Aside = HashMap<(ActionId, Box<str>, Outcome), (u64, Reason)>;
+type Aside = HashMap<(ActionId, Box<str>, Outcome), (u64, Verdict)>;
 
 /// See the module's page.
 pub struct Context {
@@ -271,7 +271,7 @@ impl Context {
         let Ok(mut aside) = self.aside.lock() else { return false };
         let room = aside.len() < ASIDE;
         let name = if room { ask.resource } else { "(others)" };
-        let entry = aside.entry((ask.action, name.into(), verdict.outcome)).or_insert((0, verdict.reason));
+        let entry = aside.entry((ask.action, name.into(), verdict.outcome)).or_insert((0, *verdict));
         entry.0 += u64::from(ask.count);
         entry.0 == u64::from(ask.count)
     }
@@ -280,9 +280,7 @@ impl Context {
         &self,
         action: ActionId,
         resource: &str,
-        outcome: Outcome,
-        reason: Reason,
-        statement: Option<String>,
+        verdict: &Verdict,
         count: u64,
         since: UnixMillis,
     ) -> Operation {
@@ -292,7 +290,7 @@ impl Context {
             .load()
             .get(action)
             .map_or_else(Default::default, |a| (a.name.to_string(), a.resource_type.to_string()));
-        let outcome = match outcome {
+        let outcome = match verdict.outcome {
             Outcome::Allow => "allowed",
             Outcome::Deny => "denied",
             Outcome::Undecided => "undecided",
@@ -302,24 +300,15 @@ impl Context {
             resource_type,
             resource: resource.to_owned(),
             outcome,
-            reason: reason_text(reason).to_owned(),
-            statement,
+            reason: reason_text(verdict.reason).to_owned(),
+            statement: verdict.statement.map(|s| self.compiled.statement(s).to_string()),
             count,
             since,
         }
     }
 
     fn event(&self, ask: Ask<'_>, channel: &Channel, verdict: &Verdict, now: UnixMillis) {
-        let statement = verdict.statement.map(|s| self.compiled.statement(s).to_string());
-        let operation = self.operation(
-            ask.action,
-            ask.resource,
-            verdict.outcome,
-            verdict.reason,
-            statement,
-            u64::from(ask.count),
-            now,
-        );
+        let operation = self.operation(ask.action, ask.resource, verdict, u64::from(ask.count), now);
         self.tally.recorder.record(Record {
             time: now,
             who: Who::of(&self.principal, ""),
@@ -336,24 +325,12 @@ impl Context {
         for entry in self.cache.entries() {
             let count = entry.count.swap(0, Ordering::Relaxed);
             if count > 0 {
-                let statement = entry.verdict.statement.map(|s| self.compiled.statement(s).to_string());
-                self.counted(
-                    self.operation(
-                        entry.action,
-                        &entry.name,
-                        entry.verdict.outcome,
-                        entry.verdict.reason,
-                        statement,
-                        count,
-                        since,
-                    ),
-                    now,
-                );
+                self.counted(self.operation(entry.action, &entry.name, &entry.verdict, count, since), now);
             }
         }
         let aside = self.aside.lock().map(|mut aside| std::mem::take(&mut *aside)).unwrap_or_default();
-        for ((action, name, outcome), (count, reason)) in aside {
-            self.counted(self.operation(action, &name, outcome, reason, None, count, since), now);
+        for ((action, name, _), (count, verdict)) in aside {
+            self.counted(self.operation(action, &name, &verdict, count, since), now);
         }
     }
 

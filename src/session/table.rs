@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use arc_swap::{ArcSwapOption, Guard};
+use arc_swap::ArcSwapOption;
 
 use super::Session;
 use crate::fault::{Fault, Status};
@@ -119,7 +119,7 @@ impl Table {
     /// Looks a session up and hands it to `then`; none when the id is stale.
     /// No lock, no allocation.
     pub fn with<R>(&self, id: SessionId, then: impl FnOnce(&Arc<Session>) -> R) -> Option<R> {
-        let held: Guard<Option<Arc<(SessionId, Arc<Session>)>>> = self.slot(id.slot())?.held.load();
+        let held = self.slot(id.slot())?.held.load();
         match held.as_deref() {
             Some((known, session)) if *known == id => Some(then(session)),
             _ => None,

@@ -115,6 +115,7 @@ fn refuse(env: Env, out: jbyteArray, refusal: Refusal) -> Fault {
     refusal.fault
 }
 
+#[allow(clippy::too_many_arguments, reason = "the native's own signature")]
 pub(super) fn login(
     env: Env,
     engine: jlong,
@@ -255,7 +256,7 @@ fn batch_of(facts: &[u8]) -> Result<Batch<'_>, Fault> {
     if facts.is_empty() { Ok(Batch::default()) } else { Cursor(facts).batch().ok_or_else(malformed) }
 }
 
-fn optional<'b>(env: Env, array: jbyteArray, buffer: &'b mut [u8]) -> Result<&'b [u8], Fault> {
+fn optional(env: Env, array: jbyteArray, buffer: &mut [u8]) -> Result<&[u8], Fault> {
     if array.is_null() { Ok(&[]) } else { env.bytes_into(array, buffer) }
 }
 

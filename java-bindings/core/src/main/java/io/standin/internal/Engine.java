@@ -86,7 +86,9 @@ public final class Engine implements AutoCloseable {
   public long[] metrics() {
     long[] values = new long[64];
     int count = Native.metrics(id, values);
-    return count < 0 ? new long[0] : java.util.Arrays.copyOf(values, Math.min(count, values.length));
+    return count < 0
+        ? new long[0]
+        : java.util.Arrays.copyOf(values, Math.min(count, values.length));
   }
 
   /** Names of all metrics, in the order of their values. */
@@ -103,10 +105,14 @@ public final class Engine implements AutoCloseable {
   public List<String> log() {
     byte[] out = new byte[1 << 18];
     int count = Native.records(id, 1, out);
-    return count <= 0 ? List.of() : Fields.split(Fields.content(out)).stream().map(Fields::text).toList();
+    return count <= 0
+        ? List.of()
+        : Fields.split(Fields.content(out)).stream().map(Fields::text).toList();
   }
 
-  /** Gives the reference back; the last one stops the engine's worker. Closing twice is harmless. */
+  /**
+   * Gives the reference back; the last one stops the engine's worker. Closing twice is harmless.
+   */
   @Override
   public void close() {
     if (closed.compareAndSet(false, true) && Native.close(id, 5000) == 1) {

@@ -25,7 +25,13 @@ final class Native {
   static native int action(long engine, byte[] name, byte[] resourceType);
 
   static native int login(
-      long engine, int profile, int mechanism, byte[] payload, byte[] facts, int waitMs, byte[] out);
+      long engine,
+      int profile,
+      int mechanism,
+      byte[] payload,
+      byte[] facts,
+      int waitMs,
+      byte[] out);
 
   static native int bind(long session, byte[] facts, byte[] out);
 

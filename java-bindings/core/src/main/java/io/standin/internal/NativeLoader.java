@@ -14,8 +14,8 @@ import java.util.HexFormat;
 import java.util.Locale;
 
 /**
- * Loads the native library once per class loader: from the given path and nothing else, or from
- * the jar after comparing it with the checksum recorded at build time.
+ * Loads the native library once per class loader: from the given path and nothing else, or from the
+ * jar after comparing it with the checksum recorded at build time.
  */
 public final class NativeLoader {
   private static final String FOLDER = "/native/linux-x86_64/";
@@ -33,7 +33,11 @@ public final class NativeLoader {
     if (loaded != null) {
       if (path != null && !path.isEmpty() && !path.equals(loaded)) {
         throw new IllegalStateException(
-            "standin.native.path=" + path + ", but " + loaded + " is loaded already; one library per JVM");
+            "standin.native.path="
+                + path
+                + ", but "
+                + loaded
+                + " is loaded already; one library per JVM");
       }
       return;
     }
@@ -42,14 +46,22 @@ public final class NativeLoader {
       System.load(source);
     } catch (UnsatisfiedLinkError e) {
       throw new IllegalStateException(
-          "The native library " + source + " cannot be loaded: " + e.getMessage()
-              + ". It needs Linux on x86_64 with glibc; set standin.native.path to a library built for this machine",
+          "The native library "
+              + source
+              + " cannot be loaded: "
+              + e.getMessage()
+              + ". It needs Linux on x86_64 with glibc; set standin.native.path to a library built"
+              + " for this machine",
           e);
     }
     int abi = Native.abi(Native.BUILD);
     if (abi >> 16 != 1) {
       throw new IllegalStateException(
-          "The native library " + source + " does not belong to these classes (version " + Native.BUILD + ")");
+          "The native library "
+              + source
+              + " does not belong to these classes (version "
+              + Native.BUILD
+              + ")");
     }
     loaded = path == null || path.isEmpty() ? "" : path;
   }
@@ -59,7 +71,11 @@ public final class NativeLoader {
     String arch = System.getProperty("os.arch");
     if (!os.equals("linux") || !(arch.equals("amd64") || arch.equals("x86_64"))) {
       throw new IllegalStateException(
-          "This jar carries a library for Linux on x86_64, this is " + os + " on " + arch + "; set standin.native.path");
+          "This jar carries a library for Linux on x86_64, this is "
+              + os
+              + " on "
+              + arch
+              + "; set standin.native.path");
     }
     try {
       byte[] library = resource("libstandin.so");
@@ -77,7 +93,8 @@ public final class NativeLoader {
       return file;
     } catch (IOException e) {
       throw new UncheckedIOException(
-          "The native library cannot be unpacked into " + System.getProperty("java.io.tmpdir")
+          "The native library cannot be unpacked into "
+              + System.getProperty("java.io.tmpdir")
               + "; set standin.native.path to an unpacked one",
           e);
     }
@@ -89,7 +106,10 @@ public final class NativeLoader {
       String found = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(library));
       if (!found.equals(expected)) {
         throw new IllegalStateException(
-            "The native library in the jar has checksum " + found + ", recorded is " + expected
+            "The native library in the jar has checksum "
+                + found
+                + ", recorded is "
+                + expected
                 + "; the jar is damaged or was altered");
       }
     } catch (NoSuchAlgorithmException e) {
@@ -100,7 +120,8 @@ public final class NativeLoader {
   private static byte[] resource(String name) throws IOException {
     try (InputStream in = NativeLoader.class.getResourceAsStream(FOLDER + name)) {
       if (in == null) {
-        throw new IllegalStateException("The jar carries no " + FOLDER + name + "; set standin.native.path");
+        throw new IllegalStateException(
+            "The jar carries no " + FOLDER + name + "; set standin.native.path");
       }
       return in.readAllBytes();
     }

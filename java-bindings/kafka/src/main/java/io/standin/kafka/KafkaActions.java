@@ -59,49 +59,76 @@ final class KafkaActions {
     map(
         ResourceType.TOPIC,
         "topic",
-        AclOperation.READ, "ReadData",
-        AclOperation.WRITE, "WriteData",
-        AclOperation.CREATE, "CreateTopic",
-        AclOperation.DELETE, "DeleteTopic",
-        AclOperation.ALTER, "AlterTopic",
-        AclOperation.DESCRIBE, "DescribeTopic",
-        AclOperation.DESCRIBE_CONFIGS, "DescribeTopicDynamicConfiguration",
-        AclOperation.ALTER_CONFIGS, "AlterTopicDynamicConfiguration");
+        AclOperation.READ,
+        "ReadData",
+        AclOperation.WRITE,
+        "WriteData",
+        AclOperation.CREATE,
+        "CreateTopic",
+        AclOperation.DELETE,
+        "DeleteTopic",
+        AclOperation.ALTER,
+        "AlterTopic",
+        AclOperation.DESCRIBE,
+        "DescribeTopic",
+        AclOperation.DESCRIBE_CONFIGS,
+        "DescribeTopicDynamicConfiguration",
+        AclOperation.ALTER_CONFIGS,
+        "AlterTopicDynamicConfiguration");
     map(
         ResourceType.GROUP,
         "group",
-        AclOperation.READ, "AlterGroup",
-        AclOperation.DESCRIBE, "DescribeGroup",
-        AclOperation.DELETE, "DeleteGroup",
-        AclOperation.DESCRIBE_CONFIGS, "DescribeGroupDynamicConfiguration",
-        AclOperation.ALTER_CONFIGS, "AlterGroupDynamicConfiguration");
+        AclOperation.READ,
+        "AlterGroup",
+        AclOperation.DESCRIBE,
+        "DescribeGroup",
+        AclOperation.DELETE,
+        "DeleteGroup",
+        AclOperation.DESCRIBE_CONFIGS,
+        "DescribeGroupDynamicConfiguration",
+        AclOperation.ALTER_CONFIGS,
+        "AlterGroupDynamicConfiguration");
     map(
         ResourceType.CLUSTER,
         "cluster",
         // Denied on purpose: Kafka then asks for each topic, as MSK does.
-        AclOperation.CREATE, null,
-        AclOperation.DELETE, null,
-        AclOperation.DESCRIBE, "DescribeCluster",
-        AclOperation.ALTER, "AlterCluster",
-        AclOperation.DESCRIBE_CONFIGS, "DescribeClusterDynamicConfiguration",
-        AclOperation.ALTER_CONFIGS, "AlterClusterDynamicConfiguration",
-        AclOperation.IDEMPOTENT_WRITE, "WriteDataIdempotently",
-        AclOperation.CLUSTER_ACTION, "ClusterAction");
+        AclOperation.CREATE,
+        null,
+        AclOperation.DELETE,
+        null,
+        AclOperation.DESCRIBE,
+        "DescribeCluster",
+        AclOperation.ALTER,
+        "AlterCluster",
+        AclOperation.DESCRIBE_CONFIGS,
+        "DescribeClusterDynamicConfiguration",
+        AclOperation.ALTER_CONFIGS,
+        "AlterClusterDynamicConfiguration",
+        AclOperation.IDEMPOTENT_WRITE,
+        "WriteDataIdempotently",
+        AclOperation.CLUSTER_ACTION,
+        "ClusterAction");
     map(
         ResourceType.TRANSACTIONAL_ID,
         "transactional-id",
-        AclOperation.DESCRIBE, "DescribeTransactionalId",
-        AclOperation.WRITE, "AlterTransactionalId",
-        AclOperation.TWO_PHASE_COMMIT, "TwoPhaseCommitTransactionalId");
+        AclOperation.DESCRIBE,
+        "DescribeTransactionalId",
+        AclOperation.WRITE,
+        "AlterTransactionalId",
+        AclOperation.TWO_PHASE_COMMIT,
+        "TwoPhaseCommitTransactionalId");
     map(
         ResourceType.DELEGATION_TOKEN,
         "delegation-token",
-        AclOperation.DESCRIBE, "DescribeDelegationToken");
+        AclOperation.DESCRIBE,
+        "DescribeDelegationToken");
     map(
         ResourceType.USER,
         "user",
-        AclOperation.CREATE_TOKENS, "CreateUserTokens",
-        AclOperation.DESCRIBE_TOKENS, "DescribeUserTokens");
+        AclOperation.CREATE_TOKENS,
+        "CreateUserTokens",
+        AclOperation.DESCRIBE_TOKENS,
+        "DescribeUserTokens");
   }
 
   /** The action of a pair, {@link #DENIED}, or null for a pair Kafka never asks about. */

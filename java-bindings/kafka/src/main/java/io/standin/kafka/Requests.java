@@ -69,7 +69,9 @@ final class Requests {
     }
   }
 
-  /** Appends UTF-8; how many bytes, or -1. Plain characters, as in nearly all names, go directly. */
+  /**
+   * Appends UTF-8; how many bytes, or -1. Plain characters, as in nearly all names, go directly.
+   */
   private int encode(String text) {
     int length = text.length();
     room(Math.multiplyExact(length, 3));

@@ -7,7 +7,6 @@ import io.standin.internal.StandinException;
 import io.standin.internal.Status;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -61,9 +60,10 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
             || configs.get("delegation.token.master.key") != null;
     if (tokens && !"ignore".equals(settings.get("standin.delegation.tokens"))) {
       throw new ConfigException(
-          "Delegation tokens are configured (delegation.token.secret.key): a client of Standin could make one"
-              + " for itself without being asked for permission. It would carry no rights of Standin; set"
-              + " standin.delegation.tokens=ignore to accept that, or remove the key");
+          "Delegation tokens are configured (delegation.token.secret.key): a client of Standin"
+              + " could make one for itself without being asked for permission. It would carry no"
+              + " rights of Standin; set standin.delegation.tokens=ignore to accept that, or remove"
+              + " the key");
     }
     others.configure(configs);
     try {
@@ -78,7 +78,9 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
 
   private static void warn(Map<String, ?> configs) {
     if ("true".equals(String.valueOf(configs.get("allow.everyone.if.no.acl.found")))) {
-      LOG.warn("allow.everyone.if.no.acl.found=true: principals of other listeners are allowed without any ACL");
+      LOG.warn(
+          "allow.everyone.if.no.acl.found=true: principals of other listeners are allowed without"
+              + " any ACL");
     }
     Object users = configs.get("super.users");
     if (users != null && users.toString().contains("arn:")) {
@@ -98,7 +100,8 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   }
 
   @Override
-  public List<AuthorizationResult> authorize(AuthorizableRequestContext context, List<Action> asked) {
+  public List<AuthorizationResult> authorize(
+      AuthorizableRequestContext context, List<Action> asked) {
     KafkaPrincipal principal = context.principal();
     if (principal instanceof StandinPrincipal ours) {
       return decide(ours, context, asked);
@@ -115,15 +118,19 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
     if (session == null) {
       throw Undecided.exception(context.requestType(), onCluster(asked));
     }
-    Requests requests = Requests.ofThread().begin(context.clientAddress().getAddress(), context.clientId());
+    Requests requests =
+        Requests.ofThread().begin(context.clientAddress().getAddress(), context.clientId());
     boolean[] refused = null;
     int count = 0;
     for (int i = 0; i < asked.size(); i++) {
       Action action = asked.get(i);
       ResourceType type = action.resourcePattern().resourceType();
-      int flags = (action.logIfAllowed() ? Requests.LOG_ALLOW : 0) | (action.logIfDenied() ? Requests.LOG_DENY : 0);
+      int flags =
+          (action.logIfAllowed() ? Requests.LOG_ALLOW : 0)
+              | (action.logIfDenied() ? Requests.LOG_DENY : 0);
       int number = actions.number(action.operation(), type);
-      if (requests.add(number, flags, action.resourceReferenceCount(), action.resourcePattern().name())) {
+      if (requests.add(
+          number, flags, action.resourceReferenceCount(), action.resourcePattern().name())) {
         count++;
       } else {
         // A name that is no text: no policy can speak of it.
@@ -161,10 +168,12 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   }
 
   private static boolean onCluster(List<Action> asked) {
-    return !asked.isEmpty() && asked.get(0).resourcePattern().resourceType() == ResourceType.CLUSTER;
+    return !asked.isEmpty()
+        && asked.get(0).resourcePattern().resourceType() == ResourceType.CLUSTER;
   }
 
-  private static RuntimeException undecided(AuthorizableRequestContext context, List<Action> asked) {
+  private static RuntimeException undecided(
+      AuthorizableRequestContext context, List<Action> asked) {
     if (context.requestType() == 1 && waitMs() > 0) {
       // Clients retry a fetch at once; without a pause they would spin.
       try {
@@ -190,7 +199,8 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
       if (session == null) {
         throw Undecided.exception(context.requestType(), true);
       }
-      Requests facts = Requests.ofThread().begin(context.clientAddress().getAddress(), context.clientId());
+      Requests facts =
+          Requests.ofThread().begin(context.clientAddress().getAddress(), context.clientId());
       byte[] bytes = new byte[facts.bytes()];
       facts.buffer().get(0, bytes);
       return switch (session.authorizeAny(actions.number(operation, type), bytes)) {

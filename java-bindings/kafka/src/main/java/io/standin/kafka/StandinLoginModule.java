@@ -20,7 +20,8 @@ public final class StandinLoginModule implements LoginModule {
       Subject subject, CallbackHandler handler, Map<String, ?> shared, Map<String, ?> options) {
     if (!options.isEmpty()) {
       throw new IllegalArgumentException(
-          "StandinLoginModule takes no options, but has " + options.keySet()
+          "StandinLoginModule takes no options, but has "
+              + options.keySet()
               + "; settings of Standin stand in server.properties and begin with standin.");
     }
   }

@@ -24,7 +24,8 @@ final class StandinMetrics implements AutoCloseable {
     for (int i = 0; i < all.size(); i++) {
       int index = i;
       MetricName name =
-          plugin.metricName("standin-" + all.get(i), "See docs/operations.md", new LinkedHashMap<>());
+          plugin.metricName(
+              "standin-" + all.get(i), "See docs/operations.md", new LinkedHashMap<>());
       plugin.addMetric(name, (Gauge<Long>) (config, now) -> value(index));
       names.add(name);
     }

@@ -7,7 +7,8 @@ import org.apache.kafka.common.security.auth.KafkaPrincipal;
 
 /**
  * A principal that Standin authenticated. Equal to any other of the same name, so that a client may
- * authenticate again under another session of the same identity. Made only by the principal builder.
+ * authenticate again under another session of the same identity. Made only by the principal
+ * builder.
  */
 public final class StandinPrincipal extends KafkaPrincipal {
   /** Null when a forwarded session could not be taken in: nothing can be decided then. */

@@ -23,8 +23,8 @@ import org.apache.kafka.common.security.kerberos.KerberosShortNamer;
 import org.apache.kafka.common.security.ssl.SslPrincipalMapper;
 
 /**
- * Builds principals on every listener: Standin's for logins through {@code AWS_MSK_IAM}, Kafka's own
- * for all others. Kafka makes one builder per connection and asks it for every request.
+ * Builds principals on every listener: Standin's for logins through {@code AWS_MSK_IAM}, Kafka's
+ * own for all others. Kafka makes one builder per connection and asks it for every request.
  */
 public final class StandinPrincipalBuilder
     implements KafkaPrincipalBuilder, KafkaPrincipalSerde, Configurable {
@@ -47,7 +47,9 @@ public final class StandinPrincipalBuilder
     Object rules = configs.get(BrokerSecurityConfigs.SSL_PRINCIPAL_MAPPING_RULES_CONFIG);
     SslPrincipalMapper mapper =
         SslPrincipalMapper.fromRules(
-            rules == null ? BrokerSecurityConfigs.DEFAULT_SSL_PRINCIPAL_MAPPING_RULES : rules.toString());
+            rules == null
+                ? BrokerSecurityConfigs.DEFAULT_SSL_PRINCIPAL_MAPPING_RULES
+                : rules.toString());
     others = new DefaultKafkaPrincipalBuilder(shortNamer(configs), mapper);
   }
 
@@ -65,7 +67,8 @@ public final class StandinPrincipalBuilder
       return principal;
     }
     if (context instanceof SaslAuthenticationContext sasl
-        && sasl.server().getNegotiatedProperty(StandinSaslServer.SESSION) instanceof Session session) {
+        && sasl.server().getNegotiatedProperty(StandinSaslServer.SESSION)
+            instanceof Session session) {
       SecurityProtocol protocol = sasl.securityProtocol();
       session.bind(
           Fields.join(
@@ -89,7 +92,8 @@ public final class StandinPrincipalBuilder
     }
     byte[] sealed = ours.session() == null ? null : ours.session().export();
     if (sealed == null || sealed.length > LONGEST) {
-      throw new SerializationException("The session of " + principal.getName() + " cannot be forwarded");
+      throw new SerializationException(
+          "The session of " + principal.getName() + " cannot be forwarded");
     }
     byte[] name = Fields.text(principal.getName());
     ByteBuffer out = ByteBuffer.allocate(5 + name.length + sealed.length);

@@ -46,7 +46,11 @@ final class StandinSaslServer implements SaslServer {
     int status = handler.login(response, out);
     List<byte[]> fields = Fields.split(Fields.content(out));
     if (status == 0 && fields.size() == 7) {
-      session = new Session(Fields.number(fields.get(0)), Fields.text(fields.get(2)), Fields.number(fields.get(1)));
+      session =
+          new Session(
+              Fields.number(fields.get(0)),
+              Fields.text(fields.get(2)),
+              Fields.number(fields.get(1)));
       return fields.get(3);
     }
     if (Status.isRefused(status) && !fields.isEmpty()) {

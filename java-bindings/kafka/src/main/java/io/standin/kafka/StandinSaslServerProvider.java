@@ -29,7 +29,11 @@ public final class StandinSaslServerProvider extends Provider {
 
     @Override
     public SaslServer createSaslServer(
-        String mechanism, String protocol, String server, Map<String, ?> properties, CallbackHandler handler)
+        String mechanism,
+        String protocol,
+        String server,
+        Map<String, ?> properties,
+        CallbackHandler handler)
         throws SaslException {
       if (!StandinSaslServer.MECHANISM.equals(mechanism)) {
         return null;

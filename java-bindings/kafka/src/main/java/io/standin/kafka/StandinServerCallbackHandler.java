@@ -59,10 +59,13 @@ public final class StandinServerCallbackHandler implements AuthenticateCallbackH
     for (String pair : map == null ? new String[0] : map.toString().split(",")) {
       String[] parts = pair.trim().split(":");
       if (parts.length == 2 && parts[1].equalsIgnoreCase("SASL_PLAINTEXT")) {
-        String key = "listener.name." + parts[0].toLowerCase(Locale.ROOT) + ".aws_msk_iam.sasl.jaas.config";
+        String key =
+            "listener.name." + parts[0].toLowerCase(Locale.ROOT) + ".aws_msk_iam.sasl.jaas.config";
         if (configs.containsKey(key)) {
           throw new ConfigException(
-              "Listener " + parts[0] + " has SASL_PLAINTEXT, where logins can be replayed; use SASL_SSL, or"
+              "Listener "
+                  + parts[0]
+                  + " has SASL_PLAINTEXT, where logins can be replayed; use SASL_SSL, or"
                   + " standin.allow.plaintext=true for tests on one machine");
         }
       }

@@ -102,7 +102,8 @@ final class Undecided {
           SHARE_GROUP_DESCRIBE,
           STREAMS_GROUP_DESCRIBE,
           DELETE_GROUPS,
-          LIST_GROUPS -> new NoCoordinator();
+          LIST_GROUPS ->
+          new NoCoordinator();
       // A producer without transactional id would look a coordinator up with a null key.
       case INIT_PRODUCER_ID -> onCluster ? new Timeout() : new NoCoordinator();
       case METADATA, DESCRIBE_TOPIC_PARTITIONS -> new NoLeader();

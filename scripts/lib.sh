@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+# Shared by the scripts: where things are, and how they come to be.
+# shellcheck shell=bash
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$root/build
+kafka_version=${KAFKA_VERSION:-4.4.0}
+dependency_plugin=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "error: $*"; exit 1; }
+
+# The folder cargo builds into; CARGO_TARGET_DIR moves it.
+cargo_target() { printf '%s' "${CARGO_TARGET_DIR:-$root/target}"; }
+
+# Runs a command with its output in a file, shown only when it fails.
+quietly() {
+  local log=$1
+  shift
+  mkdir -p "$(dirname "$log")"
+  "$@" >"$log" 2>&1 || { tail -n 60 "$log" >&2; die "failed: $* (log: $log)"; }
+}
+
+# Installs what is missing on a bare Debian machine.
+need_tools() {
+  local missing=()
+  command -v cc >/dev/null || missing+=(gcc)
+  command -v javac >/dev/null || missing+=(openjdk-17-jdk-headless)
+  command -v mvn >/dev/null || missing+=(maven)
+  if [ ${#missing[@]} -gt 0 ]; then
+    say "installing ${missing[*]}"
+    quietly "$build/log/apt.log" apt-get install -y --no-install-recommends "${missing[@]}"
+  fi
+  command -v cargo >/dev/null || die "cargo is missing; install Rust (https://rustup.rs), the version in Cargo.toml or newer"
+}
+
+mvn_quiet() { (cd "$root/java-bindings" && mvn -q -B "$@"); }
+
+# Library, program and jars. Quick when nothing changed.
+build_all() {
+  need_tools
+  say "building library and program"
+  (cd "$root" && quietly "$build/log/cargo.log" cargo build --release --locked --workspace)
+  mkdir -p "$build/native" "$build/bin" "$build/classpath"
+  install -m 755 "$(cargo_target)/release/standin" "$build/bin/standin"
+  if ! cmp -s "$(cargo_target)/release/libstandin.so" "$build/native/libstandin.so.full"; then
+    cp "$(cargo_target)/release/libstandin.so" "$build/native/libstandin.so.full"
+    strip --strip-debug -o "$build/native/libstandin.so" "$build/native/libstandin.so.full"
+    (cd "$build/native" && sha256sum libstandin.so >libstandin.so.sha256)
+  fi
+  say "building jars"
+  quietly "$build/log/maven.log" mvn_quiet package -DskipTests
+  class_paths
+}
+
+# Class paths of a stock broker of this version, of the clients, and of Standin.
+class_paths() {
+  local broker=$build/classpath/broker-$kafka_version clients=$build/classpath/clients
+  if [ ! -s "$broker" ]; then
+    quietly "$build/log/classpath.log" mvn_quiet -pl broker "$dependency_plugin:build-classpath" \
+      "-Dkafka.version=$kafka_version" "-Dmdep.outputFile=$broker" -DincludeScope=runtime
+  fi
+  if [ ! -s "$clients" ] || [ "$root/java-bindings/it/pom.xml" -nt "$clients" ]; then
+    quietly "$build/log/classpath.log" mvn_quiet -pl it "$dependency_plugin:build-classpath" \
+      "-Dmdep.outputFile=$clients" -DincludeScope=runtime
+  fi
+}
+
+broker_class_path() { cat "$build/classpath/broker-$kafka_version"; }
+standin_class_path() { printf '%s:%s' "$root/java-bindings/core/target/standin-core-0.1.0.jar" "$root/java-bindings/kafka/target/standin-kafka-0.1.0.jar"; }
+client_class_path() { printf '%s:%s' "$root/java-bindings/it/target/standin-it-0.1.0.jar" "$(cat "$build/classpath/clients")"; }
+
+# A port nobody listens on.
+free_port() {
+  local port
+  while :; do
+    port=$((20000 + RANDOM % 12000))
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { printf '%s' "$port"; return; }
+  done
+}
