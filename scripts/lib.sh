@@ -34,7 +34,7 @@ need_tools() {
   command -v cargo >/dev/null || die "cargo is missing; install Rust (https://rustup.rs), the version in Cargo.toml or newer"
 }
 
-mvn_quiet() { (cd "$root/java-bindings" && mvn -q -B "$@"); }
+mvn_quiet() { (cd "$root/java-bindings" && mvn -q -B -Dstyle.color=never "$@"); }
 
 # Library, program and jars. Quick when nothing changed.
 build_all() {
