@@ -197,8 +197,8 @@ pub struct Attributes {
     pub session_name: Option<String>,
     /// The source identity set when the role was assumed.
     pub source_identity: Option<String>,
-    /// Principal tags: the identity's, overlaid by the session's. Sorted by
-    /// key; keys compare without case.
+    /// Principal tags; keys compare without case. Of a session only those it
+    /// was begun with, until [`Principal::with_identity_tags`].
     pub tags: Vec<(String, String)>,
     /// When the temporary credential was issued; none for long-lived keys.
     pub token_issued: Option<i64>,
@@ -227,4 +227,19 @@ pub struct Principal {
     pub actors: Vec<Actor>,
     /// The grant, when there are actors.
     pub grant: Option<GrantId>,
+}
+
+impl Principal {
+    /// This principal with the tags of its identity below those of its session:
+    /// a session tag stands in for the identity's tag of the same key.
+    #[must_use]
+    pub fn with_identity_tags(&self, tags: &[(String, String)]) -> Self {
+        let mut whole = self.clone();
+        let own = &mut whole.attributes.tags;
+        let more: Vec<_> =
+            tags.iter().filter(|(key, _)| !own.iter().any(|(k, _)| k.eq_ignore_ascii_case(key))).cloned().collect();
+        own.extend(more);
+        own.sort();
+        whole
+    }
 }

@@ -7,28 +7,18 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use arc_swap::ArcSwapOption;
 
-use super::interning::Set;
 use crate::credential::sigv4::{Claim, SigningKey};
 use crate::fault::Fault;
 use crate::identity::Principal;
 use crate::revision::{At, Revision};
-use crate::service::{Impersonation, PolicyText};
-use crate::session::SessionId;
+use crate::service::{Client, Entitlements, Impersonation, Set};
+use crate::session::{CredentialKey, SessionId};
 use crate::time::{Steady, UnixMillis};
 
 /// How long a verification key may be used, milliseconds.
 pub(super) const LEASE: i64 = 15 * 60 * 1000;
 
-/// Names a client credential: access key and the exact session token bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct HeldKey {
-    /// Id of the access key.
-    pub access_key_id: String,
-    /// SHA-256 of the session token; zero without one.
-    pub token: [u8; 32],
-}
-
-impl HeldKey {
+impl CredentialKey {
     /// The credential a claim was signed with.
     #[must_use]
     pub fn of(claim: &Claim) -> Self {
@@ -67,32 +57,25 @@ pub(super) struct Standby {
     pub(super) renew_at: Steady,
 }
 
-/// What follows from the policies, and the sessions it is in force for.
+/// What follows from the entitlements, and the sessions it is in force for.
 pub(super) struct State {
     pub(super) revision: Revision,
     pub(super) set: Arc<Set>,
+    /// Who decisions are about: the client with the tags of its identity.
+    pub(super) principal: Arc<Principal>,
     pub(super) sessions: Vec<SessionId>,
     leases: HashMap<KeyScope, Lease>,
-}
-
-/// Who a client is: what does not change while its credential is held.
-pub(super) struct Client {
-    pub(super) key: HeldKey,
-    pub(super) principal: Arc<Principal>,
-    pub(super) expires: Option<UnixMillis>,
-    pub(super) session_policies: Vec<PolicyText>,
 }
 
 /// What the agent holds for one client credential. Sessions of the same
 /// credential share it.
 pub struct Held {
     /// Its name.
-    pub key: HeldKey,
-    /// Who it is.
-    pub principal: Arc<Principal>,
+    pub key: CredentialKey,
+    /// Who it is, and what narrows it.
+    pub client: Client,
     /// End of the presented credential or identity.
     pub expires: Option<UnixMillis>,
-    pub(super) session_policies: Vec<PolicyText>,
     pub(super) standby: ArcSwapOption<Standby>,
     pub(super) renewing: AtomicBool,
     pub(super) renew_failures: AtomicU32,
@@ -103,21 +86,26 @@ pub struct Held {
 }
 
 impl Held {
-    pub(super) fn new(client: Client, standby: Option<Standby>, policies: At<Arc<Set>>, now: Steady) -> Self {
-        let Client { key, principal, expires, session_policies } = client;
-        let At { revision, value: set } = policies;
+    pub(super) fn new(
+        (key, client): (CredentialKey, Client),
+        expires: Option<UnixMillis>,
+        standby: Option<Standby>,
+        policies: At<(Arc<Set>, &Entitlements)>,
+        now: Steady,
+    ) -> Self {
+        let At { revision, value: (set, entitlements) } = policies;
+        let principal = Arc::new(client.principal.with_identity_tags(&entitlements.tags));
         Self {
             key,
-            principal,
+            client,
             expires,
-            session_policies,
             standby: ArcSwapOption::from_pointee(standby),
             renewing: AtomicBool::new(false),
             renew_failures: AtomicU32::new(0),
             renew_not_before: AtomicI64::new(i64::MIN),
             used: AtomicI64::new(now.0),
             ended: AtomicBool::new(false),
-            state: Mutex::new(State { revision, set, sessions: Vec::new(), leases: HashMap::new() }),
+            state: Mutex::new(State { revision, set, principal, sessions: Vec::new(), leases: HashMap::new() }),
         }
     }
 

@@ -1,104 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Things made once and shared: parsed documents by text, compiled policies by
-//! the set they were made from, contexts by everything they depend on.
+//! Contexts made once and shared by everyone for whom all that the policies
+//! look at is equal.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
-use aws_lc_rs::digest;
-
 use crate::channel::Channel;
-use crate::fault::{Fault, Status};
+use crate::fault::Fault;
 use crate::identity::Principal;
-use crate::policy::{ActionTable, Compiled, Document, Facts, Named, PolicySet, Scope};
+use crate::policy::Facts;
 use crate::revision::Revision;
-use crate::service::{Entitlements, PolicyText};
-use crate::session::{Context, Tally};
-
-type Hash = [u8; 32];
-
-/// Compiled policies under the hash of what they were compiled from.
-pub(super) struct Set {
-    hash: Hash,
-    pub(super) compiled: Arc<Compiled>,
-}
+use crate::service::Set;
+use crate::session::{Common, Context, Tally};
 
 #[derive(PartialEq, Eq, Hash)]
 struct ContextKey {
-    set: Hash,
+    set: [u8; 32],
     principal: Principal,
     channel: Channel,
 }
 
 /// See the module's page.
 pub(super) struct Interning {
-    scope: Scope,
-    resource_tags: Arc<[(String, String)]>,
-    cache_entries: usize,
-    documents: Mutex<HashMap<Hash, Weak<Document>>>,
-    sets: Mutex<HashMap<Hash, Weak<Set>>>,
+    common: Common,
     contexts: Mutex<HashMap<ContextKey, Weak<Context>>>,
 }
 
-fn broken<T>(_: T) -> Fault {
-    Fault::internal("shared policies failed earlier")
-}
-
 impl Interning {
-    pub(super) fn new(scope: Scope, resource_tags: Vec<(String, String)>, cache_entries: usize) -> Self {
-        Self {
-            scope,
-            resource_tags: resource_tags.into(),
-            cache_entries,
-            documents: Mutex::default(),
-            sets: Mutex::default(),
-            contexts: Mutex::default(),
-        }
+    pub(super) fn new(common: Common) -> Self {
+        Self { common, contexts: Mutex::default() }
     }
 
-    fn document(&self, policy: &PolicyText) -> Result<Arc<Document>, Fault> {
-        if let Some(known) = self.documents.lock().map_err(broken)?.get(&policy.hash).and_then(Weak::upgrade) {
-            return Ok(known);
-        }
-        // A document that cannot be read must not be left out: it may deny.
-        let document = Document::parse(&policy.text)
-            .map_err(|e| Fault::new(Status::NewerFormat, format!("policy {}: {e}", policy.name)))?;
-        let document = Arc::new(document);
-        self.documents.lock().map_err(broken)?.insert(policy.hash, Arc::downgrade(&document));
-        Ok(document)
-    }
-
-    fn named(&self, policy: &PolicyText) -> Result<Named, Fault> {
-        Ok(Named { name: Arc::clone(&policy.name), document: self.document(policy)? })
-    }
-
-    /// Compiles an identity's policies together with those of a session, or
-    /// finds them compiled.
-    pub(super) fn set(
-        &self,
-        entitlements: &Entitlements,
-        session: &[PolicyText],
-        actions: &ActionTable,
-    ) -> Result<Arc<Set>, Fault> {
-        let hash = hash_of(entitlements, session, actions);
-        if let Some(known) = self.sets.lock().map_err(broken)?.get(&hash).and_then(Weak::upgrade) {
-            return Ok(known);
-        }
-        let policies = PolicySet {
-            identity: entitlements.policies.iter().map(|p| self.named(p)).collect::<Result<_, _>>()?,
-            boundary: entitlements.boundary.as_ref().map(|p| self.named(p)).transpose()?,
-            session: session.iter().map(|p| self.named(p)).collect::<Result<_, _>>()?,
-        };
-        let set = Arc::new(Set { hash, compiled: Arc::new(Compiled::new(&policies, actions, &self.scope)) });
-        self.sets.lock().map_err(broken)?.insert(hash, Arc::downgrade(&set));
-        Ok(set)
-    }
-
-    /// The context of this principal under these policies over this channel;
-    /// shared with everyone for whom all that the policies look at is equal.
+    /// The context of this principal, with all its tags, under these policies
+    /// over this channel.
     pub(super) fn context(
         &self,
-        principal: &Arc<Principal>,
+        principal: &Principal,
         set: &Set,
         revision: Revision,
         channel: &Channel,
@@ -110,18 +47,13 @@ impl Interning {
             principal: seen_of_principal(principal, depends),
             channel: seen_of_channel(channel, depends),
         };
-        let mut contexts = self.contexts.lock().map_err(broken)?;
+        let mut contexts = self.contexts.lock().map_err(|_| Fault::internal("shared contexts failed earlier"))?;
         if let Some(known) = contexts.get(&key).and_then(Weak::upgrade).filter(|c| !c.is_worn()) {
             return Ok(known);
         }
-        let context = Arc::new(Context::new(
-            Arc::clone(principal),
-            Arc::clone(&set.compiled),
-            revision,
-            Arc::clone(&self.resource_tags),
-            self.cache_entries,
-            Arc::clone(tally),
-        ));
+        let compiled = Arc::clone(&set.compiled);
+        let context = Context::new(principal.clone(), compiled, revision, &self.common, Arc::clone(tally));
+        let context = Arc::new(context);
         contexts.insert(key, Arc::downgrade(&context));
         Ok(context)
     }
@@ -133,33 +65,10 @@ impl Interning {
 
     /// Forgets what nobody uses.
     pub(super) fn sweep(&self) {
-        if let Ok(mut documents) = self.documents.lock() {
-            documents.retain(|_, d| d.strong_count() > 0);
-        }
-        if let Ok(mut sets) = self.sets.lock() {
-            sets.retain(|_, s| s.strong_count() > 0);
-        }
         if let Ok(mut contexts) = self.contexts.lock() {
             contexts.retain(|_, c| c.strong_count() > 0);
         }
     }
-}
-
-fn hash_of(entitlements: &Entitlements, session: &[PolicyText], actions: &ActionTable) -> Hash {
-    let mut context = digest::Context::new(&digest::SHA256);
-    let mut policy = |mark: u8, p: &PolicyText| {
-        context.update(&[mark]);
-        context.update(&p.hash);
-        context.update(&(p.name.len() as u64).to_le_bytes());
-        context.update(p.name.as_bytes());
-    };
-    entitlements.policies.iter().for_each(|p| policy(b'i', p));
-    entitlements.boundary.iter().for_each(|p| policy(b'b', p));
-    session.iter().for_each(|p| policy(b's', p));
-    context.update(&(actions.len() as u64).to_le_bytes());
-    let mut hash = [0; 32];
-    hash.copy_from_slice(context.finish().as_ref());
-    hash
 }
 
 /// The principal reduced to what decisions under these policies can see.

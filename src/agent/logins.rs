@@ -7,17 +7,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use super::held::{Client, KeyScope, Standby};
+use super::held::{KeyScope, Standby};
 use super::pool::Promise;
-use super::{Agent, Held, HeldKey, schedule};
-use crate::audit::{Event, Record, Who};
+use super::{Agent, Held, schedule};
 use crate::credential::sigv4::Claim;
 use crate::fault::{Fault, Kind, Status};
 use crate::revision::{At, Revision};
 use crate::service::{Impersonation, Issued};
+use crate::session::CredentialKey;
 use crate::time::{Steady, UnixMillis};
 
-type FlightKey = (HeldKey, KeyScope);
+type FlightKey = (CredentialKey, KeyScope);
 
 /// Questions to the service that are under way.
 pub(super) type Flights = HashMap<FlightKey, Flight>;
@@ -69,7 +69,7 @@ impl Agent {
     /// Refused: the reason for the operator. Undecided: busy, no answer, or
     /// what is known is too old.
     pub fn log_in(self: &Arc<Self>, claim: &Arc<Claim>, waiting: &Waiting, wait: Duration) -> Result<Arc<Held>, Fault> {
-        let key = HeldKey::of(claim);
+        let key = CredentialKey::of(claim);
         let scope = KeyScope::of(claim);
         if let Some(held) = self.verify_locally(&key, &scope, claim)? {
             self.counters.local_logins.fetch_add(1, Ordering::Relaxed);
@@ -97,7 +97,7 @@ impl Agent {
         }
     }
 
-    fn verify_locally(&self, key: &HeldKey, scope: &KeyScope, claim: &Claim) -> Result<Option<Arc<Held>>, Fault> {
+    fn verify_locally(&self, key: &CredentialKey, scope: &KeyScope, claim: &Claim) -> Result<Option<Arc<Held>>, Fault> {
         let now = self.parts.clock.steady();
         if self.fresh.silence(now) > self.parts.settings.stale_after {
             return Ok(None);
@@ -118,7 +118,7 @@ impl Agent {
     /// Joins the question that is under way for this credential, or asks it.
     fn join_flight(
         self: &Arc<Self>,
-        key: &HeldKey,
+        key: &CredentialKey,
         scope: &KeyScope,
         claim: &Arc<Claim>,
         wait: Duration,
@@ -138,9 +138,7 @@ impl Agent {
         let by = self.parts.clock.steady().plus(millis);
         self.counters.service_logins.fetch_add(1, Ordering::Relaxed);
         self.pool.submit(Box::new(move || {
-            let result = agent.ask(&claim, by);
-            landing.promise.fill(result);
-            drop(landing);
+            landing.land(agent.ask(&claim, by));
         }))?;
         Ok((promise, true))
     }
@@ -162,36 +160,31 @@ impl Agent {
     pub(super) fn admit(&self, claim: &Claim, answer: At<Issued>) -> Result<Option<Arc<Held>>, Fault> {
         let At { revision, value: issued } = answer;
         let now = self.parts.clock.steady();
-        let key = HeldKey::of(claim);
+        let key = CredentialKey::of(claim);
         let scope = KeyScope::of(claim);
         if let Some(held) = self.table()?.held.get(&key).cloned()
             && !held.is_ended()
-            && held.principal.as_ref() == &issued.principal
+            && held.client == issued.client
         {
             if revision < held.state()?.revision {
                 return Ok(None);
             }
             self.install(&held, &issued.entitlements, revision)?;
-            self.record_issued(&held, &issued.impersonation);
+            self.record_issued(&held, &issued.impersonation)?;
             held.standby.store(Some(Arc::new(self.standby(issued.impersonation))));
             held.grant_lease(scope, issued.verification, now)?;
             return Ok(if held.is_ended() { None } else { Some(held) });
         }
-        let set = self.interning.set(&issued.entitlements, &issued.session_policies, &self.actions.load())?;
+        let set = self.shelf.set(&issued.entitlements, &issued.client.session_policies, &self.actions.load())?;
+        let policies = At { revision, value: (set, &issued.entitlements) };
         let standby = self.standby(issued.impersonation);
-        let client = Client {
-            key,
-            principal: Arc::new(issued.principal),
-            expires: issued.expires,
-            session_policies: issued.session_policies,
-        };
-        let held = Arc::new(Held::new(client, Some(standby), At { revision, value: set }, now));
+        let held = Arc::new(Held::new((key, issued.client), issued.expires, Some(standby), policies, now));
         held.grant_lease(scope, issued.verification, now)?;
         if !self.enter_table(&held, revision)? {
             return Ok(None);
         }
         if let Some(standby) = held.standby.load().as_ref() {
-            self.record_issued(&held, &standby.credential);
+            self.record_issued(&held, &standby.credential)?;
         }
         Ok(Some(held))
     }
@@ -202,7 +195,12 @@ impl Agent {
         if revision < table.applied {
             return Ok(false);
         }
-        table.held.insert(held.key.clone(), Arc::clone(held));
+        let before = table.held.insert(held.key.clone(), Arc::clone(held));
+        drop(table);
+        // The same key for another client: nobody follows the old one now.
+        if let Some(before) = before.filter(|b| !b.is_ended()) {
+            self.end_held(&before, "the credential now belongs to another client");
+        }
         Ok(true)
     }
 
@@ -211,33 +209,31 @@ impl Agent {
         let renew: UnixMillis = schedule::renew_at(issued, credential.expires, self.fraction());
         Standby { expires: self.steady_of(credential.expires), renew_at: self.steady_of(renew), credential }
     }
-
-    pub(super) fn record_issued(&self, held: &Held, credential: &Impersonation) {
-        self.parts.recorder.record(Record {
-            time: self.parts.clock.wall(),
-            who: Who::of(&held.principal, &held.key.access_key_id),
-            channel: None,
-            request_id: String::new(),
-            event: Event::Issued { credential_id: credential.id.clone(), expires: credential.expires },
-        });
-    }
 }
 
-/// Takes a question off the list when its job is over, however it ended: a
-/// panic in it must not leave its callers waiting for their whole deadline.
+/// A question under way. However its job ends, it is taken off the list before
+/// its callers hear of it, so that a later one asks anew; and a panic in it does
+/// not leave them waiting for their whole deadline.
 struct Landing {
     agent: Weak<Agent>,
     flight: FlightKey,
     promise: Flight,
 }
 
-impl Drop for Landing {
-    fn drop(&mut self) {
-        self.promise.fill(Err(Fault::internal("the login was not completed")));
+impl Landing {
+    fn land(&self, result: Result<Arc<Held>, Fault>) {
         if let Some(agent) = self.agent.upgrade()
             && let Ok(mut flights) = agent.flights.lock()
+            && flights.get(&self.flight).is_some_and(|present| Arc::ptr_eq(present, &self.promise))
         {
             flights.remove(&self.flight);
         }
+        self.promise.fill(result);
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        self.land(Err(Fault::internal("the login was not completed")));
     }
 }

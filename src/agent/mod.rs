@@ -6,11 +6,13 @@
 //! credential is leased, else by the service, once for all who wait for the
 //! same. Behind that, a worker follows changes, renews, expires and flushes.
 
+mod decisions;
 mod forwarded;
 mod held;
 mod interning;
 mod logins;
 mod pool;
+mod records;
 mod schedule;
 mod worker;
 
@@ -22,24 +24,25 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
-pub use held::{Held, HeldKey};
+pub use held::Held;
 pub use logins::Waiting;
+pub use records::Attempt;
 
-use crate::audit::{Event, Journal, Record, Recorder, Who};
+use crate::audit::{Journal, Recorder};
 use crate::channel::Channel;
 use crate::fault::{Fault, Status};
-use crate::policy::{ActionId, ActionTable, ClusterArn, Scope};
+use crate::policy::{ActionId, ActionTable};
 use crate::revision::Revision;
-use crate::service::{Entitlements, SecurityService};
-use crate::session::{Context, Fresh, Session, SessionId, Table, Tally};
-use crate::settings::EngineSettings;
+use crate::service::{DecisionPoint, Entitlements, SecurityService, Shelf};
+use crate::session::{Common, Context, CredentialKey, Fresh, Session, SessionId, Table, Tally};
+use crate::settings::{Decide, EngineSettings};
 use crate::time::{Clock, Random, Steady, UnixMillis};
 use held::State;
 use interning::Interning;
 use pool::Pool;
 
 /// Threads that may wait for the service.
-const SERVICE_THREADS: usize = 2;
+const SERVICE_THREADS: usize = 4;
 
 /// Everything the agent is made with.
 pub struct Parts {
@@ -47,6 +50,8 @@ pub struct Parts {
     pub settings: Arc<EngineSettings>,
     /// The security service.
     pub service: Arc<dyn SecurityService>,
+    /// Who decides with `standin.decide=remote`.
+    pub decisions: Arc<dyn DecisionPoint>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -65,12 +70,18 @@ struct CredentialTable {
     /// The newest revision whose changes are applied; answers read before it
     /// are not installed.
     applied: Revision,
-    held: HashMap<HeldKey, Arc<Held>>,
+    held: HashMap<CredentialKey, Arc<Held>>,
 }
 
 /// Counters of the agent.
 #[derive(Debug, Default)]
 pub struct Counters {
+    /// Logins that succeeded.
+    pub logins_success: AtomicU64,
+    /// Logins that were refused.
+    pub logins_refused: AtomicU64,
+    /// Logins that could not be decided.
+    pub logins_undecided: AtomicU64,
     /// Logins verified with a leased key.
     pub local_logins: AtomicU64,
     /// Logins the service was asked about.
@@ -89,6 +100,10 @@ pub struct Counters {
     pub worker_panics: AtomicU64,
     /// Answers that were older than what was known and asked for again.
     pub outdated_answers: AtomicU64,
+    /// Requests to the decision point.
+    pub decision_requests: AtomicU64,
+    /// Requests to the decision point that got no answer.
+    pub decision_failures: AtomicU64,
 }
 
 /// See the module's page.
@@ -96,6 +111,7 @@ pub struct Agent {
     parts: Parts,
     table: Mutex<CredentialTable>,
     flights: Mutex<logins::Flights>,
+    shelf: Shelf,
     interning: Interning,
     pool: Pool,
     fresh: Arc<Fresh>,
@@ -119,18 +135,12 @@ impl Agent {
     /// When the service cannot be asked or threads cannot be started.
     pub fn start(parts: Parts) -> Result<Arc<Self>, Fault> {
         let settings = &parts.settings;
-        let clusters = settings
-            .clusters
-            .iter()
-            .map(|arn| {
-                ClusterArn::parse(arn)
-                    .map_err(|e| Fault::new(Status::InvalidSetting, format!("standin.cluster.arn: {e}")))
-            })
-            .collect::<Result<_, _>>()?;
-        let arn_match =
-            if settings.arn_match_aws { crate::policy::ArnMatch::Aws } else { crate::policy::ArnMatch::Fields };
-        let interning =
-            Interning::new(Scope { clusters, arn_match }, settings.cluster_tags.clone(), settings.cache_entries);
+        let shelf = Shelf::new(settings)?;
+        let interning = Interning::new(Common {
+            resource_tags: settings.cluster_tags.clone().into(),
+            entries: settings.cache_entries,
+            remote: settings.decide == Decide::Remote,
+        });
         let applied = parts.service.revision()?;
         let actions = Arc::new(ActionTable::new());
         let tally = Arc::new(Tally::new(Arc::clone(&parts.clock), Arc::clone(&actions), Arc::clone(&parts.recorder)));
@@ -141,6 +151,7 @@ impl Agent {
             parts,
             table: Mutex::new(CredentialTable { applied, held: HashMap::new() }),
             flights: Mutex::default(),
+            shelf,
             interning,
             pool: Pool::new(SERVICE_THREADS)?,
             fresh,
@@ -215,10 +226,23 @@ impl Agent {
         &self.counters
     }
 
+    /// The newest revision whose changes were taken from the feed.
+    #[must_use]
+    pub fn applied(&self) -> Revision {
+        self.table().map(|t| t.applied).unwrap_or_default()
+    }
+
     /// How many background tasks panicked and were run again or given up.
     #[must_use]
     pub fn panics(&self) -> u64 {
         self.counters.worker_panics.load(Ordering::Relaxed) + self.pool.panics() as u64
+    }
+
+    /// Operations allowed and denied since the start.
+    #[must_use]
+    pub fn counted(&self) -> (u64, u64) {
+        let taken = (self.tally.allowed.sum(), self.tally.denied.sum());
+        self.interning.contexts().iter().map(|c| c.counted()).fold(taken, |(a, d), (ca, cd)| (a + ca, d + cd))
     }
 
     /// How many contexts are in use.
@@ -233,13 +257,20 @@ impl Agent {
         self.table().map(|t| t.held.len()).unwrap_or(0)
     }
 
+    fn held_for(&self, key: &CredentialKey) -> Option<Arc<Held>> {
+        self.table().ok()?.held.get(key).cloned()
+    }
+
+    fn context_of(&self, state: &State, channel: &Channel) -> Result<Arc<Context>, Fault> {
+        self.interning.context(&state.principal, &state.set, state.revision, channel, &self.tally)
+    }
+
     /// The context for a held credential over a channel.
     ///
     /// # Errors
     /// When shared state failed earlier.
     pub fn context(&self, held: &Held, channel: &Channel) -> Result<Arc<Context>, Fault> {
-        let state = held.state()?;
-        self.interning.context(&held.principal, &state.set, state.revision, channel, &self.tally)
+        self.context_of(&*held.state()?, channel)
     }
 
     /// Binds a session to a held credential. `made` gets the context in force.
@@ -259,8 +290,7 @@ impl Agent {
         if held.is_ended() {
             return Err(Fault::new(Status::Revoked, "the access key or identity was disabled during the login"));
         }
-        let context = self.interning.context(&held.principal, &state.set, state.revision, channel, &self.tally)?;
-        let session = Arc::new(made(context));
+        let session = Arc::new(made(self.context_of(&state, channel)?));
         let id = self.sessions.add(Arc::clone(&session))?;
         state.sessions.push(id);
         held.used.store(self.parts.clock.steady().0, Ordering::Relaxed);
@@ -269,32 +299,21 @@ impl Agent {
     }
 
     /// Gives a session its channel, and with it the context for that channel.
+    /// Nothing is allowed before the session is admitted.
     ///
     /// # Errors
     /// Revoked when the credential ended meanwhile.
-    pub fn rebind(
-        &self,
-        id: SessionId,
-        session: &Session,
-        channel: Channel,
-    ) -> Result<(Arc<Session>, Arc<Context>), Fault> {
-        let gone = || Fault::new(Status::Revoked, "the access key or identity was disabled during the login");
-        let held: Vec<_> =
-            self.table()?.held.values().filter(|h| h.key.access_key_id == session.access_key_id).cloned().collect();
-        for held in held {
-            let state = held.state()?;
-            if !state.sessions.contains(&id) || held.is_ended() {
-                continue;
-            }
-            let context = self.interning.context(&held.principal, &state.set, state.revision, &channel, &self.tally)?;
-            let bound = Arc::new(session.bound_to(channel, Arc::clone(&context)));
-            if !self.sessions.replace(id, Arc::clone(&bound)) {
-                return Err(gone());
-            }
-            self.sessions_changed.store(true, Ordering::Relaxed);
-            return Ok((bound, context));
-        }
-        Err(gone())
+    pub fn rebind(&self, session: &Session, channel: Channel) -> Result<Arc<Context>, Fault> {
+        let held = self
+            .held_for(&session.begin.credential)
+            .filter(|held| !held.is_ended())
+            .ok_or_else(|| Fault::new(Status::Revoked, "the access key or identity was disabled during the login"))?;
+        // Under the entry's lock, so that no change falls between.
+        let state = held.state()?;
+        let context = self.context_of(&state, session.bind(channel))?;
+        session.install(Arc::clone(&context));
+        self.sessions_changed.store(true, Ordering::Relaxed);
+        Ok(context)
     }
 
     /// Ends the session of this id.
@@ -307,7 +326,7 @@ impl Agent {
     /// Puts policies read at `revision` in force for a held credential and its
     /// sessions, unless something newer is in force already.
     fn install(&self, held: &Held, entitlements: &Entitlements, revision: Revision) -> Result<(), Fault> {
-        let set = self.interning.set(entitlements, &held.session_policies, &self.actions.load())?;
+        let set = self.shelf.set(entitlements, &held.client.session_policies, &self.actions.load())?;
         let mut state = held.state()?;
         if revision < state.revision {
             self.counters.outdated_answers.fetch_add(1, Ordering::Relaxed);
@@ -315,17 +334,19 @@ impl Agent {
         }
         state.revision = revision;
         state.set = set;
-        self.reinstall(held, &mut state)
+        state.principal = Arc::new(held.client.principal.with_identity_tags(&entitlements.tags));
+        self.reinstall(&mut state)
     }
 
     /// Gives every session of the entry a context of the policies in force.
-    fn reinstall(&self, held: &Held, state: &mut State) -> Result<(), Fault> {
-        let (set, revision) = (Arc::clone(&state.set), state.revision);
+    fn reinstall(&self, state: &mut State) -> Result<(), Fault> {
         let mut failed = None;
-        state.sessions.retain(|id| {
+        let unknown = Channel::default();
+        let mut sessions = std::mem::take(&mut state.sessions);
+        sessions.retain(|id| {
             self.sessions
                 .with(*id, |session| {
-                    match self.interning.context(&held.principal, &set, revision, &session.channel, &self.tally) {
+                    match self.context_of(state, session.channel().unwrap_or(&unknown)) {
                         Ok(context) => session.install(context),
                         Err(fault) => {
                             // Rather no session than one under old policies.
@@ -336,12 +357,13 @@ impl Agent {
                 })
                 .is_some()
         });
+        state.sessions = sessions;
         failed.map_or(Ok(()), Err)
     }
 
     /// Reads the entry's policies again and puts them in force.
     fn refresh(&self, held: &Held) -> Result<(), Fault> {
-        let answer = self.parts.service.entitlements(&held.principal.subject, &held.key.access_key_id);
+        let answer = self.parts.service.entitlements(&held.client.principal.subject, &held.key.access_key_id);
         match answer {
             Ok(at) => self.install(held, &at.value, at.revision),
             Err(fault) if fault.kind() == crate::fault::Kind::Refused => {
@@ -373,13 +395,8 @@ impl Agent {
     fn end_session(&self, session: &Session, reason: &str) {
         if session.end() {
             self.sessions_changed.store(true, Ordering::Relaxed);
-            self.parts.recorder.record(Record {
-                time: self.parts.clock.wall(),
-                who: Who::of(&session.principal, &session.access_key_id),
-                channel: Some(session.channel.clone()),
-                request_id: session.request_id.clone(),
-                event: Event::SessionEnded { reason: reason.to_owned() },
-            });
+            self.record_unbound(session);
+            self.record_end(session, reason);
         }
     }
 
@@ -387,7 +404,11 @@ impl Agent {
     /// for `grace` milliseconds and is dropped then.
     pub fn retire(&self, id: SessionId, grace: i64) -> bool {
         let now = self.parts.clock.steady();
-        let found = self.sessions.with(id, |session| session.retire(now.plus(grace))).is_some();
+        let retire = |session: &Arc<Session>| {
+            session.retire(now.plus(grace));
+            self.record_unbound(session);
+        };
+        let found = self.sessions.with(id, retire).is_some();
         if found {
             self.sessions_changed.store(true, Ordering::Relaxed);
         }
@@ -397,14 +418,17 @@ impl Agent {
     /// Nothing needs the session any more. Imported ones stay for the next
     /// forwarded request until their time is over.
     pub fn release(&self, id: SessionId) -> bool {
-        if self.sessions.with(id, |s| s.imported).unwrap_or(false) {
+        if self.sessions.with(id, |s| s.begin.imported).unwrap_or(false) {
             return true;
         }
-        let removed = self.sessions.remove(id).is_some();
-        if removed {
-            self.sessions_changed.store(true, Ordering::Relaxed);
-        }
-        removed
+        self.remove(id)
+    }
+
+    fn remove(&self, id: SessionId) -> bool {
+        let Some(session) = self.sessions.remove(id) else { return false };
+        self.record_unbound(&session);
+        self.sessions_changed.store(true, Ordering::Relaxed);
+        true
     }
 
     /// A random number in `0.0..1.0`; the middle when the generator fails.
@@ -432,7 +456,7 @@ impl Agent {
         pool::join_by(threads, by);
         self.pool.close(by);
         for (id, _) in self.sessions.all() {
-            self.sessions.remove(id);
+            self.remove(id);
         }
         if let Ok(mut table) = self.table() {
             table.held.clear();

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::{Agent, Held, schedule};
 use crate::fault::{Fault, Kind};
 use crate::identity::Identity;
-use crate::service::{Happening, LiveSession};
+use crate::service::{Happening, LiveSession, RENEW};
 use crate::session::{Session, SessionId, Standing};
 use crate::time::Steady;
 
@@ -20,6 +20,8 @@ const CHANGES: usize = 1000;
 /// How long an expired session is kept so that late requests are answered
 /// "expired" and not "unknown", milliseconds.
 const EXPIRED_GRACE: i64 = 60_000;
+/// How long a renewal may take, milliseconds.
+const RENEWAL_WAIT: i64 = 5000;
 /// How often live sessions are published though nothing changed, milliseconds.
 const PUBLISH_ANYWAY: i64 = 10_000;
 
@@ -66,8 +68,8 @@ fn repeat(agent: &Weak<Agent>, every: Duration, mut task: impl FnMut(&Arc<Agent>
 }
 
 fn audit_turn(agent: &Arc<Agent>) {
-    let since = agent.tally.window_since.load(Ordering::Relaxed);
-    let over = agent.parts.clock.wall().0 - since >= agent.parts.settings.audit_window;
+    let since = agent.tally.window_since();
+    let over = agent.parts.clock.wall().0 - since.0 >= agent.parts.settings.audit_window;
     agent.flush_audit(over);
 }
 
@@ -152,7 +154,7 @@ impl Follower {
                         }
                     }
                     Happening::IdentityEnded(identity) => {
-                        for held in held.iter().filter(|h| h.principal.subject == identity) {
+                        for held in held.iter().filter(|h| h.client.principal.subject == identity) {
                             agent.end_held(held, "the identity was disabled or deleted");
                         }
                     }
@@ -169,12 +171,17 @@ impl Follower {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let held: Vec<Arc<Held>> =
-            agent.table()?.held.values().filter(|h| self.pending.contains(&h.principal.subject)).cloned().collect();
+        let held: Vec<Arc<Held>> = agent
+            .table()?
+            .held
+            .values()
+            .filter(|h| self.pending.contains(&h.client.principal.subject))
+            .cloned()
+            .collect();
         let mut failed: Option<(Identity, Fault)> = None;
         for held in held {
             if let Err(fault) = agent.refresh(&held) {
-                failed = Some((held.principal.subject.clone(), fault));
+                failed = Some((held.client.principal.subject.clone(), fault));
             }
         }
         match failed {
@@ -205,8 +212,8 @@ fn end_by_public_id(agent: &Agent, public: &str) {
 /// Drops what is over.
 fn sweep(agent: &Agent, now: Steady) {
     for (id, session) in agent.sessions.all() {
-        if session.is_over(now, EXPIRED_GRACE) && agent.sessions.remove(id).is_some() {
-            agent.sessions_changed.store(true, Ordering::Relaxed);
+        if session.is_over(now, EXPIRED_GRACE) {
+            agent.remove(id);
         }
     }
     let held: Vec<Arc<Held>> = match agent.table() {
@@ -222,8 +229,8 @@ fn sweep(agent: &Agent, now: Steady) {
         if state.sessions.is_empty() && (expired || idle) {
             over.push(held.key.clone());
         } else if state.sessions.iter().any(|id| agent.sessions.with(*id, |s| s.context().is_worn()).unwrap_or(false)) {
-            // A context whose cache is full or outlived is replaced by itself.
-            drop(agent.reinstall(&held, &mut state));
+            // A context whose cache is full is replaced by itself.
+            drop(agent.reinstall(&mut state));
         }
     }
     if let Ok(mut table) = agent.table() {
@@ -231,6 +238,7 @@ fn sweep(agent: &Agent, now: Steady) {
             table.held.remove(&key);
         }
     }
+    agent.shelf.sweep();
     agent.interning.sweep();
 }
 
@@ -266,18 +274,17 @@ impl Renewing {
         let (agent, held) = (&self.agent, &self.held);
         let Some(old) = held.standby.load_full() else { return };
         let settings = &agent.parts.settings;
-        let answer = agent.parts.service.renew(
-            &held.principal.subject,
-            &held.key.access_key_id,
-            &old.credential,
-            &settings.host,
-            settings.credential_lifetime,
-        );
+        let (lifetime, wall) = (settings.credential_lifetime, agent.parts.clock.wall());
+        let proof = old.credential.prove(&settings.host, wall, RENEW, lifetime.to_string().as_bytes());
+        let by = agent.parts.clock.steady().plus(RENEWAL_WAIT);
+        let answer = agent.parts.service.renew(&proof, lifetime, by).and_then(|credential| {
+            agent.record_issued(held, &credential)?;
+            Ok(credential)
+        });
         match answer {
             Ok(credential) => {
                 agent.counters.renewals.fetch_add(1, Ordering::Relaxed);
                 held.renew_failures.store(0, Ordering::Relaxed);
-                agent.record_issued(held, &credential);
                 if !held.is_ended() {
                     held.standby.store(Some(Arc::new(agent.standby(credential))));
                 }
@@ -291,7 +298,7 @@ impl Renewing {
                 if failures == 1 {
                     agent.parts.journal.line(
                         "warn",
-                        &format!("the credential for {} was not renewed: {fault}", held.principal.subject),
+                        &format!("the credential for {} was not renewed: {fault}", held.client.principal.subject),
                     );
                 }
             }
@@ -311,7 +318,8 @@ fn publish(agent: &Arc<Agent>) {
         .all()
         .into_iter()
         .filter(|(_, s)| {
-            !s.imported && !s.is_retired() && s.standing() == Standing::Live && agent.parts.clock.steady() < s.deadline
+            let open = !s.begin.imported && !s.is_retired() && agent.parts.clock.steady() < s.begin.deadline;
+            open && s.standing() == Standing::Live
         })
         .map(|(id, s)| shown(agent, id, &s))
         .collect();
@@ -322,14 +330,16 @@ fn publish(agent: &Arc<Agent>) {
 }
 
 fn shown(agent: &Agent, id: SessionId, session: &Session) -> LiveSession {
+    let begin = &session.begin;
+    let channel = session.channel();
     LiveSession {
         id: format!("{}/{}", agent.parts.boot, id.number()),
-        subject: session.principal.subject.arn().to_owned(),
-        access_key_id: session.access_key_id.clone(),
-        session_name: session.principal.attributes.session_name.clone().unwrap_or_default(),
-        address: session.channel.address.map(|a| a.to_string()).unwrap_or_default(),
-        listener: session.channel.listener.clone(),
-        since: session.since,
-        deadline: session.deadline_wall,
+        subject: begin.principal.subject.arn().to_owned(),
+        access_key_id: begin.credential.access_key_id.clone(),
+        session_name: begin.principal.attributes.session_name.clone().unwrap_or_default(),
+        address: channel.and_then(|c| c.address).map(|a| a.to_string()).unwrap_or_default(),
+        listener: channel.map(|c| c.listener.clone()).unwrap_or_default(),
+        since: begin.since,
+        deadline: begin.deadline_wall,
     }
 }

@@ -75,8 +75,10 @@ pub enum Event {
         reason: String,
         /// The status number; 0 on success.
         status: i32,
-        /// How often this signature was seen, when more than once.
-        repeats: u32,
+        /// How often this signature was seen, this time included.
+        seen: u32,
+        /// From how many addresses, as far as they are known.
+        sources: u32,
     },
     /// A session ended before its deadline.
     SessionEnded {
@@ -158,7 +160,7 @@ impl Record {
         let failed =
             |outcome: &str| if outcome == "success" || outcome == "allowed" { (1, "Success") } else { (2, "Failure") };
         let (status_id, status, severity) = match &self.event {
-            Event::Login { outcome, reason, status, repeats } => {
+            Event::Login { outcome, reason, status, seen, sources } => {
                 put("status_detail", json!(reason));
                 put("status_code", json!(status.to_string()));
                 put(
@@ -166,8 +168,9 @@ impl Record {
                     json!({"uid": self.who.subject, "account": {"uid": self.who.account}, "credential_uid": self.who.access_key_id}),
                 );
                 unmapped.insert("outcome".into(), json!(outcome));
-                if *repeats > 1 {
-                    unmapped.insert("signature_seen".into(), json!(repeats));
+                if *seen > 1 {
+                    unmapped.insert("signature_seen".into(), json!(seen));
+                    unmapped.insert("signature_sources".into(), json!(sources));
                 }
                 let (id, word) = failed(outcome);
                 (id, word, if id == 1 { 1 } else { 3 })

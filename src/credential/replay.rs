@@ -8,18 +8,29 @@ use std::sync::Mutex;
 
 use crate::time::Steady;
 
+/// Most addresses remembered of one signature.
+const SOURCES: usize = 16;
+
 /// How often a signature was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// Times, this one included.
     pub count: u32,
-    /// True when it came from another address before.
-    pub elsewhere: bool,
+    /// From how many addresses, as far as they are known (at most 16 are told
+    /// apart).
+    pub sources: u32,
 }
 
+#[derive(Default)]
 struct Entry {
     count: u32,
-    from: Option<IpAddr>,
+    from: Vec<IpAddr>,
+}
+
+impl Entry {
+    fn seen(&self) -> Seen {
+        Seen { count: self.count, sources: u32::try_from(self.from.len()).unwrap_or(u32::MAX) }
+    }
 }
 
 #[derive(Default)]
@@ -42,23 +53,43 @@ impl ReplayTable {
         Self { most, window, table: Mutex::default() }
     }
 
-    /// Notes a signature.
-    pub fn see(&self, signature: [u8; 32], from: Option<IpAddr>, now: Steady) -> Seen {
+    /// Notes that a signature was used.
+    pub fn see(&self, signature: [u8; 32], now: Steady) -> Seen {
         // When the table failed every signature counts as seen.
-        let Ok(mut table) = self.table.lock() else { return Seen { count: u32::MAX, elsewhere: true } };
+        let Ok(mut table) = self.table.lock() else { return Seen { count: u32::MAX, sources: u32::MAX } };
         while let Some((oldest, at)) = table.order.front().copied()
             && (now.since(at) > self.window || table.order.len() >= self.most)
         {
             table.order.pop_front();
             table.entries.remove(&oldest);
         }
-        if let Some(entry) = table.entries.get_mut(&signature) {
-            entry.count = entry.count.saturating_add(1);
-            return Seen { count: entry.count, elsewhere: entry.from != from };
+        if !table.entries.contains_key(&signature) {
+            table.order.push_back((signature, now));
         }
-        table.entries.insert(signature, Entry { count: 1, from });
-        table.order.push_back((signature, now));
-        Seen { count: 1, elsewhere: false }
+        let entry = table.entries.entry(signature).or_default();
+        entry.count = entry.count.saturating_add(1);
+        entry.seen()
+    }
+
+    /// Notes where a signature came from, which hosts may tell only after the
+    /// login; the number of addresses it came from.
+    pub fn came_from(&self, signature: [u8; 32], address: Option<IpAddr>) -> u32 {
+        let Ok(mut table) = self.table.lock() else { return u32::MAX };
+        let Some(entry) = table.entries.get_mut(&signature) else { return 1 };
+        if let Some(address) = address
+            && entry.from.len() < SOURCES
+            && !entry.from.contains(&address)
+        {
+            entry.from.push(address);
+        }
+        entry.seen().sources
+    }
+
+    /// How often a signature was seen.
+    #[must_use]
+    pub fn seen(&self, signature: [u8; 32]) -> Seen {
+        let Ok(table) = self.table.lock() else { return Seen { count: u32::MAX, sources: u32::MAX } };
+        table.entries.get(&signature).map_or_else(Seen::default, Entry::seen)
     }
 }
 
@@ -69,15 +100,26 @@ mod tests {
     #[test]
     fn repeats_are_counted_within_the_window_and_the_bound() {
         let table = ReplayTable::new(3, 100);
-        let here = Some("192.0.2.1".parse().unwrap());
-        let there = Some("192.0.2.2".parse().unwrap());
-        assert_eq!(table.see([1; 32], here, Steady(0)), Seen { count: 1, elsewhere: false });
-        assert_eq!(table.see([1; 32], here, Steady(50)), Seen { count: 2, elsewhere: false });
-        assert_eq!(table.see([1; 32], there, Steady(60)), Seen { count: 3, elsewhere: true });
-        assert_eq!(table.see([1; 32], here, Steady(200)).count, 1, "forgotten after the window");
+        assert_eq!(table.see([1; 32], Steady(0)).count, 1);
+        assert_eq!(table.see([1; 32], Steady(50)).count, 2);
+        assert_eq!(table.see([1; 32], Steady(200)).count, 1, "forgotten after the window");
         for n in 2..10 {
-            table.see([n; 32], here, Steady(200));
+            table.see([n; 32], Steady(200));
         }
         assert_eq!(table.table.lock().unwrap().entries.len(), 3);
+    }
+
+    /// P1-24: repeats are counted per signature and source.
+    #[test]
+    fn p1_24_sources_of_a_signature_are_told_apart() {
+        let table = ReplayTable::new(10, 100);
+        let (here, there) = (Some("192.0.2.1".parse().unwrap()), Some("192.0.2.2".parse().unwrap()));
+        table.see([1; 32], Steady(0));
+        assert_eq!(table.came_from([1; 32], here), 1);
+        table.see([1; 32], Steady(1));
+        assert_eq!(table.came_from([1; 32], here), 1);
+        table.see([1; 32], Steady(2));
+        assert_eq!(table.came_from([1; 32], there), 2);
+        assert_eq!(table.seen([1; 32]), Seen { count: 3, sources: 2 });
     }
 }

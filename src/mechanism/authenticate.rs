@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use super::Engine;
 use super::profile::Profile;
-use crate::agent::Held;
-use crate::audit::{Event, Record, Who};
+use crate::agent::{Attempt, Held};
+use crate::audit::Who;
 use crate::channel::Channel;
 use crate::credential::sigv4::{self, Claim};
 use crate::decision::Outcome;
 use crate::fault::{Fault, Kind, Status};
 use crate::identity::Principal;
 use crate::policy::Facts;
-use crate::session::{Ask, Context, Session, SessionId};
+use crate::session::{Begin, Context, CredentialKey, Session, SessionId, Standing};
 use crate::time::{Steady, UnixMillis};
 
 /// What a client sent while connecting, and over which connection.
@@ -68,7 +68,7 @@ impl Engine {
         let now = self.clock().steady();
         let request_id = self.request_id();
         let Login { profile: number, payload, mut channel, channel_known, wait } = login;
-        let mut attempt = Attempt { who: Who::default(), repeats: 0 };
+        let mut attempt = Attempt::default();
         let result = match self.profile_numbered(number) {
             Ok(profile) => {
                 let result = self.authenticate(
@@ -90,13 +90,17 @@ impl Engine {
         };
         // A payload may hold anything a client has; none of it stays behind.
         zeroize::Zeroize::zeroize(payload);
-        self.record_login(result.as_ref().err(), &attempt, &channel, &request_id);
         match result {
             Ok((id, session)) => {
+                // Where from is known later: the record waits for it.
+                if channel_known && session.claim_record() {
+                    self.agent().record_login(None, &attempt, Some(&channel), &request_id);
+                }
                 let reply = format!("{{\"version\":\"{}\",\"request-id\":\"{request_id}\"}}", sigv4::VERSION);
                 Ok(LoggedIn { id, session, reply })
             }
             Err(fault) => {
+                self.agent().record_login(Some(&fault), &attempt, Some(&channel), &request_id);
                 let client_text = match fault.kind() {
                     Kind::Refused => format!("[{request_id}]: Access denied"),
                     _ => format!("[{request_id}]: Try again later"),
@@ -140,15 +144,18 @@ impl Engine {
                 profile.unknown.add(claim.access_key_id(), now);
             }
         })?;
-        attempt.who = Who::of(&held.principal, claim.access_key_id());
+        attempt.who = Who::of(&held.client.principal, claim.access_key_id());
         // Only signatures that are right are remembered, so that nobody can
         // fill the table or spoil somebody else's login with made-up ones.
-        let seen = profile.replays.see(claim.signature_id(), channel.address, now);
-        attempt.repeats = seen.count;
-        if seen.count > 1 && profile.settings.refuse_replay {
+        let signature = claim.signature_id();
+        attempt.seen = profile.replays.see(signature, now);
+        if channel_known {
+            attempt.seen.sources = profile.replays.came_from(signature, channel.address);
+        }
+        if attempt.seen.count > 1 && profile.settings.refuse_replay {
             return Err(Fault::new(
                 Status::Replayed,
-                format!("the same signature was used {} times (standin.replay=refuse)", seen.count),
+                format!("the same signature was used {} times (standin.replay=refuse)", attempt.seen.count),
             ));
         }
         let context = self.agent().context(&held, channel)?;
@@ -159,36 +166,48 @@ impl Engine {
                 .iter()
                 .any(|f| context.compiled().depends().contains(*f));
         if !later {
-            self.may_connect(&context, &held.principal, channel)?;
+            self.may_connect(&held.key, &context, &held.client.principal, channel, wait)?;
         }
         let (now, wall) = (self.clock().steady(), self.clock().wall());
         let deadline = self.deadline(profile, &held, now, wall)?;
-        self.agent().bind(&held, channel, |context| {
-            Session::new(
-                Arc::clone(&held.principal),
-                claim.access_key_id().to_owned(),
-                channel.clone(),
-                request_id.to_owned(),
-                wall,
-                deadline,
-                false,
-                channel_known,
-                number,
-                context,
-            )
-        })
+        let begin = Begin {
+            principal: Arc::new(held.client.principal.clone()),
+            credential: held.key.clone(),
+            signature: Some(signature),
+            request_id: request_id.to_owned(),
+            host: channel.host.clone(),
+            since: wall,
+            deadline: deadline.0,
+            deadline_wall: deadline.1,
+            imported: false,
+            profile: number,
+        };
+        self.agent()
+            .bind(&held, channel, |context| Session::new(begin, channel_known.then(|| channel.clone()), context))
     }
 
     /// Decides whether policies allow to connect over this channel.
-    fn may_connect(&self, context: &Context, principal: &Principal, channel: &Channel) -> Result<(), Fault> {
-        let ask = Ask { action: self.connect_action(), resource: "", count: 1, log_allow: false, log_deny: false };
-        if context.decide(ask, channel, channel.address, "", self.clock().wall()) == Outcome::Allow {
-            return Ok(());
+    fn may_connect(
+        &self,
+        credential: &CredentialKey,
+        context: &Arc<Context>,
+        principal: &Principal,
+        channel: &Channel,
+        wait: Duration,
+    ) -> Result<(), Fault> {
+        match self.decide_connect(credential, context, channel, wait) {
+            Outcome::Allow => Ok(()),
+            Outcome::Deny => Err(Fault::new(
+                Status::ConnectNotAllowed,
+                format!(
+                    "kafka-cluster:Connect is not allowed for {} by its policies over this channel",
+                    principal.subject
+                ),
+            )),
+            Outcome::Undecided => {
+                Err(Fault::unavailable(format!("whether {} may connect could not be decided", principal.subject)))
+            }
         }
-        Err(Fault::new(
-            Status::ConnectNotAllowed,
-            format!("kafka-cluster:Connect is not allowed for {} by its policies over this channel", principal.subject),
-        ))
     }
 
     /// Completes a login whose channel was not known: checks the channel, and
@@ -198,28 +217,39 @@ impl Engine {
     /// # Errors
     /// As [`Engine::log_in`]; the session is ended then.
     pub fn bind(&self, id: SessionId, mut channel: Channel) -> Result<(), Refusal> {
-        let session = self.agent().sessions().get(id);
         let refusal = |fault: Fault, request_id: String| {
             let client_text = format!("[{request_id}]: Access denied");
             Refusal { fault, request_id, client_text }
         };
-        let Some(session) = session else {
+        let Some(session) = self.agent().sessions().get(id) else {
             return Err(refusal(Fault::new(Status::UnknownId, "the session is not known or gone"), self.request_id()));
         };
-        if session.connected {
+        if session.standing() != Standing::Binding {
             return Ok(());
         }
-        channel.host.clone_from(&session.channel.host);
-        let result = self.profile_numbered(session.profile).and_then(|profile| {
+        let begin = &session.begin;
+        channel.host.clone_from(&begin.host);
+        let mut attempt = Attempt::of(&session);
+        let result = self.profile_numbered(begin.profile).and_then(|profile| {
+            if let Some(signature) = begin.signature {
+                attempt.seen = profile.replays.seen(signature);
+                attempt.seen.sources = profile.replays.came_from(signature, channel.address);
+            }
             check_secure(&channel, &profile)?;
-            let (bound, context) = self.agent().rebind(id, &session, channel.clone())?;
-            self.may_connect(&context, &bound.principal, &channel)
+            let context = self.agent().rebind(&session, channel.clone())?;
+            let wait = Duration::from_millis(profile.settings.login_wait.unsigned_abs());
+            self.may_connect(&begin.credential, &context, &begin.principal, &channel, wait)?;
+            if session.admit() {
+                return Ok(());
+            }
+            Err(Fault::new(Status::Revoked, "the session was ended during the login"))
         });
+        if session.claim_record() {
+            self.agent().record_login(result.as_ref().err(), &attempt, Some(&channel), &begin.request_id);
+        }
         result.map_err(|fault| {
             self.agent().end(id, &fault.text);
-            let attempt = Attempt { who: Who::of(&session.principal, &session.access_key_id), repeats: 0 };
-            self.record_login(Some(&fault), &attempt, &channel, &session.request_id);
-            refusal(fault, session.request_id.clone())
+            refusal(fault, begin.request_id.clone())
         })
     }
 
@@ -251,31 +281,6 @@ impl Engine {
         }
         Ok((now.plus(left), wall.plus(left)))
     }
-
-    fn record_login(&self, failure: Option<&Fault>, attempt: &Attempt, channel: &Channel, request_id: &str) {
-        let (outcome, reason, status) = match failure {
-            None => ("success", String::new(), 0),
-            Some(fault) if fault.kind() == Kind::Refused => ("refused", fault.text.clone(), fault.status.number()),
-            Some(fault) => ("undecided", fault.text.clone(), fault.status.number()),
-        };
-        self.count_login(outcome);
-        if status != 0 {
-            self.journal().line("info", &format!("login {request_id} {outcome} ({status}): {reason}"));
-        }
-        self.recorder().record(Record {
-            time: self.clock().wall(),
-            who: attempt.who.clone(),
-            channel: Some(channel.clone()),
-            request_id: request_id.to_owned(),
-            event: Event::Login { outcome, reason, status, repeats: attempt.repeats },
-        });
-    }
-}
-
-/// What is known of a login while it goes on, for its record.
-struct Attempt {
-    who: Who,
-    repeats: u32,
 }
 
 fn check_secure(channel: &Channel, profile: &Profile) -> Result<(), Fault> {

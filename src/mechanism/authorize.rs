@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Authorizing operations: every one, from local data, without a lock, a
-//! system call or a log line.
+//! system call or a log line. Only with `standin.decide=remote`, and only for
+//! what is not in the cache, the service is asked.
 
 use std::net::IpAddr;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::Engine;
-use crate::decision::Outcome;
-use crate::fault::{Fault, Status};
+use crate::channel::Channel;
+use crate::decision::{Outcome, Verdict};
+use crate::fault::{Fault, Kind, Status};
 use crate::policy::ActionId;
-use crate::session::{Ask, Session, SessionId, Standing};
+use crate::service::{Question, Questions};
+use crate::session::{Ask, Context, CredentialKey, Request, Session, SessionId, Standing};
+use crate::time::UnixMillis;
 
 /// Facts that hold for all questions of one call.
 #[derive(Clone, Copy, Default)]
@@ -18,6 +23,9 @@ pub struct Batch<'a> {
     pub address: Option<IpAddr>,
     /// The client id the request carries.
     pub client_id: &'a str,
+    /// Longest wait for a decision that is not local; zero: none, and what is
+    /// missing is fetched for the next time.
+    pub wait: Duration,
 }
 
 /// What a session may be asked at all at this moment.
@@ -31,10 +39,20 @@ enum Ground {
     All(Outcome),
 }
 
+/// A question that the service has to answer, with its place in the batch.
+struct Missing<'a> {
+    place: usize,
+    ask: Ask<'a>,
+}
+
+fn unknown() -> Fault {
+    Fault::new(Status::UnknownId, "the session is not known or gone")
+}
+
 impl Engine {
     fn ground(&self, session: &Session) -> Ground {
         let now = self.clock().steady();
-        if !session.connected || session.standing() != Standing::Live || now >= session.deadline {
+        if session.standing() != Standing::Live || now >= session.begin.deadline {
             return Ground::All(Outcome::Deny);
         }
         let silence = self.agent().fresh().silence(now);
@@ -47,8 +65,9 @@ impl Engine {
         }
     }
 
-    /// Decides each of the questions for a session and hands every outcome to
-    /// `answer`, in order.
+    /// Decides each of the questions for a session and writes every outcome to
+    /// its place in `outcomes`, which is filled with denials first. There are
+    /// as many outcomes as questions.
     ///
     /// # Errors
     /// [`Status::UnknownId`] when the session id is stale; nothing was decided.
@@ -57,27 +76,108 @@ impl Engine {
         id: SessionId,
         batch: Batch<'_>,
         asks: impl Iterator<Item = Ask<'a>>,
-        mut answer: impl FnMut(Outcome),
+        outcomes: &mut [Outcome],
     ) -> Result<(), Fault> {
+        outcomes.fill(Outcome::Deny);
+        let nowhere = Channel::default();
         let found = self.agent().sessions().with(id, |session| {
             let ground = self.ground(session);
             let context = session.context();
-            let now = self.clock().wall();
-            for ask in asks {
-                let outcome = match ground {
-                    Ground::All(outcome) => outcome,
-                    Ground::Stale if !self.rides_out(ask.action) => Outcome::Undecided,
-                    Ground::Stale | Ground::Firm => {
-                        context.decide(ask, &session.channel, batch.address, batch.client_id, now)
-                    }
+            let channel = session.channel().unwrap_or(&nowhere);
+            let request =
+                Request { channel, address: batch.address, client_id: batch.client_id, now: self.clock().wall() };
+            let mut missing = Vec::new();
+            for ((place, slot), ask) in outcomes.iter_mut().enumerate().zip(asks) {
+                let local = match ground {
+                    Ground::All(outcome) => Some(outcome),
+                    Ground::Stale if !self.rides_out(ask.action) => Some(Outcome::Undecided),
+                    Ground::Stale | Ground::Firm => context.decide(ask, request),
                 };
-                if outcome == Outcome::Undecided {
-                    self.agent().tally().undecided.fetch_add(u64::from(ask.count), Ordering::Relaxed);
+                match local {
+                    Some(outcome) => *slot = self.noted(outcome, ask.count),
+                    None => missing.push(Missing { place, ask }),
                 }
-                answer(outcome);
             }
+            (!missing.is_empty()).then(|| (Arc::clone(session), Arc::clone(&context), missing))
         });
-        found.ok_or_else(|| Fault::new(Status::UnknownId, "the session is not known or gone"))
+        let Some((session, context, missing)) = found.ok_or_else(unknown)? else { return Ok(()) };
+        self.ask_service(&session.begin.credential, &context, (session.channel(), batch), &missing, outcomes);
+        Ok(())
+    }
+
+    /// Counts an outcome that no context counts.
+    fn noted(&self, outcome: Outcome, count: u32) -> Outcome {
+        if outcome == Outcome::Undecided {
+            self.agent().tally().undecided.add(u64::from(count));
+        }
+        outcome
+    }
+
+    /// Has the service decide what is missing.
+    fn ask_service(
+        &self,
+        credential: &CredentialKey,
+        context: &Arc<Context>,
+        (channel, batch): (Option<&Channel>, Batch<'_>),
+        missing: &[Missing<'_>],
+        outcomes: &mut [Outcome],
+    ) {
+        let channel = channel.cloned().unwrap_or_default();
+        let actions = self.agent().actions();
+        let items = missing.iter().map(|m| {
+            // A number without an action is denied by any service.
+            let (action, resource_type) = actions
+                .get(m.ask.action)
+                .map_or_else(Default::default, |a| (a.name.to_string(), a.resource_type.to_string()));
+            Question { action, resource_type, resource: Some(m.ask.resource.to_owned()) }
+        });
+        let questions = Questions::new(&channel, batch.address, batch.client_id, items.collect());
+        let kept: Vec<(ActionId, String)> = missing.iter().map(|m| (m.ask.action, m.ask.resource.to_owned())).collect();
+        let (later, address, client_id, now) =
+            (Arc::clone(context), batch.address, batch.client_id.to_owned(), self.clock().wall());
+        let later_channel = channel.clone();
+        let aside = move |verdicts: &[Verdict]| {
+            let request = Request { channel: &later_channel, address, client_id: &client_id, now };
+            for ((action, resource), verdict) in kept.iter().zip(verdicts) {
+                // Full: the next question asks again.
+                let _kept = later.keep(*action, resource, request, *verdict);
+            }
+        };
+        let answers = self.agent().decide_remotely(credential, context, questions, batch.wait, Box::new(aside));
+        let request = Request { channel: &channel, address: batch.address, client_id: batch.client_id, now };
+        for (n, m) in missing.iter().enumerate() {
+            let outcome = match &answers {
+                Ok(verdicts) => verdicts.get(n).map_or(Outcome::Undecided, |v| context.settle(m.ask, request, *v)),
+                Err(fault) if fault.kind() == Kind::Refused => Outcome::Deny,
+                Err(_) => Outcome::Undecided,
+            };
+            if let Some(slot) = outcomes.get_mut(m.place) {
+                *slot = self.noted(outcome, m.ask.count);
+            }
+        }
+    }
+
+    /// Decides whether a client may connect over a channel: before there is a
+    /// session that could be asked.
+    pub(super) fn decide_connect(
+        &self,
+        credential: &CredentialKey,
+        context: &Arc<Context>,
+        channel: &Channel,
+        wait: Duration,
+    ) -> Outcome {
+        let ask = Ask { action: self.connect_action(), resource: "", count: 1, log_allow: false, log_deny: false };
+        let now: UnixMillis = self.clock().wall();
+        let request = Request { channel, address: channel.address, client_id: "", now };
+        if let Some(outcome) = context.decide(ask, request) {
+            return outcome;
+        }
+        let batch = Batch { address: channel.address, client_id: "", wait };
+        let mut outcomes = [Outcome::Undecided];
+        let missing = [Missing { place: 0, ask }];
+        self.ask_service(credential, context, (Some(channel), batch), &missing, &mut outcomes);
+        let [outcome] = outcomes;
+        outcome
     }
 
     /// Decides whether the session may do the action on at least one resource
@@ -86,20 +186,36 @@ impl Engine {
     /// # Errors
     /// [`Status::UnknownId`] when the session id is stale.
     pub fn authorize_any(&self, id: SessionId, batch: Batch<'_>, action: ActionId) -> Result<Outcome, Fault> {
-        let found = self.agent().sessions().with(id, |session| match self.ground(session) {
-            Ground::All(outcome) => outcome,
-            Ground::Stale if !self.rides_out(action) => Outcome::Undecided,
-            // Kafka asks this only for idempotent producers.
-            _ if self.settings().idempotent_strict => Outcome::Deny,
-            _ => session.context().decide_any(
-                action,
-                &session.channel,
-                batch.address,
-                batch.client_id,
-                self.clock().wall(),
-            ),
+        let now = self.clock().wall();
+        let nowhere = Channel::default();
+        let found = self.agent().sessions().with(id, |session| {
+            let channel = session.channel().unwrap_or(&nowhere);
+            let request = Request { channel, address: batch.address, client_id: batch.client_id, now };
+            match self.ground(session) {
+                Ground::All(outcome) => Ok(outcome),
+                Ground::Stale if !self.rides_out(action) => Ok(Outcome::Undecided),
+                // Kafka asks this only for idempotent producers.
+                _ if self.settings().idempotent_strict => Ok(Outcome::Deny),
+                _ => session.context().decide_any(action, request).ok_or_else(|| Arc::clone(session)),
+            }
         });
-        found.ok_or_else(|| Fault::new(Status::UnknownId, "the session is not known or gone"))
+        let session = match found.ok_or_else(unknown)? {
+            Ok(outcome) => return Ok(outcome),
+            Err(session) => session,
+        };
+        let actions = self.agent().actions();
+        let Some(asked) = actions.get(action) else { return Ok(Outcome::Deny) };
+        let question =
+            Question { action: asked.name.to_string(), resource_type: asked.resource_type.to_string(), resource: None };
+        let channel = session.channel().unwrap_or(&nowhere);
+        let questions = Questions::new(channel, batch.address, batch.client_id, vec![question]);
+        let (credential, context) = (&session.begin.credential, Arc::clone(&session.context()));
+        let answer = self.agent().decide_remotely(credential, &context, questions, batch.wait, Box::new(|_| ()));
+        Ok(match answer {
+            Ok(verdicts) => verdicts.first().map_or(Outcome::Undecided, |v| v.outcome),
+            Err(fault) if fault.kind() == Kind::Refused => Outcome::Deny,
+            Err(_) => Outcome::Undecided,
+        })
     }
 
     /// True for actions of running producers and consumers, which an outage of

@@ -11,7 +11,7 @@ use crate::agent::{Agent, Parts};
 use crate::audit::{Files, Journal, Recorder};
 use crate::fault::{Fault, Status};
 use crate::policy::ActionId;
-use crate::service::SecurityService;
+use crate::service::{DecisionPoint, SecurityService};
 use crate::session::{Session, SessionId, Standing};
 use crate::settings::{EngineSettings, Given, ProfileSettings};
 use crate::time::{Clock, Random};
@@ -28,8 +28,20 @@ pub struct Engine {
     requests: AtomicU64,
     profiles: RwLock<Vec<Arc<Profile>>>,
     connect: ActionId,
-    pub(super) logins: [AtomicU64; 3],
     pub(super) imports: super::forward::Imports,
+}
+
+/// What an engine works with that is not its own: chosen by whoever opens it,
+/// so that every rule can be tested.
+pub struct Outside {
+    /// The security service.
+    pub service: Arc<dyn SecurityService>,
+    /// Who decides with `standin.decide=remote`.
+    pub decisions: Arc<dyn DecisionPoint>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
 }
 
 /// How a session stands, for the host.
@@ -43,7 +55,7 @@ pub struct SessionInfo {
     pub access_key_id: String,
     /// Deadline by the wall clock, milliseconds since the epoch.
     pub deadline: i64,
-    /// `live`, `expired` or `ended`.
+    /// `binding`, `live`, `expired` or `ended`.
     pub state: &'static str,
     /// Name of the listener.
     pub listener: String,
@@ -54,13 +66,8 @@ impl Engine {
     ///
     /// # Errors
     /// When the audit directory cannot be written or the agent cannot start.
-    pub(super) fn start(
-        number: u8,
-        settings: EngineSettings,
-        service: Arc<dyn SecurityService>,
-        clock: Arc<dyn Clock>,
-        random: Arc<dyn Random>,
-    ) -> Result<Self, Fault> {
+    pub(super) fn start(number: u8, settings: EngineSettings, outside: Outside) -> Result<Self, Fault> {
+        let Outside { service, decisions, clock, random } = outside;
         let settings = Arc::new(settings);
         let boot = boot_id(&*random)?;
         let stem = format!("{}-{}", clock.wall().seconds(), boot);
@@ -70,6 +77,7 @@ impl Engine {
         let agent = Agent::start(Parts {
             settings: Arc::clone(&settings),
             service: Arc::clone(&service),
+            decisions,
             clock: Arc::clone(&clock),
             random,
             recorder: Arc::clone(&recorder),
@@ -89,7 +97,6 @@ impl Engine {
             requests: AtomicU64::new(0),
             profiles: RwLock::default(),
             connect,
-            logins: std::array::from_fn(|_| AtomicU64::new(0)),
             imports: super::forward::Imports::default(),
         })
     }
@@ -128,17 +135,6 @@ impl Engine {
 
     pub(super) fn connect_action(&self) -> ActionId {
         self.connect
-    }
-
-    pub(super) fn count_login(&self, outcome: &str) {
-        let index = match outcome {
-            "success" => 0,
-            "refused" => 1,
-            _ => 2,
-        };
-        if let Some(counter) = self.logins.get(index) {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
     }
 
     /// A fresh id for one login: the boot's id and a number, so that an
@@ -180,16 +176,17 @@ impl Engine {
     pub fn info(&self, id: SessionId) -> Result<SessionInfo, Fault> {
         let now = self.clock.steady();
         let read = |session: &Arc<Session>| SessionInfo {
-            principal: session.principal.subject.arn().to_owned(),
-            session_name: session.principal.attributes.session_name.clone().unwrap_or_default(),
-            access_key_id: session.access_key_id.clone(),
-            deadline: session.deadline_wall.0,
+            principal: session.begin.principal.subject.arn().to_owned(),
+            session_name: session.begin.principal.attributes.session_name.clone().unwrap_or_default(),
+            access_key_id: session.begin.credential.access_key_id.clone(),
+            deadline: session.begin.deadline_wall.0,
             state: match session.standing() {
                 Standing::Ended => "ended",
-                Standing::Live if now >= session.deadline => "expired",
+                _ if now >= session.begin.deadline => "expired",
+                Standing::Binding => "binding",
                 Standing::Live => "live",
             },
-            listener: session.channel.listener.clone(),
+            listener: session.channel().map(|c| c.listener.clone()).unwrap_or_default(),
         };
         self.agent
             .sessions()

@@ -13,14 +13,15 @@ use serde::{Deserialize, Serialize};
 use super::Engine;
 use crate::channel::Channel;
 use crate::fault::{Fault, Status};
-use crate::identity::{Actor, Attributes, GrantId, Identity, Principal};
-use crate::session::{Session, SessionId, Standing};
+use crate::revision::Revision;
+use crate::service::ClientForm;
+use crate::session::{Begin, Session, SessionId, Standing};
 use crate::time::UnixMillis;
 
 /// Version of the format; a reader accepts its own and older ones.
 const VERSION: u32 = 1;
 /// Longest sealed session, bytes.
-const LONGEST: usize = 4096;
+const LONGEST: usize = 16 * 1024;
 /// What the seal is bound to.
 const PURPOSE: &str = "forwarded-session";
 
@@ -30,15 +31,7 @@ pub(super) type Imports = Mutex<HashMap<[u8; 32], SessionId>>;
 #[derive(Serialize, Deserialize)]
 struct Traveller {
     v: u32,
-    subject: String,
-    user_id: String,
-    session_name: Option<String>,
-    source_identity: Option<String>,
-    tags: Vec<(String, String)>,
-    token_issued: Option<i64>,
-    actors: Vec<String>,
-    grant: Option<String>,
-    access_key_id: String,
+    client: ClientForm,
     request_id: String,
     deadline: i64,
     revision: u64,
@@ -49,7 +42,6 @@ struct Traveller {
     protocol: String,
     host: String,
     connection: String,
-    session_policies: Vec<(String, String)>,
 }
 
 /// Just the version, which every later format keeps in its place.
@@ -58,48 +50,54 @@ struct Version {
     v: u32,
 }
 
+fn unreadable<E>(_: E) -> Fault {
+    Fault::new(Status::Malformed, "the forwarded session cannot be read")
+}
+
 impl Engine {
-    /// Seals a session for another host of the same service.
+    /// Seals a session for another host of the same service. The same bytes
+    /// come out until its policies change, so that the other host recognises
+    /// them.
     ///
     /// # Errors
-    /// [`Status::UnknownId`] when the id is stale; undecided when sealing
-    /// fails.
+    /// [`Status::UnknownId`] when the id is stale; refused when the session was
+    /// ended; undecided when sealing fails.
     pub fn export(&self, id: SessionId) -> Result<Vec<u8>, Fault> {
         let session = self
             .agent()
             .sessions()
             .get(id)
             .ok_or_else(|| Fault::new(Status::UnknownId, "the session is not known or gone"))?;
-        if session.standing() != Standing::Live {
+        let (Standing::Live, Some(channel)) = (session.standing(), session.channel()) else {
             return Err(Fault::new(Status::Revoked, "the session was ended"));
+        };
+        let revision = session.context().revision();
+        if let Some(known) = session.exported.load().as_ref().filter(|known| known.0 == revision) {
+            return Ok(known.1.clone());
         }
-        let attributes = &session.principal.attributes;
+        let client = self
+            .agent()
+            .client(&session)
+            .ok_or_else(|| Fault::new(Status::Revoked, "the access key or identity was disabled"))?;
         let traveller = Traveller {
             v: VERSION,
-            subject: session.principal.subject.arn().to_owned(),
-            user_id: attributes.user_id.clone(),
-            session_name: attributes.session_name.clone(),
-            source_identity: attributes.source_identity.clone(),
-            tags: attributes.tags.clone(),
-            token_issued: attributes.token_issued,
-            actors: session.principal.actors.iter().map(|a| a.identity.arn().to_owned()).collect(),
-            grant: session.principal.grant.as_ref().map(|g| g.0.clone()),
-            access_key_id: session.access_key_id.clone(),
-            request_id: session.request_id.clone(),
-            deadline: session.deadline_wall.0,
-            revision: session.context().revision().0,
-            address: session.channel.address,
-            port: session.channel.port,
-            secure: session.channel.secure,
-            listener: session.channel.listener.clone(),
-            protocol: session.channel.protocol.clone(),
-            host: session.channel.host.clone(),
-            connection: session.channel.connection.clone(),
-            session_policies: self.agent().session_policies(&session),
+            client: ClientForm::of(&client),
+            request_id: session.begin.request_id.clone(),
+            deadline: session.begin.deadline_wall.0,
+            revision: revision.0,
+            address: channel.address,
+            port: channel.port,
+            secure: channel.secure,
+            listener: channel.listener.clone(),
+            protocol: channel.protocol.clone(),
+            host: channel.host.clone(),
+            connection: channel.connection.clone(),
         };
         let plain = serde_json::to_vec(&traveller)
             .map_err(|e| Fault::internal(format!("a session could not be written: {e}")))?;
-        self.service().seal(PURPOSE, &plain)
+        let sealed = self.service().seal(PURPOSE, &plain)?;
+        session.exported.store(Some(Arc::new((revision, sealed.clone()))));
+        Ok(sealed)
     }
 
     /// Brings a forwarded session in. The same bytes give the same session.
@@ -109,7 +107,7 @@ impl Engine {
     /// undecided when the service does not answer in `wait` or the format is
     /// newer.
     pub fn import(&self, sealed: &[u8], wait: Duration) -> Result<SessionId, Fault> {
-        if sealed.len() > LONGEST * 4 {
+        if sealed.len() > LONGEST {
             return Err(Fault::new(Status::Malformed, "the forwarded session is too long"));
         }
         let mut hash = [0; 32];
@@ -121,8 +119,7 @@ impl Engine {
             return Ok(id);
         }
         let plain = self.service().unseal(PURPOSE, sealed)?;
-        let Version { v } = serde_json::from_slice(&plain)
-            .map_err(|_| Fault::new(Status::Malformed, "the forwarded session cannot be read"))?;
+        let Version { v } = serde_json::from_slice(&plain).map_err(unreadable)?;
         if v > VERSION {
             return Err(Fault::new(
                 Status::NewerFormat,
@@ -131,66 +128,40 @@ impl Engine {
                 ),
             ));
         }
-        let traveller: Traveller = serde_json::from_slice(&plain)
-            .map_err(|_| Fault::new(Status::Malformed, "the forwarded session cannot be read"))?;
-        let (principal, channel) = traveller.parts()?;
+        let traveller: Traveller = serde_json::from_slice(&plain).map_err(unreadable)?;
         let (now, wall) = (self.clock().steady(), self.clock().wall());
         let deadline = UnixMillis(traveller.deadline);
         if deadline <= wall {
             return Err(Fault::new(Status::Expired, "the forwarded session has expired"));
         }
-        let held =
-            self.agent().hold_forwarded(principal, &traveller.access_key_id, &traveller.session_policies, wait)?;
-        let ends = (now.plus(deadline.0 - wall.0), deadline);
-        let (id, _) = self.agent().bind(&held, &channel, |context| {
-            Session::new(
-                Arc::clone(&held.principal),
-                traveller.access_key_id.clone(),
-                channel.clone(),
-                traveller.request_id.clone(),
-                wall,
-                ends,
-                true,
-                true,
-                0,
-                context,
-            )
-        })?;
+        let channel = Channel {
+            address: traveller.address,
+            port: traveller.port,
+            secure: traveller.secure,
+            listener: traveller.listener,
+            protocol: traveller.protocol,
+            host: traveller.host,
+            connection: traveller.connection,
+        };
+        let held = self.agent().hold_forwarded(traveller.client.client()?, Revision(traveller.revision), wait)?;
+        let begin = Begin {
+            principal: Arc::new(held.client.principal.clone()),
+            credential: held.key.clone(),
+            signature: None,
+            request_id: traveller.request_id,
+            host: channel.host.clone(),
+            since: wall,
+            deadline: now.plus(deadline.0 - wall.0),
+            deadline_wall: deadline,
+            imported: true,
+            profile: 0,
+        };
+        let (id, _) =
+            self.agent().bind(&held, &channel, |context| Session::new(begin, Some(channel.clone()), context))?;
         if let Ok(mut imports) = self.imports.lock() {
             imports.retain(|_, id| self.agent().sessions().with(*id, |_| ()).is_some());
             imports.insert(hash, id);
         }
         Ok(id)
-    }
-}
-
-impl Traveller {
-    fn parts(&self) -> Result<(Principal, Channel), Fault> {
-        let principal = Principal {
-            subject: Identity::parse(&self.subject)?,
-            attributes: Attributes {
-                user_id: self.user_id.clone(),
-                session_name: self.session_name.clone(),
-                source_identity: self.source_identity.clone(),
-                tags: self.tags.clone(),
-                token_issued: self.token_issued,
-            },
-            actors: self
-                .actors
-                .iter()
-                .map(|a| Ok(Actor { identity: Identity::parse(a)? }))
-                .collect::<Result<_, Fault>>()?,
-            grant: self.grant.clone().map(GrantId),
-        };
-        let channel = Channel {
-            address: self.address,
-            port: self.port,
-            secure: self.secure,
-            listener: self.listener.clone(),
-            protocol: self.protocol.clone(),
-            host: self.host.clone(),
-            connection: self.connection.clone(),
-        };
-        Ok((principal, channel))
     }
 }

@@ -13,8 +13,8 @@ pub const METRICS: &[&str] = &[
     "logins-undecided-total",
     "logins-local-total",
     "logins-service-total",
-    "decisions-cached-total",
-    "decisions-evaluated-total",
+    "operations-cached-total",
+    "operations-evaluated-total",
     "operations-allowed-total",
     "operations-denied-total",
     "operations-undecided-total",
@@ -29,6 +29,10 @@ pub const METRICS: &[&str] = &[
     "worker-panics-total",
     "audit-records-written-total",
     "audit-records-lost",
+    "decision-requests-total",
+    "decision-request-failures-total",
+    "logins-shared-total",
+    "answers-outdated-total",
 ];
 
 impl Engine {
@@ -39,18 +43,20 @@ impl Engine {
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let agent = self.agent();
         let (tally, counters) = (agent.tally(), agent.counters());
-        let [success, refused, undecided] = &self.logins;
+        let sum = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let (allowed, denied) = agent.counted();
+        let evaluated = tally.evaluated.sum();
         [
-            total(success),
-            total(refused),
-            total(undecided),
+            total(&counters.logins_success),
+            total(&counters.logins_refused),
+            total(&counters.logins_undecided),
             total(&counters.local_logins),
             total(&counters.service_logins),
-            total(&tally.hits),
-            total(&tally.misses),
-            total(&tally.allowed),
-            total(&tally.denied),
-            total(&tally.undecided),
+            sum((allowed + denied).saturating_sub(evaluated)),
+            sum(evaluated),
+            sum(allowed),
+            sum(denied),
+            sum(tally.undecided.sum()),
             count(agent.sessions().len()),
             count(agent.contexts()),
             count(agent.held()),
@@ -62,6 +68,10 @@ impl Engine {
             i64::try_from(agent.panics()).unwrap_or(i64::MAX),
             i64::try_from(self.recorder().written()).unwrap_or(i64::MAX),
             i64::try_from(self.recorder().lost()).unwrap_or(i64::MAX),
+            total(&counters.decision_requests),
+            total(&counters.decision_failures),
+            total(&counters.shared_flights),
+            total(&counters.outdated_answers),
         ]
     }
 }

@@ -13,6 +13,6 @@ mod registry;
 
 pub use authenticate::{LoggedIn, Login, Refusal};
 pub use authorize::Batch;
-pub use engine::{Engine, SessionInfo};
+pub use engine::{Engine, Outside, SessionInfo};
 pub use metrics::METRICS;
 pub use registry::{close, engine, engine_of, open, open_with};

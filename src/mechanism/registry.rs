@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 
-use super::Engine;
+use super::{Engine, Outside};
 use crate::fault::{Fault, Status};
-use crate::service::{Embedded, SecurityService};
+use crate::service::Embedded;
 use crate::session::SessionId;
 use crate::settings::{EngineSettings, Given};
 use crate::time::{Clock, Random, SystemClock, SystemRandom};
@@ -45,11 +45,10 @@ pub fn open(given: &Given) -> Result<u8, Fault> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
     open_with(settings, |settings| {
-        Ok((Arc::new(Embedded::open(settings, Arc::clone(&clock), Arc::clone(&random))?) as _, clock, random))
+        let embedded = Arc::new(Embedded::open(settings, Arc::clone(&clock), Arc::clone(&random))?);
+        Ok(Outside { service: Arc::clone(&embedded) as _, decisions: embedded, clock, random })
     })
 }
-
-type Made = (Arc<dyn SecurityService>, Arc<dyn Clock>, Arc<dyn Random>);
 
 /// Opens an engine on a service, clock and generator of the caller's; `make`
 /// runs only when the name is not open yet.
@@ -58,7 +57,7 @@ type Made = (Arc<dyn SecurityService>, Arc<dyn Clock>, Arc<dyn Random>);
 /// As [`open`].
 pub fn open_with(
     settings: EngineSettings,
-    make: impl FnOnce(&EngineSettings) -> Result<Made, Fault>,
+    make: impl FnOnce(&EngineSettings) -> Result<Outside, Fault>,
 ) -> Result<u8, Fault> {
     let mut named = named()?;
     if let Some(open) = named.iter_mut().find(|n| n.name == settings.name) {
@@ -80,9 +79,9 @@ pub fn open_with(
     let number = (1..=u8::MAX)
         .find(|n| NUMBERED.get(usize::from(*n)).is_some_and(|slot| slot.load().is_none()))
         .ok_or_else(|| Fault::new(Status::Busy, "255 engines are open"))?;
-    let (service, clock, random) = make(&settings)?;
+    let outside = make(&settings)?;
     let name = settings.name.clone();
-    let engine = Engine::start(number, settings, service, clock, random)?;
+    let engine = Engine::start(number, settings, outside)?;
     if let Some(slot) = NUMBERED.get(usize::from(number)) {
         slot.store(Some(Arc::new(engine)));
     }

@@ -244,6 +244,16 @@ impl Compiled {
             index,
         }
     }
+
+    /// The statement at a position of the policy of this name.
+    #[must_use]
+    pub fn find_statement(&self, policy: &str, index: usize) -> Option<StatementRef> {
+        let of_policy = |rule: &Rule| {
+            let named = usize::try_from(rule.policy).ok().and_then(|n| self.names.get(n));
+            named.is_some_and(|n| *n.policy == *policy) && usize::try_from(rule.index) == Ok(index)
+        };
+        self.rules.iter().position(of_policy).map(|rule| StatementRef(number(rule)))
+    }
 }
 
 fn number(n: usize) -> u32 {

@@ -2,41 +2,44 @@
 //! The service embedded in the library: the store of this machine, asked
 //! directly.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 
-use aws_lc_rs::digest;
-use serde::{Deserialize, Serialize};
-
-use super::{Change, Entitlements, Happening, Impersonation, Issued, LiveSession, PolicyText, SecurityService};
+use super::impersonation::{check, issue};
+use super::{
+    Answer, Change, Client, DECIDE, DecisionPoint, Entitlements, Happening, Impersonation, Issued, LiveSession,
+    PolicyText, Proof, Questions, RENEW, SecurityService, Set, Shelf,
+};
 use crate::access_control::{Attached, ChangeKind, SessionRow, Store, StoreFiles};
+use crate::credential::Secret;
 use crate::credential::session_token::TokenBody;
 use crate::credential::sigv4::{Claim, SigningKey};
-use crate::credential::{Secret, access_key_id};
+use crate::decision::Inputs;
 use crate::fault::{Fault, Status};
 use crate::identity::{Attributes, Identity, Principal};
+use crate::policy::{ActionId, ActionTable};
 use crate::revision::{At, Revision};
 use crate::settings::EngineSettings;
 use crate::time::{Clock, Random, Steady, UnixMillis};
 
-/// What an impersonation token holds, sealed.
-#[derive(Serialize, Deserialize)]
-struct Token {
-    v: u32,
-    id: String,
-    subject: String,
-    access_key_id: String,
-    host: String,
-    expires: i64,
-    /// SHA-256 of the secret it goes with.
-    proof: Vec<u8>,
-}
+/// Most different actions hosts may ask about.
+const ACTIONS: usize = 4096;
+/// How many compiled sets are kept for the next question.
+const RECENT: usize = 256;
 
-const TOKEN_VERSION: u32 = 1;
-const TOKEN_CONTEXT: &[u8] = b"impersonation-token";
+fn broken<T>(_: T) -> Fault {
+    Fault::internal("the embedded service failed earlier")
+}
 
 /// See the module's page.
 pub struct Embedded {
     store: Store,
+    shelf: Shelf,
+    /// Actions hosts have asked about.
+    actions: Mutex<ActionTable>,
+    /// The sets last decided with: the shelf itself keeps none.
+    recent: Mutex<VecDeque<Arc<Set>>>,
+    resource_tags: Vec<(String, String)>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -49,49 +52,9 @@ impl Embedded {
     pub fn open(settings: &EngineSettings, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, Fault> {
         let files = StoreFiles { store: settings.store.clone(), key_file: settings.key_file.clone() };
         let store = Store::open(&files, Arc::clone(&clock), Arc::clone(&random))?;
-        Ok(Self { store, clock, random })
-    }
-
-    fn issue(
-        &self,
-        subject: &Identity,
-        access_key_id_used: &str,
-        host: &str,
-        lifetime: i64,
-    ) -> Result<Impersonation, Fault> {
-        let id = access_key_id(&*self.random, "SIMP")?;
-        let secret = Secret::random(&*self.random, 32)?;
-        let expires = self.clock.wall().plus(lifetime);
-        let token = Token {
-            v: TOKEN_VERSION,
-            id: id.clone(),
-            subject: subject.arn().to_owned(),
-            access_key_id: access_key_id_used.to_owned(),
-            host: host.to_owned(),
-            expires: expires.0,
-            proof: digest::digest(&digest::SHA256, secret.expose()).as_ref().to_vec(),
-        };
-        let plain =
-            serde_json::to_vec(&token).map_err(|e| Fault::internal(format!("a token could not be written: {e}")))?;
-        Ok(Impersonation { id, secret, token: self.store.ring().seal(&*self.random, TOKEN_CONTEXT, &plain)?, expires })
-    }
-
-    /// Checks that an impersonation credential is this service's, for this
-    /// subject and host, and in time.
-    fn check_held(&self, subject: &Identity, held: &Impersonation, host: &str) -> Result<(), Fault> {
-        let refused = |text: &str| Fault::new(Status::Malformed, text.to_owned());
-        let plain = self.store.ring().open(TOKEN_CONTEXT, &held.token)?;
-        let token: Token =
-            serde_json::from_slice(plain.expose()).map_err(|_| refused("an impersonation token cannot be read"))?;
-        let proof = digest::digest(&digest::SHA256, held.secret.expose());
-        let proven = subtle::ConstantTimeEq::ct_eq(proof.as_ref(), token.proof.as_slice());
-        if !bool::from(proven) || token.subject != subject.arn() || token.host != host {
-            return Err(refused("an impersonation credential belongs to another subject or host"));
-        }
-        if token.expires <= self.clock.wall().0 {
-            return Err(Fault::new(Status::Expired, "the impersonation credential has expired"));
-        }
-        Ok(())
+        let resource_tags = settings.cluster_tags.clone();
+        let (shelf, actions, recent) = (Shelf::new(settings)?, Mutex::default(), Mutex::default());
+        Ok(Self { store, shelf, actions, recent, resource_tags, clock, random })
     }
 
     fn entitled(&self, subject: &Identity) -> Result<At<Entitlements>, Fault> {
@@ -110,41 +73,30 @@ impl Embedded {
     }
 
     /// Looks the key of a claim up: who it is, its secret, and until when.
-    fn look_up(&self, claim: &Claim) -> Result<(Principal, Secret, Option<UnixMillis>, Vec<PolicyText>), Fault> {
+    fn look_up(&self, claim: &Claim) -> Result<(Client, Secret, Option<UnixMillis>), Fault> {
         let id = claim.access_key_id();
+        let client = |subject, attributes, session_policies| Client {
+            principal: Principal { subject, attributes, actors: Vec::new(), grant: None },
+            access_key_id: id.to_owned(),
+            session_policies,
+        };
         if let Some(token) = claim.session_token() {
             let body = TokenBody::open(self.store.ring(), token, id)?;
             if body.expires <= self.clock.wall().0 {
                 return Err(Fault::new(Status::Expired, format!("the temporary credentials {id} have expired")));
             }
-            let subject = Identity::parse(&body.subject)?;
-            let mut tags = self
-                .store
-                .role_tags(&subject)?
-                .ok_or_else(|| Fault::new(Status::IdentityDisabled, format!("{subject} is disabled or deleted")))?;
-            tags.retain(|(k, _)| !body.tags.iter().any(|(own, _)| own.eq_ignore_ascii_case(k)));
-            tags.extend(body.tags.iter().cloned());
-            tags.sort();
             let attributes = Attributes {
                 user_id: body.user_id.clone(),
                 session_name: Some(body.session_name.clone()),
                 source_identity: body.source_identity.clone(),
-                tags,
+                tags: body.tags.clone(),
                 token_issued: Some(body.issued),
             };
-            let policies = body
-                .session_policies
-                .iter()
-                .enumerate()
-                .map(|(n, text)| session_policy(&body.session_name, n, text))
-                .collect();
-            let principal = Principal { subject, attributes, actors: Vec::new(), grant: None };
-            return Ok((
-                principal,
-                Secret::new(body.secret.as_bytes().to_vec()),
-                Some(UnixMillis(body.expires)),
-                policies,
-            ));
+            let policy =
+                |(n, text): (usize, &String)| PolicyText::new(&format!("session/{}/{n}", body.session_name), text);
+            let policies = body.session_policies.iter().enumerate().map(policy).collect();
+            let client = client(Identity::parse(&body.subject)?, attributes, policies);
+            return Ok((client, Secret::new(body.secret.as_bytes().to_vec()), Some(UnixMillis(body.expires))));
         }
         let row = self
             .store
@@ -157,57 +109,58 @@ impl Embedded {
         if row.disabled {
             return Err(Fault::new(Status::IdentityDisabled, format!("{} is disabled", row.identity)));
         }
-        let attributes = Attributes { user_id: row.unique_id, tags: row.tags, ..Attributes::default() };
-        Ok((
-            Principal { subject: row.identity, attributes, actors: Vec::new(), grant: None },
-            row.secret,
-            None,
-            Vec::new(),
-        ))
+        let attributes = Attributes { user_id: row.unique_id, ..Attributes::default() };
+        Ok((client(row.identity, attributes, Vec::new()), row.secret, None))
     }
-}
 
-fn session_policy(session: &str, n: usize, text: &str) -> PolicyText {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
-    PolicyText { name: format!("session/{session}/{n}").into(), hash, text: text.into() }
+    fn until(&self, lifetime: i64) -> (UnixMillis, UnixMillis) {
+        let now = self.clock.wall();
+        (now, now.plus(lifetime))
+    }
+
+    /// The numbers of these questions' actions, and a table that holds them.
+    fn number(&self, questions: &Questions) -> Result<(Vec<ActionId>, ActionTable), Fault> {
+        let mut table = self.actions.lock().map_err(broken)?;
+        let ids = questions.items.iter().map(|q| table.intern(&q.action, &q.resource_type)).collect();
+        if table.len() > ACTIONS {
+            *table = ActionTable::new();
+            return Err(Fault::new(Status::Busy, "hosts ask about too many different actions"));
+        }
+        Ok((ids, table.clone()))
+    }
+
+    fn keep(&self, set: &Arc<Set>) -> Result<(), Fault> {
+        let mut recent = self.recent.lock().map_err(broken)?;
+        if !recent.iter().any(|s| Arc::ptr_eq(s, set)) {
+            recent.truncate(RECENT - 1);
+            recent.push_front(Arc::clone(set));
+        }
+        Ok(())
+    }
 }
 
 impl SecurityService for Embedded {
     fn log_in(&self, claim: &Claim, host: &str, lifetime: i64, _by: Steady) -> Result<At<Issued>, Fault> {
         // The revision is read first: what is read after it is as new or newer.
         let revision = self.store.revision()?;
-        let (principal, secret, expires, session_policies) = self.look_up(claim)?;
+        let (client, secret, expires) = self.look_up(claim)?;
         let verification = SigningKey::derive(&secret, claim.scope_date(), claim.region(), claim.service());
         claim.verify(&verification)?;
-        let entitlements = self.entitled(&principal.subject)?.value;
-        let impersonation = self.issue(&principal.subject, claim.access_key_id(), host, lifetime)?;
+        let entitlements = self.entitled(&client.principal.subject)?.value;
+        let impersonation = issue(self.store.ring(), &*self.random, &client, host, self.until(lifetime))?;
         if claim.session_token().is_none() {
             // Coarse and for people only; a login does not fail for it.
             let _unimportant = self.store.key_used(claim.access_key_id());
         }
-        let value = Issued {
-            principal,
-            expires,
-            impersonation,
-            entitlements,
-            session_policies,
-            verification: Arc::new(verification),
-        };
+        let value = Issued { client, expires, impersonation, entitlements, verification: Arc::new(verification) };
         Ok(At { revision, value })
     }
 
-    fn renew(
-        &self,
-        subject: &Identity,
-        access_key_id: &str,
-        held: &Impersonation,
-        host: &str,
-        lifetime: i64,
-    ) -> Result<Impersonation, Fault> {
-        self.check_held(subject, held, host)?;
-        self.entitlements(subject, access_key_id)?;
-        self.issue(subject, access_key_id, host, lifetime)
+    fn renew(&self, proof: &Proof, lifetime: i64, _by: Steady) -> Result<Impersonation, Fault> {
+        let body = lifetime.to_string();
+        let client = check(self.store.ring(), proof, self.clock.wall(), RENEW, body.as_bytes())?;
+        self.entitlements(&client.principal.subject, &client.access_key_id)?;
+        issue(self.store.ring(), &*self.random, &client, &proof.host, self.until(lifetime))
     }
 
     fn entitlements(&self, subject: &Identity, access_key_id: &str) -> Result<At<Entitlements>, Fault> {
@@ -262,5 +215,44 @@ impl SecurityService for Embedded {
             })
             .collect();
         self.store.publish_sessions(boot, &rows)
+    }
+}
+
+impl DecisionPoint for Embedded {
+    fn decide(&self, proof: &Proof, questions: &Questions, _by: Steady) -> Result<At<Vec<Answer>>, Fault> {
+        let now = self.clock.wall();
+        let Client { principal, access_key_id, session_policies } =
+            check(self.store.ring(), proof, now, DECIDE, &questions.body()?)?;
+        let At { revision, value: entitlements } = self.entitlements(&principal.subject, &access_key_id)?;
+        let (ids, actions) = self.number(questions)?;
+        let set = self.shelf.set(&entitlements, &session_policies, &actions)?;
+        self.keep(&set)?;
+        let compiled = &set.compiled;
+        let principal = principal.with_identity_tags(&entitlements.tags);
+        let channel = questions.channel();
+        let inputs = Inputs {
+            principal: &principal,
+            channel: &channel,
+            address: questions.address,
+            client_id: &questions.client_id,
+            now,
+            resource_tags: &self.resource_tags,
+            given: None,
+        };
+        let answer = |(id, question): (ActionId, &super::Question)| {
+            let verdict = match &question.resource {
+                Some(resource) => compiled.decide(id, resource, &inputs),
+                None => compiled.decide_any(id, &inputs),
+            };
+            let statement = verdict.statement.map(|s| compiled.statement(s)).map(|s| (s.policy.to_owned(), s.index));
+            Answer {
+                outcome: verdict.outcome,
+                reason: verdict.reason,
+                statement,
+                valid_until: verdict.valid_until,
+                cacheable: verdict.cacheable,
+            }
+        };
+        Ok(At { revision, value: ids.into_iter().zip(&questions.items).map(answer).collect() })
     }
 }

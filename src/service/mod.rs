@@ -3,16 +3,25 @@
 //! answered, and the connectors. Everything is synchronous and bounded by a
 //! deadline; a failure of kind *undecided* is never a denial.
 
+mod client;
+mod decision_point;
 mod embedded;
+mod impersonation;
+mod shelf;
 
 use std::sync::Arc;
 
-pub use embedded::Embedded;
+use aws_lc_rs::digest;
 
-use crate::credential::Secret;
+pub use client::{Client, ClientForm};
+pub use decision_point::{Answer, DECIDE, DecisionPoint, Question, Questions};
+pub use embedded::Embedded;
+pub use impersonation::{Impersonation, Proof};
+pub use shelf::{Set, Shelf};
+
 use crate::credential::sigv4::{Claim, SigningKey};
 use crate::fault::Fault;
-use crate::identity::{Identity, Principal};
+use crate::identity::Identity;
 use crate::revision::{At, Revision};
 use crate::time::{Steady, UnixMillis};
 
@@ -27,6 +36,16 @@ pub struct PolicyText {
     pub text: Arc<str>,
 }
 
+impl PolicyText {
+    /// A policy with the hash of its text.
+    #[must_use]
+    pub fn new(name: &str, text: &str) -> Self {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
+        Self { name: name.into(), hash, text: text.into() }
+    }
+}
+
 /// The effective policies of one identity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entitlements {
@@ -38,22 +57,10 @@ pub struct Entitlements {
     pub tags: Vec<(String, String)>,
 }
 
-/// What an agent holds for one client: the credential that stands in.
-pub struct Impersonation {
-    /// Its id; not secret.
-    pub id: String,
-    /// Proves possession towards the service.
-    pub secret: Secret,
-    /// The sealed token that goes with it.
-    pub token: Vec<u8>,
-    /// When it expires.
-    pub expires: UnixMillis,
-}
-
 /// The answer to a successful login.
 pub struct Issued {
-    /// Who it is.
-    pub principal: Principal,
+    /// Who it is, and what narrows this session.
+    pub client: Client,
     /// End of the presented credential or of the identity; none when neither
     /// ends by itself.
     pub expires: Option<UnixMillis>,
@@ -61,8 +68,6 @@ pub struct Issued {
     pub impersonation: Impersonation,
     /// The identity's policies.
     pub entitlements: Entitlements,
-    /// Policies of the session, which only narrow; empty when there are none.
-    pub session_policies: Vec<PolicyText>,
     /// Key to verify further signatures of the same access key, session token,
     /// day, region and service with.
     pub verification: Arc<SigningKey>,
@@ -113,6 +118,9 @@ pub struct LiveSession {
     pub deadline: UnixMillis,
 }
 
+/// What the proof of a renewal is made for; its body is the lifetime in digits.
+pub const RENEW: &str = "renew";
+
 /// The identity side of the security service.
 pub trait SecurityService: Send + Sync {
     /// Authenticates the client that made `claim` and issues what stands in
@@ -123,18 +131,12 @@ pub trait SecurityService: Send + Sync {
     /// no answer by the deadline.
     fn log_in(&self, claim: &Claim, host: &str, lifetime: i64, by: Steady) -> Result<At<Issued>, Fault>;
 
-    /// Issues a new credential for a client that has one.
+    /// Issues a new credential, for `lifetime` milliseconds at most, in place of
+    /// the one `proof` was made with for the purpose [`RENEW`].
     ///
     /// # Errors
     /// As [`SecurityService::log_in`].
-    fn renew(
-        &self,
-        subject: &Identity,
-        access_key_id: &str,
-        held: &Impersonation,
-        host: &str,
-        lifetime: i64,
-    ) -> Result<Impersonation, Fault>;
+    fn renew(&self, proof: &Proof, lifetime: i64, by: Steady) -> Result<Impersonation, Fault>;
 
     /// The present policies of an identity that uses this access key.
     ///

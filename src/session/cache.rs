@@ -4,16 +4,19 @@
 //! Belongs to the context it was filled under and dies with it, so nothing is
 //! ever taken out and nothing can be stale. That makes it simple: tables of
 //! cells that are written once, each larger than the one before, probed in
-//! order. Reading takes no lock and writes nothing but a counter.
+//! order. Reading takes no lock and writes nothing; how often a decision was
+//! given is counted beside the cells, by each thread for itself.
 
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use foldhash::quality::RandomState;
 
+use super::stripe::{self, STRIPES};
 use crate::decision::Verdict;
 use crate::policy::ActionId;
+use crate::time::UnixMillis;
 
 /// One decision.
 pub(crate) struct Entry {
@@ -21,23 +24,83 @@ pub(crate) struct Entry {
     pub(crate) action: ActionId,
     pub(crate) name: Box<str>,
     pub(crate) verdict: Verdict,
-    /// How often it was given since the counts were last taken.
-    pub(crate) count: AtomicU64,
     /// The window in which a denial was last recorded as an event.
     pub(crate) window: AtomicU32,
 }
 
-type Cell = OnceLock<Box<Entry>>;
+impl Entry {
+    fn is(&self, hash: u64, action: ActionId, name: &str) -> bool {
+        self.hash == hash && self.action == action && *self.name == *name
+    }
 
-const LEVELS: [usize; 5] = [32, 512, 8192, 131_072, 1 << 20];
+    /// True while the decision holds.
+    pub(crate) fn holds(&self, now: UnixMillis) -> bool {
+        self.verdict.valid_until.is_none_or(|end| now < end)
+    }
+}
+
+type Cell = OnceLock<Box<Entry>>;
+type Counts = Box<[AtomicU64]>;
+
+struct Level {
+    cells: Box<[Cell]>,
+    /// How often the decision of each cell was given, by stripe.
+    counts: [OnceLock<Counts>; STRIPES],
+}
+
+impl Level {
+    fn new(size: usize) -> Self {
+        Self { cells: (0..size).map(|_| Cell::new()).collect(), counts: std::array::from_fn(|_| OnceLock::new()) }
+    }
+
+    /// The cells a hash is looked for in, with their places.
+    fn way(&self, hash: u64) -> impl Iterator<Item = (usize, &Cell)> {
+        let mask = self.cells.len() - 1;
+        let start = usize::try_from(hash & mask as u64).unwrap_or(0);
+        (0..PROBES).filter_map(move |step| {
+            let place = (start + step) & mask;
+            self.cells.get(place).map(|cell| (place, cell))
+        })
+    }
+
+    fn count(&self, place: usize, n: u64) {
+        let Some(stripe) = self.counts.get(stripe::own()) else { return };
+        let counts = stripe.get_or_init(|| (0..self.cells.len()).map(|_| AtomicU64::new(0)).collect());
+        if let Some(count) = counts.get(place) {
+            count.fetch_add(n, Ordering::Relaxed);
+        }
+    }
+
+    fn stripes(&self) -> impl Iterator<Item = &Counts> {
+        self.counts.iter().filter_map(OnceLock::get)
+    }
+}
+
+const LEVELS: [usize; 6] = [32, 256, 2048, 16_384, 131_072, 1 << 20];
 /// Cells looked at in each level.
 const PROBES: usize = 8;
 
+/// A decision in the cache.
+#[derive(Clone, Copy)]
+pub(crate) struct Found<'c> {
+    pub(crate) entry: &'c Entry,
+    level: &'c Level,
+    place: usize,
+}
+
+impl Found<'_> {
+    /// Notes that the decision was given for `n` references.
+    pub(crate) fn count(&self, n: u64) {
+        self.level.count(self.place, n);
+    }
+}
+
 /// The decisions of one context.
 pub struct Cache {
-    levels: [OnceLock<Box<[Cell]>>; LEVELS.len()],
+    levels: [OnceLock<Level>; LEVELS.len()],
     used: AtomicUsize,
     most: usize,
+    full: AtomicBool,
     hasher: RandomState,
 }
 
@@ -49,6 +112,7 @@ impl Cache {
             levels: std::array::from_fn(|_| OnceLock::new()),
             used: AtomicUsize::new(0),
             most,
+            full: AtomicBool::new(false),
             hasher: RandomState::default(),
         }
     }
@@ -60,25 +124,17 @@ impl Cache {
         state.finish()
     }
 
-    fn cells(cells: &[Cell], hash: u64) -> impl Iterator<Item = &Cell> {
-        let mask = cells.len() - 1;
-        let start = usize::try_from(hash & mask as u64).unwrap_or(0);
-        (0..PROBES).filter_map(move |step| cells.get((start + step) & mask))
-    }
-
-    /// Finds the decision for this action on this name.
-    pub(crate) fn get(&self, action: ActionId, name: &str) -> Option<&Entry> {
+    /// Finds the decision for this action on this name that holds now.
+    pub(crate) fn get(&self, action: ActionId, name: &str, now: UnixMillis) -> Option<Found<'_>> {
         let hash = self.hash(action, name);
         for level in &self.levels {
-            for cell in Self::cells(level.get()?, hash) {
-                match cell.get() {
-                    // A decision is put into the first empty cell of its way,
-                    // so behind an empty cell there is none.
-                    None => return None,
-                    Some(entry) if entry.hash == hash && entry.action == action && *entry.name == *name => {
-                        return Some(entry);
-                    }
-                    Some(_) => {}
+            let level = level.get()?;
+            for (place, cell) in level.way(hash) {
+                // A decision is put into the first empty cell of its way, so
+                // behind an empty cell there is none.
+                let entry = cell.get()?;
+                if entry.is(hash, action, name) && entry.holds(now) {
+                    return Some(Found { entry, level, place });
                 }
             }
         }
@@ -87,41 +143,36 @@ impl Cache {
 
     /// Adds a decision. None when the cache is full; the decision then stands
     /// for itself.
-    pub(crate) fn add(&self, action: ActionId, name: &str, verdict: Verdict) -> Option<&Entry> {
+    pub(crate) fn add(&self, action: ActionId, name: &str, verdict: Verdict, now: UnixMillis) -> Option<Found<'_>> {
         if self.used.load(Ordering::Relaxed) >= self.most {
+            self.full.store(true, Ordering::Relaxed);
             return None;
         }
         let hash = self.hash(action, name);
-        let mut entry = Box::new(Entry {
-            hash,
-            action,
-            name: name.into(),
-            verdict,
-            count: AtomicU64::new(0),
-            window: AtomicU32::new(0),
-        });
-        for (level, size) in self.levels.iter().zip(LEVELS) {
-            let cells = level.get_or_init(|| (0..size).map(|_| Cell::new()).collect());
-            for cell in Self::cells(cells, hash) {
+        let mut entry = Box::new(Entry { hash, action, name: name.into(), verdict, window: AtomicU32::new(0) });
+        // A table much larger than the bound would only take memory.
+        for (level, size) in self.levels.iter().zip(LEVELS).filter(|(_, size)| *size <= 2 * self.most.max(32)) {
+            let level = level.get_or_init(|| Level::new(size));
+            for (place, cell) in level.way(hash) {
                 match cell.set(entry) {
                     Ok(()) => {
                         self.used.fetch_add(1, Ordering::Relaxed);
-                        return cell.get().map(AsRef::as_ref);
+                        return cell.get().map(|entry| Found { entry, level, place });
                     }
                     Err(mine) => {
                         // Another thread may have been faster with the same.
                         if let Some(theirs) = cell.get()
-                            && theirs.hash == hash
-                            && theirs.action == action
-                            && theirs.name == mine.name
+                            && theirs.is(hash, action, name)
+                            && theirs.holds(now)
                         {
-                            return Some(theirs);
+                            return Some(Found { entry: theirs, level, place });
                         }
                         entry = mine;
                     }
                 }
             }
         }
+        self.full.store(true, Ordering::Relaxed);
         None
     }
 
@@ -137,20 +188,25 @@ impl Cache {
         self.len() == 0
     }
 
-    /// True when nothing more is kept.
+    /// True when a decision found no room.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.len() >= self.most
+        self.full.load(Ordering::Relaxed)
     }
 
-    /// Every decision held.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.levels
-            .iter()
-            .filter_map(OnceLock::get)
-            .flat_map(|cells| cells.iter())
-            .filter_map(OnceLock::get)
-            .map(AsRef::as_ref)
+    /// Calls `each` with every decision and how often it was given; with
+    /// `take` the counts begin again at zero.
+    pub(crate) fn counted(&self, take: bool, mut each: impl FnMut(&Entry, u64)) {
+        let read = |count: &AtomicU64| {
+            if take { count.swap(0, Ordering::Relaxed) } else { count.load(Ordering::Relaxed) }
+        };
+        for level in self.levels.iter().filter_map(OnceLock::get) {
+            for (place, cell) in level.cells.iter().enumerate() {
+                let Some(entry) = cell.get() else { continue };
+                let count = level.stripes().filter_map(|counts| counts.get(place)).map(read).sum();
+                each(entry, count);
+            }
+        }
     }
 }
 
@@ -158,39 +214,55 @@ impl Cache {
 mod tests {
     use super::*;
 
+    const NOW: UnixMillis = UnixMillis(1000);
+
     #[test]
     fn keeps_what_it_was_given_and_stops_at_its_bound() {
         let cache = Cache::new(1000);
         for n in 0..5000 {
-            let kept = cache.add(ActionId(n % 7), &format!("topic-{n}"), Verdict::IMPLICIT_DENY).is_some();
-            assert!(kept || cache.len() >= 1000, "refused early at {n}");
+            let _kept = cache.add(ActionId(n % 7), &format!("topic-{n}"), Verdict::IMPLICIT_DENY, NOW);
         }
         assert_eq!(cache.len(), 1000);
         assert!(cache.is_full());
-        let found = (0..5000).filter(|n| cache.get(ActionId(n % 7), &format!("topic-{n}")).is_some()).count();
-        assert_eq!(found, 1000);
-        assert_eq!(cache.entries().count(), 1000);
-        assert!(cache.get(ActionId(1), "topic-0").is_none(), "the action is part of the key");
+        let found = |n: u32| cache.get(ActionId(n % 7), &format!("topic-{n}"), NOW).is_some();
+        assert_eq!((0..5000).filter(|n| found(*n)).count(), 1000);
+        let mut entries = 0;
+        cache.counted(false, |_, _| entries += 1);
+        assert_eq!(entries, 1000);
+        assert!(cache.get(ActionId(1), "topic-0", NOW).is_none(), "the action is part of the key");
     }
 
     #[test]
-    fn two_threads_adding_the_same_share_one_entry() {
+    fn two_threads_adding_the_same_share_one_entry_and_lose_no_count() {
         let cache = Cache::new(10_000);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for n in 0..2000 {
                         let name = format!("t{n}");
-                        let entry = match cache.get(ActionId(1), &name) {
-                            Some(entry) => entry,
-                            None => cache.add(ActionId(1), &name, Verdict::IMPLICIT_DENY).unwrap(),
+                        let found = match cache.get(ActionId(1), &name, NOW) {
+                            Some(found) => found,
+                            None => cache.add(ActionId(1), &name, Verdict::IMPLICIT_DENY, NOW).unwrap(),
                         };
-                        entry.count.fetch_add(1, Ordering::Relaxed);
+                        found.count(1);
                     }
                 });
             }
         });
         assert_eq!(cache.len(), 2000);
-        assert!(cache.entries().all(|e| e.count.load(Ordering::Relaxed) == 4));
+        cache.counted(true, |_, count| assert_eq!(count, 4));
+        cache.counted(true, |_, count| assert_eq!(count, 0, "taken before"));
+    }
+
+    #[test]
+    fn a_decision_that_no_longer_holds_is_not_found_and_makes_room_for_the_next() {
+        let cache = Cache::new(100);
+        let until = |end| Verdict { valid_until: Some(UnixMillis(end)), ..Verdict::IMPLICIT_DENY };
+        cache.add(ActionId(1), "t", until(2000), NOW).unwrap();
+        assert!(cache.get(ActionId(1), "t", UnixMillis(1999)).is_some());
+        assert!(cache.get(ActionId(1), "t", UnixMillis(2000)).is_none());
+        cache.add(ActionId(1), "t", until(3000), UnixMillis(2000)).unwrap();
+        let found = cache.get(ActionId(1), "t", UnixMillis(2500)).unwrap();
+        assert_eq!(found.entry.verdict.valid_until, Some(UnixMillis(3000)));
     }
 }

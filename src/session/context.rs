@@ -4,38 +4,18 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::Cache;
-use arc_swap::ArcSwap;
-
-use crate::audit::{Event, Operation, Record, Recorder, Who};
+use super::cache::Found;
+use super::{Cache, Tally};
+use crate::audit::{Event, Operation, Record, Who};
 use crate::channel::Channel;
 use crate::decision::{Inputs, Outcome, Reason, Verdict};
 use crate::identity::Principal;
-use crate::policy::{ActionId, ActionTable, Compiled, Facts};
+use crate::policy::{ActionId, Compiled, Facts};
 use crate::revision::Revision;
-use crate::time::{Clock, Steady, UnixMillis};
-
-/// How fresh what an engine knows is: when its change feed was last heard.
-#[derive(Debug, Default)]
-pub struct Fresh {
-    heard: AtomicI64,
-}
-
-impl Fresh {
-    /// Notes that everything up to `now` is known.
-    pub fn heard(&self, now: Steady) {
-        self.heard.store(now.0, Ordering::Release);
-    }
-
-    /// Milliseconds of silence.
-    #[must_use]
-    pub fn silence(&self, now: Steady) -> i64 {
-        now.since(Steady(self.heard.load(Ordering::Acquire)))
-    }
-}
+use crate::time::UnixMillis;
 
 /// One question about one resource.
 #[derive(Clone, Copy)]
@@ -52,58 +32,17 @@ pub struct Ask<'a> {
     pub log_deny: bool,
 }
 
-/// What all contexts of an engine share: the actions' names, the audit, and
-/// counters of decisions.
-pub struct Tally {
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Names of actions.
-    pub actions: ArcSwap<ActionTable>,
-    /// Where records go.
-    pub recorder: Arc<Recorder>,
-    /// Number of the present counting window; never zero.
-    pub window: AtomicU32,
-    /// Begin of the present counting window.
-    pub window_since: AtomicI64,
-    /// Decisions answered from a cache.
-    pub hits: AtomicU64,
-    /// Decisions evaluated.
-    pub misses: AtomicU64,
-    /// Operations allowed, by count.
-    pub allowed: AtomicU64,
-    /// Operations denied, by count.
-    pub denied: AtomicU64,
-    /// Operations undecided, by count.
-    pub undecided: AtomicU64,
-}
-
-impl Tally {
-    /// Counters at zero.
-    #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, actions: Arc<ActionTable>, recorder: Arc<Recorder>) -> Self {
-        let now = clock.wall();
-        Self {
-            clock,
-            actions: ArcSwap::new(actions),
-            recorder,
-            window: AtomicU32::new(1),
-            window_since: AtomicI64::new(now.0),
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
-            allowed: AtomicU64::new(0),
-            denied: AtomicU64::new(0),
-            undecided: AtomicU64::new(0),
-        }
-    }
-
-    /// Begins the next counting window.
-    pub fn next_window(&self, now: UnixMillis) {
-        self.window_since.store(now.0, Ordering::Relaxed);
-        // Zero means "never recorded" in cache entries.
-        if self.window.fetch_add(1, Ordering::Relaxed) == u32::MAX {
-            self.window.store(1, Ordering::Relaxed);
-        }
-    }
+/// From where and when a request came.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// The connection.
+    pub channel: &'a Channel,
+    /// The address of this request, where it has one of its own.
+    pub address: Option<IpAddr>,
+    /// The client id it carries.
+    pub client_id: &'a str,
+    /// When.
+    pub now: UnixMillis,
 }
 
 /// Most different uncached operations counted apart in one window; further
@@ -114,27 +53,38 @@ type Aside = HashMap<(ActionId, Box<str>, Outcome), (u64, Verdict)>;
 
 /// See the module's page.
 pub struct Context {
-    principal: Arc<Principal>,
+    principal: Principal,
     compiled: Arc<Compiled>,
     depends: Facts,
+    /// True when the service decides what is not in the cache.
+    remote: bool,
     revision: Revision,
     resource_tags: Arc<[(String, String)]>,
     cache: Cache,
-    /// Set when a kept decision has outlived its validity: worth a new cache.
-    worn: AtomicBool,
     aside: Mutex<Aside>,
     tally: Arc<Tally>,
 }
 
+/// What every context of an engine has in common.
+#[derive(Clone)]
+pub struct Common {
+    /// Tags of the cluster.
+    pub resource_tags: Arc<[(String, String)]>,
+    /// Most decisions a context keeps.
+    pub entries: usize,
+    /// True when the service decides what is not in a cache.
+    pub remote: bool,
+}
+
 impl Context {
-    /// A context of `principal` under `compiled`, read at `revision`.
+    /// A context of `principal`, with all its tags, under `compiled`, read at
+    /// `revision`.
     #[must_use]
     pub fn new(
-        principal: Arc<Principal>,
+        principal: Principal,
         compiled: Arc<Compiled>,
         revision: Revision,
-        resource_tags: Arc<[(String, String)]>,
-        entries: usize,
+        common: &Common,
         tally: Arc<Tally>,
     ) -> Self {
         let depends = compiled.depends();
@@ -142,10 +92,10 @@ impl Context {
             principal,
             compiled,
             depends,
+            remote: common.remote,
             revision,
-            resource_tags,
-            cache: Cache::new(entries),
-            worn: AtomicBool::new(false),
+            resource_tags: Arc::clone(&common.resource_tags),
+            cache: Cache::new(common.entries),
             aside: Mutex::default(),
             tally,
         }
@@ -163,117 +113,123 @@ impl Context {
         &self.compiled
     }
 
-    /// True when its cache is full or holds outlived decisions.
+    /// True when its cache is full: worth another one.
     #[must_use]
     pub fn is_worn(&self) -> bool {
-        self.cache.is_full() || self.worn.load(Ordering::Relaxed)
+        self.cache.is_full()
     }
 
-    fn inputs<'a>(
-        &'a self,
-        channel: &'a Channel,
-        address: Option<IpAddr>,
-        client_id: &'a str,
-        now: UnixMillis,
-    ) -> Inputs<'a> {
+    fn inputs<'a>(&'a self, request: Request<'a>) -> Inputs<'a> {
         Inputs {
             principal: &self.principal,
-            channel,
-            address,
-            client_id,
-            now,
+            channel: request.channel,
+            address: request.address,
+            client_id: request.client_id,
+            now: request.now,
             resource_tags: &self.resource_tags,
             given: None,
         }
     }
 
-    /// Decides one question. From the cache where it may be, else by
+    /// True when a request has facts of its own that the policies look at: the
+    /// cache was filled for the channel, so it is decided by itself.
+    fn stands_alone(&self, request: Request<'_>) -> bool {
+        self.depends.contains(Facts::CLIENT_ID)
+            || self.depends.contains(Facts::SOURCE_IP)
+                && request.address.is_some()
+                && request.address != request.channel.address
+    }
+
+    /// Decides one question: from the cache where it may be, else by
     /// evaluating the policies. Takes no lock unless the decision cannot be
-    /// kept.
+    /// kept. None when the service has to be asked; see [`Context::settle`].
     #[must_use]
-    pub fn decide(
-        &self,
-        ask: Ask<'_>,
-        channel: &Channel,
-        address: Option<IpAddr>,
-        client_id: &str,
-        now: UnixMillis,
-    ) -> Outcome {
-        // The cache was filled for this channel; a request with facts of its
-        // own is decided by itself when the policies look at them.
-        let own_facts = (self.depends.contains(Facts::SOURCE_IP) && address.is_some() && address != channel.address)
-            || self.depends.contains(Facts::CLIENT_ID);
-        if !own_facts && let Some(entry) = self.cache.get(ask.action, ask.resource) {
-            if entry.verdict.valid_until.is_none_or(|end| now < end) {
-                self.tally.hits.fetch_add(1, Ordering::Relaxed);
-                let outcome = entry.verdict.outcome;
-                if outcome == Outcome::Deny && ask.log_deny && self.first_in_window(&entry.window) {
-                    self.event(ask, channel, &entry.verdict, now);
-                } else {
-                    entry.count.fetch_add(u64::from(ask.count), Ordering::Relaxed);
-                }
-                return outcome;
+    pub fn decide(&self, ask: Ask<'_>, request: Request<'_>) -> Option<Outcome> {
+        if !self.stands_alone(request)
+            && let Some(found) = self.cache.get(ask.action, ask.resource, request.now)
+        {
+            let verdict = &found.entry.verdict;
+            if ask.log_deny && verdict.outcome == Outcome::Deny && self.first_in_window(&found.entry.window) {
+                self.event(ask, request, verdict);
+            } else {
+                found.count(u64::from(ask.count));
             }
-            self.worn.store(true, Ordering::Relaxed);
+            return Some(verdict.outcome);
         }
-        self.tally.misses.fetch_add(1, Ordering::Relaxed);
-        let verdict = self.compiled.decide(ask.action, ask.resource, &self.inputs(channel, address, client_id, now));
+        if self.remote {
+            return None;
+        }
+        Some(self.settle(ask, request, self.compiled.decide(ask.action, ask.resource, &self.inputs(request))))
+    }
+
+    /// Takes a decision in: keeps it where it may be repeated, and counts or
+    /// records it. The outcome.
+    pub fn settle(&self, ask: Ask<'_>, request: Request<'_>, verdict: Verdict) -> Outcome {
+        self.tally.evaluated.add(u64::from(ask.count));
         let deny_event = verdict.outcome == Outcome::Deny && ask.log_deny;
-        let kept =
-            if verdict.cacheable && !own_facts { self.cache.add(ask.action, ask.resource, verdict) } else { None };
-        match kept.filter(|entry| entry.verdict == verdict) {
-            Some(entry) => {
-                if deny_event && self.first_in_window(&entry.window) {
-                    self.event(ask, channel, &verdict, now);
-                } else {
-                    entry.count.fetch_add(u64::from(ask.count), Ordering::Relaxed);
-                }
+        match self.keep(ask.action, ask.resource, request, verdict).filter(|found| found.entry.verdict == verdict) {
+            Some(found) if deny_event && self.first_in_window(&found.entry.window) => {
+                self.event(ask, request, &verdict);
             }
+            Some(found) => found.count(u64::from(ask.count)),
             None => {
-                let first = self.count_aside(ask, &verdict);
+                let first = self.first_aside(ask, &verdict);
                 if deny_event && first {
-                    self.event(ask, channel, &verdict, now);
+                    self.event(ask, request, &verdict);
+                } else {
+                    self.count_aside(ask, &verdict);
                 }
             }
         }
         verdict.outcome
     }
 
+    /// Keeps a decision where it may be repeated.
+    pub(crate) fn keep(
+        &self,
+        action: ActionId,
+        resource: &str,
+        request: Request<'_>,
+        verdict: Verdict,
+    ) -> Option<Found<'_>> {
+        let over = verdict.valid_until.is_some_and(|end| end <= request.now);
+        if !verdict.cacheable || over || self.stands_alone(request) {
+            return None;
+        }
+        self.cache.add(action, resource, verdict, request.now)
+    }
+
     /// True for the first of all callers in the present counting window.
     fn first_in_window(&self, last: &AtomicU32) -> bool {
-        let window = self.tally.window.load(Ordering::Relaxed);
+        let window = self.tally.window();
         last.load(Ordering::Relaxed) != window && last.swap(window, Ordering::Relaxed) != window
     }
 
     /// Decides whether the action is allowed on any resource of its type.
-    /// Never kept as a decision about a resource.
+    /// Never kept as a decision about a resource. None when the service has to
+    /// be asked.
     #[must_use]
-    pub fn decide_any(
-        &self,
-        action: ActionId,
-        channel: &Channel,
-        address: Option<IpAddr>,
-        client_id: &str,
-        now: UnixMillis,
-    ) -> Outcome {
-        self.compiled.decide_any(action, &self.inputs(channel, address, client_id, now)).outcome
+    pub fn decide_any(&self, action: ActionId, request: Request<'_>) -> Option<Outcome> {
+        (!self.remote).then(|| self.compiled.decide_any(action, &self.inputs(request)).outcome)
     }
 
-    /// Evaluates without cache and without counting; for explanation.
-    #[must_use]
-    pub fn evaluate(&self, action: ActionId, resource: &str, channel: &Channel, now: UnixMillis) -> Verdict {
-        self.compiled.decide(action, resource, &self.inputs(channel, None, "", now))
-    }
-
-    /// Counts an operation that is not in the cache; true when it is the first
-    /// of its kind in the window.
-    fn count_aside(&self, ask: Ask<'_>, verdict: &Verdict) -> bool {
+    /// Notes an uncached operation; true when it is the first of its kind in
+    /// the window.
+    fn first_aside(&self, ask: Ask<'_>, verdict: &Verdict) -> bool {
         let Ok(mut aside) = self.aside.lock() else { return false };
-        let room = aside.len() < ASIDE;
+        let known = aside.contains_key(&(ask.action, ask.resource.into(), verdict.outcome));
+        if known || aside.len() >= ASIDE {
+            return false;
+        }
+        aside.insert((ask.action, ask.resource.into(), verdict.outcome), (0, *verdict));
+        true
+    }
+
+    fn count_aside(&self, ask: Ask<'_>, verdict: &Verdict) {
+        let Ok(mut aside) = self.aside.lock() else { return };
+        let room = aside.len() < ASIDE || aside.contains_key(&(ask.action, ask.resource.into(), verdict.outcome));
         let name = if room { ask.resource } else { "(others)" };
-        let entry = aside.entry((ask.action, name.into(), verdict.outcome)).or_insert((0, *verdict));
-        entry.0 += u64::from(ask.count);
-        entry.0 == u64::from(ask.count)
+        aside.entry((ask.action, name.into(), verdict.outcome)).or_insert((0, *verdict)).0 += u64::from(ask.count);
     }
 
     fn operation(
@@ -307,38 +263,55 @@ impl Context {
         }
     }
 
-    fn event(&self, ask: Ask<'_>, channel: &Channel, verdict: &Verdict, now: UnixMillis) {
-        let operation = self.operation(ask.action, ask.resource, verdict, u64::from(ask.count), now);
+    fn event(&self, ask: Ask<'_>, request: Request<'_>, verdict: &Verdict) {
+        self.tally.denied.add(u64::from(ask.count));
+        let operation = self.operation(ask.action, ask.resource, verdict, u64::from(ask.count), request.now);
         self.tally.recorder.record(Record {
-            time: now,
+            time: request.now,
             who: Who::of(&self.principal, ""),
-            channel: Some(channel.clone()),
+            channel: Some(request.channel.clone()),
             request_id: String::new(),
             event: Event::Operation(operation),
         });
     }
 
+    /// Operations allowed and denied that were counted here and not taken yet.
+    #[must_use]
+    pub fn counted(&self) -> (u64, u64) {
+        let (mut allowed, mut denied) = (0, 0);
+        let mut add = |outcome, count| match outcome {
+            Outcome::Allow => allowed += count,
+            _ => denied += count,
+        };
+        self.cache.counted(false, |entry, count| add(entry.verdict.outcome, count));
+        if let Ok(aside) = self.aside.lock() {
+            aside.iter().for_each(|((_, _, outcome), (count, _))| add(*outcome, *count));
+        }
+        (allowed, denied)
+    }
+
     /// Takes the counts gathered since the last call and records them, one
     /// record per action, resource and outcome.
     pub fn drain(&self, now: UnixMillis) {
-        let since = UnixMillis(self.tally.window_since.load(Ordering::Relaxed));
-        for entry in self.cache.entries() {
-            let count = entry.count.swap(0, Ordering::Relaxed);
+        let since = self.tally.window_since();
+        self.cache.counted(true, |entry, count| {
             if count > 0 {
-                self.counted(self.operation(entry.action, &entry.name, &entry.verdict, count, since), now);
+                self.record(self.operation(entry.action, &entry.name, &entry.verdict, count, since), now);
             }
-        }
+        });
         let aside = self.aside.lock().map(|mut aside| std::mem::take(&mut *aside)).unwrap_or_default();
         for ((action, name, _), (count, verdict)) in aside {
-            self.counted(self.operation(action, &name, &verdict, count, since), now);
+            if count > 0 {
+                self.record(self.operation(action, &name, &verdict, count, since), now);
+            }
         }
     }
 
-    fn counted(&self, operation: Operation, now: UnixMillis) {
+    fn record(&self, operation: Operation, now: UnixMillis) {
         match operation.outcome {
-            "allowed" => self.tally.allowed.fetch_add(operation.count, Ordering::Relaxed),
-            _ => self.tally.denied.fetch_add(operation.count, Ordering::Relaxed),
-        };
+            "allowed" => self.tally.allowed.add(operation.count),
+            _ => self.tally.denied.add(operation.count),
+        }
         let mut who = Who::of(&self.principal, "");
         // A context is shared by sessions that differ in their session name.
         who.session_name = None;

@@ -4,43 +4,71 @@
 
 mod cache;
 mod context;
+mod stripe;
 mod table;
+mod tally;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 pub use cache::Cache;
-pub use context::{Ask, Context, Fresh, Tally};
+pub use context::{Ask, Common, Context, Request};
+pub use stripe::Striped;
 pub use table::{SessionId, Table};
+pub use tally::{Fresh, Tally};
 
 use crate::channel::Channel;
 use crate::identity::Principal;
+use crate::revision::Revision;
 use crate::time::{Steady, UnixMillis};
 
 /// How a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Standing {
+    /// Logged in; whether policies allow to connect over this channel is not
+    /// decided yet. Nothing is allowed.
+    Binding = 0,
     /// Operations are decided.
-    Live = 0,
+    Live = 1,
     /// Ended by an administrator, or its credential or identity was.
-    Ended = 1,
+    Ended = 2,
 }
 
-/// The binding of one connection to one verified identity, with its deadline.
-///
-/// Made only by the mechanism after a verified login. Holds no secret.
-pub struct Session {
-    /// Whose session it is.
-    pub principal: Arc<Principal>,
-    /// Id of the access key the client signed with.
+impl Standing {
+    fn of(number: u8) -> Self {
+        match number {
+            0 => Self::Binding,
+            1 => Self::Live,
+            _ => Self::Ended,
+        }
+    }
+}
+
+/// Names a client credential: access key and the exact session token bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CredentialKey {
+    /// Id of the access key.
     pub access_key_id: String,
-    /// The connection.
-    pub channel: Channel,
+    /// SHA-256 of the session token; zero without one.
+    pub token: [u8; 32],
+}
+
+/// How a session began. Holds no secret.
+#[derive(Clone, Debug)]
+pub struct Begin {
+    /// Whose session it is; with the tags of the session only.
+    pub principal: Arc<Principal>,
+    /// The credential the client logged in with.
+    pub credential: CredentialKey,
+    /// Names the signature it logged in with; none for forwarded sessions.
+    pub signature: Option<[u8; 32]>,
     /// Id the client was given for this login.
     pub request_id: String,
+    /// The name the client dialled and signed.
+    pub host: String,
     /// When the session began.
     pub since: UnixMillis,
     /// From then on nothing is allowed, by the steady clock.
@@ -49,65 +77,62 @@ pub struct Session {
     pub deadline_wall: UnixMillis,
     /// True for sessions brought by a forwarded request.
     pub imported: bool,
-    /// False until it is decided whether the policies allow to connect over
-    /// this channel; nothing is allowed before.
-    pub connected: bool,
     /// Number of the listener's profile.
     pub profile: u32,
+}
+
+/// The binding of one connection to one verified identity, with its deadline.
+///
+/// Made only by the mechanism after a verified login.
+pub struct Session {
+    /// How it began.
+    pub begin: Begin,
+    channel: OnceLock<Channel>,
     context: ArcSwap<Context>,
     standing: AtomicU8,
     retire_at: AtomicI64,
+    /// Set by whoever writes the record of the login.
+    recorded: AtomicBool,
+    /// Sealed for other hosts, with the revision it was sealed at.
+    pub(crate) exported: ArcSwapOption<(Revision, Vec<u8>)>,
 }
 
 impl Session {
-    /// A live session. `context` decides its operations until replaced.
+    /// A session. `context` decides its operations until replaced; without a
+    /// channel it waits for [`Session::bind`].
     #[must_use]
-    #[allow(clippy::too_many_arguments, reason = "one constructor, every field given by name at its single caller")]
-    pub(crate) fn new(
-        principal: Arc<Principal>,
-        access_key_id: String,
-        channel: Channel,
-        request_id: String,
-        since: UnixMillis,
-        deadline: (Steady, UnixMillis),
-        imported: bool,
-        connected: bool,
-        profile: u32,
-        context: Arc<Context>,
-    ) -> Self {
+    pub(crate) fn new(begin: Begin, channel: Option<Channel>, context: Arc<Context>) -> Self {
+        let standing = if channel.is_some() { Standing::Live } else { Standing::Binding };
         Self {
-            principal,
-            access_key_id,
-            channel,
-            request_id,
-            since,
-            deadline: deadline.0,
-            deadline_wall: deadline.1,
-            imported,
-            connected,
-            profile,
+            begin,
+            channel: channel.map_or_else(OnceLock::new, OnceLock::from),
             context: ArcSwap::new(context),
-            standing: AtomicU8::new(Standing::Live as u8),
+            standing: AtomicU8::new(standing as u8),
             retire_at: AtomicI64::new(i64::MAX),
+            recorded: AtomicBool::new(false),
+            exported: ArcSwapOption::empty(),
         }
     }
 
-    /// The same session over a channel that is known now.
-    pub(crate) fn bound_to(&self, channel: Channel, context: Arc<Context>) -> Self {
-        Self {
-            principal: Arc::clone(&self.principal),
-            access_key_id: self.access_key_id.clone(),
-            channel,
-            request_id: self.request_id.clone(),
-            since: self.since,
-            deadline: self.deadline,
-            deadline_wall: self.deadline_wall,
-            imported: self.imported,
-            connected: true,
-            profile: self.profile,
-            context: ArcSwap::new(context),
-            standing: AtomicU8::new(self.standing.load(Ordering::Acquire)),
-            retire_at: AtomicI64::new(self.retire_at.load(Ordering::Acquire)),
+    /// The connection, once it is known.
+    #[must_use]
+    pub fn channel(&self) -> Option<&Channel> {
+        self.channel.get()
+    }
+
+    /// Tells the channel; the first one stays. Nothing is allowed before
+    /// [`Session::admit`].
+    pub(crate) fn bind(&self, channel: Channel) -> &Channel {
+        self.channel.get_or_init(|| channel)
+    }
+
+    /// Lets operations be decided from now on. False when the session was
+    /// ended meanwhile.
+    pub(crate) fn admit(&self) -> bool {
+        let (binding, live) = (Standing::Binding as u8, Standing::Live as u8);
+        match self.standing.compare_exchange(binding, live, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => true,
+            Err(now) => now == live,
         }
     }
 
@@ -125,13 +150,18 @@ impl Session {
     /// Ends the session: from now on everything is denied. False when it was
     /// ended before.
     pub(crate) fn end(&self) -> bool {
-        self.standing.swap(Standing::Ended as u8, Ordering::AcqRel) == Standing::Live as u8
+        self.standing.swap(Standing::Ended as u8, Ordering::AcqRel) != Standing::Ended as u8
     }
 
     /// How it stands.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        if self.standing.load(Ordering::Acquire) == Standing::Live as u8 { Standing::Live } else { Standing::Ended }
+        Standing::of(self.standing.load(Ordering::Acquire))
+    }
+
+    /// True for the first caller, who then writes the record of the login.
+    pub(crate) fn claim_record(&self) -> bool {
+        !self.recorded.swap(true, Ordering::AcqRel)
     }
 
     /// Marks the session as belonging to a closed connection: it is dropped at
@@ -148,6 +178,6 @@ impl Session {
 
     /// True when nothing may need the session any more.
     pub(crate) fn is_over(&self, now: Steady, grace: i64) -> bool {
-        now.0 >= self.retire_at.load(Ordering::Acquire) || now >= self.deadline.plus(grace)
+        now.0 >= self.retire_at.load(Ordering::Acquire) || now >= self.begin.deadline.plus(grace)
     }
 }

@@ -132,18 +132,6 @@ impl Table {
         self.with(id, Arc::clone)
     }
 
-    /// Puts another session in the place of the one of this id. False when the
-    /// id is stale.
-    pub fn replace(&self, id: SessionId, session: Arc<Session>) -> bool {
-        let Ok(_free) = self.free.lock() else { return false };
-        let Some(slot) = self.slot(id.slot()) else { return false };
-        let known = slot.held.load().as_deref().is_some_and(|(known, _)| *known == id);
-        if known {
-            slot.held.store(Some(Arc::new((id, session))));
-        }
-        known
-    }
-
     /// Removes a session; requests that hold it finish. None when it was gone.
     pub fn remove(&self, id: SessionId) -> Option<Arc<Session>> {
         let mut free = self.free.lock().ok()?;

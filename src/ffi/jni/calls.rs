@@ -140,15 +140,15 @@ pub(super) fn login(
         wait: millis(wait),
     };
     let done = engine.log_in(login).map_err(|refusal| refuse(env, out, refusal))?;
-    let session = &done.session;
+    let begin = &done.session.begin;
     let content = join([
         done.id.number().to_le_bytes().as_slice(),
-        &session.deadline_wall.0.to_le_bytes(),
-        session.principal.subject.arn().as_bytes(),
+        &begin.deadline_wall.0.to_le_bytes(),
+        begin.principal.subject.arn().as_bytes(),
         done.reply.as_bytes(),
-        session.request_id.as_bytes(),
-        session.principal.attributes.session_name.as_deref().unwrap_or_default().as_bytes(),
-        session.access_key_id.as_bytes(),
+        begin.request_id.as_bytes(),
+        begin.principal.attributes.session_name.as_deref().unwrap_or_default().as_bytes(),
+        begin.credential.access_key_id.as_bytes(),
     ]);
     env.write(out, &content).inspect_err(|_| {
         engine.agent().release(done.id);
@@ -179,12 +179,12 @@ impl<'a> Cursor<'a> {
     }
 
     /// Address and client id of a request.
-    fn batch(&mut self) -> Option<Batch<'a>> {
+    fn batch(&mut self, wait: jint) -> Option<Batch<'a>> {
         let length = usize::from(*self.take(1)?.first()?);
         let address = read_address(self.take(length)?).ok()?;
         let length = usize::from(self.take(2)?.first_chunk().map(|b| u16::from_le_bytes(*b))?);
         let client_id = std::str::from_utf8(self.take(length)?).ok()?;
-        Some(Batch { address, client_id })
+        Some(Batch { address, client_id, wait: millis(wait) })
     }
 
     fn ask(&mut self) -> Option<Ask<'a>> {
@@ -215,7 +215,7 @@ pub(super) fn authorize(
     buffer: jobject,
     bytes: jint,
     count: jint,
-    _wait: jint,
+    wait: jint,
 ) -> Result<jint, Fault> {
     let id = session_id(session)?;
     let length = usize::try_from(bytes).map_err(|_| malformed())?;
@@ -224,36 +224,35 @@ pub(super) fn authorize(
     // Checked whole before the first is decided, and decided before the first
     // outcome is written over the records.
     let mut cursor = Cursor(buffer);
-    let batch = cursor.batch().ok_or_else(malformed)?;
+    let batch = cursor.batch(wait).ok_or_else(malformed)?;
     let records = cursor.0;
     let mut check = Cursor(records);
     for _ in 0..count {
         check.ask().ok_or_else(malformed)?;
     }
-    let mut few = [0u8; 64];
+    let mut few = [Outcome::Deny; 64];
     let mut many;
-    let outcomes: &mut [u8] = match few.get_mut(..count) {
+    let outcomes: &mut [Outcome] = match few.get_mut(..count) {
         Some(few) => few,
         None => {
-            many = vec![0u8; count];
+            many = vec![Outcome::Deny; count];
             &mut many
         }
     };
     let mut asks = Cursor(records);
-    let mut next = outcomes.iter_mut();
-    mechanism::engine_of(id, |engine| {
-        engine.authorize(id, batch, std::iter::from_fn(|| asks.ask()).take(count), |outcome| {
-            if let Some(slot) = next.next() {
-                *slot = outcome as u8;
-            }
-        })
-    })??;
-    buffer.get_mut(..count).ok_or_else(malformed)?.copy_from_slice(outcomes);
+    let asks = std::iter::from_fn(|| asks.ask()).take(count);
+    mechanism::engine_of(id, |engine| engine.authorize(id, batch, asks, outcomes))??;
+    let answer = buffer.get_mut(..count).ok_or_else(malformed)?;
+    answer.iter_mut().zip(outcomes).for_each(|(byte, outcome)| *byte = *outcome as u8);
     Ok(0)
 }
 
-fn batch_of(facts: &[u8]) -> Result<Batch<'_>, Fault> {
-    if facts.is_empty() { Ok(Batch::default()) } else { Cursor(facts).batch().ok_or_else(malformed) }
+fn batch_of(facts: &[u8], wait: jint) -> Result<Batch<'_>, Fault> {
+    if facts.is_empty() {
+        Ok(Batch { wait: millis(wait), ..Batch::default() })
+    } else {
+        Cursor(facts).batch(wait).ok_or_else(malformed)
+    }
 }
 
 fn optional(env: Env, array: jbyteArray, buffer: &mut [u8]) -> Result<&[u8], Fault> {
@@ -269,7 +268,7 @@ pub(super) fn authorizeOne(
     count: jint,
     name: jbyteArray,
     facts: jbyteArray,
-    _wait: jint,
+    wait: jint,
 ) -> Result<jint, Fault> {
     let id = session_id(session)?;
     let (mut name_room, mut facts_room) = ([0u8; 512], [0u8; 512]);
@@ -282,18 +281,25 @@ pub(super) fn authorizeOne(
         }
     };
     let resource = std::str::from_utf8(name).map_err(|_| malformed())?;
-    let batch = batch_of(optional(env, facts, &mut facts_room)?)?;
+    let batch = batch_of(optional(env, facts, &mut facts_room)?, wait)?;
     let unsigned = |n: jint| u32::try_from(n).map_err(|_| malformed());
     let ask = ask(unsigned(action)?, unsigned(flags)?, unsigned(count)?, resource);
-    let mut decided = Outcome::Deny;
-    mechanism::engine_of(id, |engine| engine.authorize(id, batch, std::iter::once(ask), |outcome| decided = outcome))??;
+    let mut decided = [Outcome::Deny];
+    mechanism::engine_of(id, |engine| engine.authorize(id, batch, std::iter::once(ask), &mut decided))??;
+    let [decided] = decided;
     Ok(decided as jint)
 }
 
-pub(super) fn authorizeAny(env: Env, session: jlong, action: jint, facts: jbyteArray) -> Result<jint, Fault> {
+pub(super) fn authorizeAny(
+    env: Env,
+    session: jlong,
+    action: jint,
+    facts: jbyteArray,
+    wait: jint,
+) -> Result<jint, Fault> {
     let id = session_id(session)?;
     let mut room = [0u8; 512];
-    let batch = batch_of(optional(env, facts, &mut room)?)?;
+    let batch = batch_of(optional(env, facts, &mut room)?, wait)?;
     let action = ActionId(u32::try_from(action).map_err(|_| malformed())?);
     mechanism::engine_of(id, |engine| engine.authorize_any(id, batch, action))?.map(|outcome| outcome as jint)
 }

@@ -62,7 +62,7 @@ natives! {
     bind c"(J[B[B)I" (session: jlong, facts: jbyteArray, out: jbyteArray) -> jint;
     authorize c"(JLjava/nio/ByteBuffer;III)I" (session: jlong, buffer: jobject, bytes: jint, count: jint, wait: jint) -> jint;
     authorizeOne c"(JIII[B[BI)I" (session: jlong, action: jint, flags: jint, count: jint, name: jbyteArray, facts: jbyteArray, wait: jint) -> jint;
-    authorizeAny c"(JI[B)I" (session: jlong, action: jint, facts: jbyteArray) -> jint;
+    authorizeAny c"(JI[BI)I" (session: jlong, action: jint, facts: jbyteArray, wait: jint) -> jint;
     info c"(J[B)I" (session: jlong, out: jbyteArray) -> jint;
     exportSession c"(J[B)I" (session: jlong, out: jbyteArray) -> jint;
     importSession c"(J[BI)J" (engine: jlong, sealed: jbyteArray, wait: jint) -> jlong;

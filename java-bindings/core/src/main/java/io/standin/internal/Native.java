@@ -40,7 +40,7 @@ final class Native {
   static native int authorizeOne(
       long session, int action, int flags, int count, byte[] name, byte[] facts, int waitMs);
 
-  static native int authorizeAny(long session, int action, byte[] facts);
+  static native int authorizeAny(long session, int action, byte[] facts, int waitMs);
 
   static native int info(long session, byte[] out);
 

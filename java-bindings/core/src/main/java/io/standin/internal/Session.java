@@ -60,9 +60,9 @@ public final class Session {
   }
 
   /** Decides whether the action is allowed on some resource of its type. */
-  public int authorizeAny(int action, byte[] facts) {
+  public int authorizeAny(int action, byte[] facts, int waitMs) {
     try {
-      return Native.authorizeAny(id, action, facts);
+      return Native.authorizeAny(id, action, facts, waitMs);
     } finally {
       Reference.reachabilityFence(this);
     }

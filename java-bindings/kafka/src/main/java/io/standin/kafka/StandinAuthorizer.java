@@ -203,7 +203,7 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
           Requests.ofThread().begin(context.clientAddress().getAddress(), context.clientId());
       byte[] bytes = new byte[facts.bytes()];
       facts.buffer().get(0, bytes);
-      return switch (session.authorizeAny(actions.number(operation, type), bytes)) {
+      return switch (session.authorizeAny(actions.number(operation, type), bytes, waitMs())) {
         case 1 -> AuthorizationResult.ALLOWED;
         case 0 -> AuthorizationResult.DENIED;
         case Status.UNKNOWN_ID -> {

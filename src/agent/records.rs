@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the agent writes down: logins, issued credentials, ended sessions.
+
+use std::sync::atomic::Ordering;
+
+use super::{Agent, Held};
+use crate::audit::{Event, Record, Who};
+use crate::channel::Channel;
+use crate::credential::replay::Seen;
+use crate::fault::{Fault, Kind};
+use crate::service::Impersonation;
+use crate::session::Session;
+
+/// What is known of a login.
+#[derive(Clone, Default)]
+pub struct Attempt {
+    /// Who it was, as far as known.
+    pub who: Who,
+    /// How often its signature was seen.
+    pub seen: Seen,
+}
+
+impl Attempt {
+    /// The login a session began with.
+    #[must_use]
+    pub fn of(session: &Session) -> Self {
+        let begin = &session.begin;
+        Self { who: Who::of(&begin.principal, &begin.credential.access_key_id), seen: Seen::default() }
+    }
+}
+
+impl Agent {
+    /// Counts and records a login that succeeded or failed.
+    pub fn record_login(
+        &self,
+        failure: Option<&Fault>,
+        attempt: &Attempt,
+        channel: Option<&Channel>,
+        request_id: &str,
+    ) {
+        let counters = &self.counters;
+        let (outcome, counter, reason, status) = match failure {
+            None => ("success", &counters.logins_success, String::new(), 0),
+            Some(fault) if fault.kind() == Kind::Refused => {
+                ("refused", &counters.logins_refused, fault.text.clone(), fault.status.number())
+            }
+            Some(fault) => ("undecided", &counters.logins_undecided, fault.text.clone(), fault.status.number()),
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        if status != 0 {
+            self.parts.journal.line("info", &format!("login {request_id} {outcome} ({status}): {reason}"));
+        }
+        let Seen { count: seen, sources } = attempt.seen;
+        self.parts.recorder.record(Record {
+            time: self.parts.clock.wall(),
+            who: attempt.who.clone(),
+            channel: channel.cloned(),
+            request_id: request_id.to_owned(),
+            event: Event::Login { outcome, reason, status, seen, sources },
+        });
+    }
+
+    /// Records the login of a session that is over before its channel was
+    /// told, unless that was done.
+    pub(super) fn record_unbound(&self, session: &Session) {
+        if !session.begin.imported && session.claim_record() {
+            self.record_login(None, &Attempt::of(session), session.channel(), &session.begin.request_id);
+        }
+    }
+
+    /// Records that a credential was issued; on the disk when this returns.
+    ///
+    /// # Errors
+    /// When the audit cannot be written.
+    pub(super) fn record_issued(&self, held: &Held, credential: &Impersonation) -> Result<(), Fault> {
+        self.parts.recorder.record(Record {
+            time: self.parts.clock.wall(),
+            who: Who::of(&held.client.principal, &held.key.access_key_id),
+            channel: None,
+            request_id: String::new(),
+            event: Event::Issued { credential_id: credential.id.clone(), expires: credential.expires },
+        });
+        self.parts.recorder.flush(self.parts.clock.wall())
+    }
+
+    /// Records that a session was ended before its deadline.
+    pub(super) fn record_end(&self, session: &Session, reason: &str) {
+        let begin = &session.begin;
+        self.parts.recorder.record(Record {
+            time: self.parts.clock.wall(),
+            who: Who::of(&begin.principal, &begin.credential.access_key_id),
+            channel: session.channel().cloned(),
+            request_id: begin.request_id.clone(),
+            event: Event::SessionEnded { reason: reason.to_owned() },
+        });
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Only an explicit allow allows: every fault that can be brought about, and
+//! what comes out instead.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use standin::access_control::Owner;
+use standin::decision::Outcome;
+use standin::fault::{Kind, Status};
+use standin::mechanism::{self, Batch};
+use standin::policy::ActionId;
+use standin::session::{Ask, SessionId};
+
+use crate::house::{channel, given, house, policy, still_house};
+
+/// P1-43: twenty ways in which something is missing or broken; nothing is
+/// allowed, and *denied* is told from *could not decide*.
+#[test]
+fn p1_43_no_fault_allows() {
+    let allow = policy("Allow", &["kafka-cluster:*"], "*");
+    let house = still_house(&[("standin.session.max.ms", "900000")]);
+    let user = house.user("writer", &allow);
+    let one = |id: SessionId, action: ActionId, resource: &str| {
+        let ask = Ask { action, resource, count: 1, log_allow: false, log_deny: true };
+        let mut outcome = [Outcome::Allow];
+        match house.engine.authorize(id, Batch::default(), std::iter::once(ask), &mut outcome) {
+            Ok(()) => format!("{:?}", outcome[0]),
+            Err(fault) => {
+                assert_eq!(outcome, [Outcome::Deny], "outcomes are denials before anything is decided");
+                format!("{:?}", fault.status)
+            }
+        }
+    };
+    let id = house.enter(&user);
+    assert_eq!(one(id, house.write, "t"), "Allow");
+    // Ids and actions that were never given out.
+    assert_eq!(one(SessionId::from_number(id.number() + (1 << 32)).unwrap(), house.write, "t"), "UnknownId");
+    assert_eq!(one(SessionId::from_number(i64::MAX).unwrap(), house.write, "t"), "UnknownId");
+    assert_eq!(one(SessionId::from_number(1).unwrap(), house.write, "t"), "UnknownId");
+    for action in [0, 999, u32::MAX] {
+        assert_eq!(one(id, ActionId(action), "t"), "Deny", "action {action}");
+        assert_eq!(house.engine.authorize_any(id, Batch::default(), ActionId(action)).unwrap(), Outcome::Deny);
+    }
+    // A session whose channel was never told.
+    let unbound = house.present(&house.message(&user.0, &user.1, None), channel("192.0.2.7"), false);
+    assert_eq!(one(unbound.map_err(|r| r.fault).unwrap().id, house.write, "t"), "Deny");
+    // Released, retired and over, ended, expired.
+    let released = house.enter(&user);
+    house.engine.agent().release(released);
+    assert_eq!(one(released, house.write, "t"), "UnknownId");
+    let retired = house.enter(&user);
+    house.engine.agent().retire(retired, 0);
+    house.clock.pass(600);
+    house.until("the sweep", || one(retired, house.write, "t") == "UnknownId");
+    let ended = house.enter(&user);
+    house.engine.agent().end(ended, "test");
+    assert_eq!(one(ended, house.write, "t"), "Deny");
+    // The feed is silent for longer than the grace.
+    house.service.down.store(true, Ordering::SeqCst);
+    house.until("the silence", || house.engine.agent().counters().feed_failures.load(Ordering::SeqCst) > 0);
+    house.clock.pass(301_000);
+    assert_eq!(one(id, house.write, "t"), "Undecided");
+    assert_eq!(house.engine.authorize_any(id, Batch::default(), house.write).unwrap(), Outcome::Undecided);
+    house.service.down.store(false, Ordering::SeqCst);
+    house.clock.pass(31_000);
+    house.until("the feed", || one(id, house.write, "t") == "Allow");
+    // No policy, a boundary that allows nothing, a deny beside the allow.
+    house.store.put_policy("test", "/", "nothing", &policy("Allow", &["s3:GetObject"], "x")).unwrap();
+    house.store.set_boundary("test", Owner::User("writer"), Some("nothing")).unwrap();
+    house.until("the boundary", || one(id, house.write, "t") == "Deny");
+    house.store.set_boundary("test", Owner::User("writer"), None).unwrap();
+    house.until("no boundary", || one(id, house.write, "t") == "Allow");
+    house.store.put_inline("test", Owner::User("writer"), "no", &policy("Deny", &["kafka-cluster:*"], "*")).unwrap();
+    house.until("the deny", || one(id, house.write, "t") == "Deny");
+    house.store.delete_inline("test", Owner::User("writer"), "no").unwrap();
+    house.until("no deny", || one(id, house.write, "t") == "Allow");
+    house.store.delete_inline("test", Owner::User("writer"), "own").unwrap();
+    house.until("no policy", || one(id, house.write, "t") == "Deny");
+    // Past the deadline; then the identity is gone.
+    house.clock.pass(900_000);
+    assert_eq!(one(id, house.write, "t"), "Deny");
+    house.store.delete_user("test", "writer", true).unwrap();
+    let fault = house.log_in(&user.0, &user.1, None).err().unwrap().fault;
+    assert_eq!(fault.kind(), Kind::Refused, "{fault}");
+    // A closed engine.
+    mechanism::close(house.number, Duration::from_secs(5)).unwrap();
+    let gone = mechanism::engine_of(id, |_| ());
+    assert_eq!(gone.unwrap_err().status, Status::UnknownId);
+    std::mem::forget(house);
+}
+
+/// the worker stops within its limit though the service hangs, and
+/// no thread of the engine is left when it does not.
+#[test]
+fn x_06_an_engine_stops_within_its_limit() {
+    let name = |line: &str| line.starts_with("standin-");
+    let threads = || {
+        std::fs::read_dir("/proc/self/task")
+            .unwrap()
+            .filter_map(|t| std::fs::read_to_string(t.ok()?.path().join("comm")).ok())
+            .filter(|comm| name(comm))
+            .count()
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let at = crate::house::files(dir.path());
+    let clock = std::sync::Arc::new(standin::time::SystemClock::new());
+    let random = std::sync::Arc::new(standin::time::SystemRandom);
+    standin::access_control::Store::create(&at, "123456789012", clock, random).unwrap();
+    let number = mechanism::open(&given(dir.path(), &[])).unwrap();
+    assert!(threads() >= 6);
+    let begun = Instant::now();
+    assert!(mechanism::close(number, Duration::from_secs(5)).unwrap());
+    assert!(begun.elapsed() < Duration::from_secs(5));
+
+    let house = house(&[]);
+    let (id, secret) = house.user("writer", &policy("Allow", &["kafka-cluster:*"], "*"));
+    house.service.slow.store(3000, Ordering::SeqCst);
+    std::thread::scope(|scope| {
+        scope.spawn(|| house.log_in(&id, &secret, None).err().map(|r| r.fault.kind()));
+        std::thread::sleep(Duration::from_millis(50));
+        let begun = Instant::now();
+        mechanism::close(house.number, Duration::from_millis(500)).unwrap();
+        assert!(begun.elapsed() < Duration::from_millis(2500), "the hanging call is left behind");
+    });
+    std::mem::forget(house);
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Sessions that travel with forwarded requests.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use standin::access_control::Owner;
+use standin::decision::Outcome;
+use standin::fault::{Kind, Status};
+
+use crate::house::{house, policy, still_house};
+use crate::service::Stub;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// X-14: a session that travels is decided for the original client; altered
+/// bytes are refused; what ends the original ends it too.
+#[test]
+fn x_14_forwarded_sessions_keep_the_client_and_refuse_alteration() {
+    let house = house(&[]);
+    let (id, secret) = house.user("writer", &policy("Allow", &["kafka-cluster:WriteData"], "*"));
+    let session = house.log_in(&id, &secret, None).map_err(|r| r.fault).unwrap().id;
+    let sealed = house.engine.export(session).unwrap();
+    let imported = house.engine.import(&sealed, SECOND).unwrap();
+    assert_ne!(imported, session);
+    assert_eq!(house.decide(imported, house.write, "t"), Outcome::Allow);
+    assert_eq!(house.decide(imported, house.read, "t"), Outcome::Deny);
+    for n in [0, 1, 10, sealed.len() - 1] {
+        let mut altered = sealed.clone();
+        altered[n] ^= 1;
+        let fault = house.engine.import(&altered, SECOND).unwrap_err();
+        assert_ne!(fault.kind(), Kind::Internal, "byte {n}");
+    }
+    assert!(house.engine.import(&sealed[..sealed.len() / 2], SECOND).is_err());
+    house.store.set_key_active("test", &id, false).unwrap();
+    house.becomes(imported, house.write, "t", Outcome::Deny);
+    assert_eq!(
+        house.engine.import(&sealed, SECOND).map(|id| house.decide(id, house.write, "t")).unwrap_or_default(),
+        Outcome::Deny
+    );
+}
+
+/// The same session forwarded a hundred times is one session on the other
+/// side; after a change of policy it is another.
+#[test]
+fn the_same_session_is_taken_in_once() {
+    let house = house(&[]);
+    let session = house.enter(&house.user("writer", &policy("Allow", &["kafka-cluster:WriteData"], "*")));
+    let first = house.engine.import(&house.engine.export(session).unwrap(), SECOND).unwrap();
+    for _ in 0..100 {
+        let sealed = house.engine.export(session).unwrap();
+        assert_eq!(house.engine.import(&sealed, SECOND).unwrap(), first);
+    }
+    assert_eq!(house.engine.agent().sessions().len(), 2);
+    house.store.put_inline("test", Owner::User("writer"), "no", &policy("Deny", &["kafka-cluster:*"], "*")).unwrap();
+    house.becomes(session, house.write, "t", Outcome::Deny);
+    let later = house.engine.import(&house.engine.export(session).unwrap(), SECOND).unwrap();
+    assert_eq!(house.decide(later, house.write, "t"), Outcome::Deny);
+}
+
+/// A controller whose feed is behind does not decide with older policies than
+/// the broker knew: it reads them again.
+#[test]
+fn a8_a_forwarded_session_is_never_decided_with_older_policies() {
+    let broker = house(&[]);
+    let user = broker.user("writer", &policy("Allow", &["kafka-cluster:WriteData"], "*"));
+    let session = broker.enter(&user);
+    let sealed = broker.engine.export(session).unwrap();
+    // The same engine plays the controller whose feed is cut after it has the
+    // client once.
+    let id = broker.engine.import(&sealed, SECOND).unwrap();
+    assert_eq!(broker.decide(id, broker.write, "t"), Outcome::Allow);
+    let before = Stub::count(&broker.service.entitlements);
+    broker.store.put_inline("test", Owner::User("writer"), "no", &policy("Deny", &["kafka-cluster:*"], "*")).unwrap();
+    broker.becomes(session, broker.write, "t", Outcome::Deny);
+    let newer = broker.engine.export(session).unwrap();
+    assert_ne!(newer, sealed);
+    let id = broker.engine.import(&newer, SECOND).unwrap();
+    assert_eq!(broker.decide(id, broker.write, "t"), Outcome::Deny);
+    assert!(Stub::count(&broker.service.entitlements) > before);
+}
+
+/// Expired is refused; no answer is undecided; so is a newer format.
+#[test]
+fn x_14_a_forwarded_session_ends_with_the_original_and_is_undecided_without_an_answer() {
+    let house = still_house(&[("standin.session.max.ms", "20000")]);
+    let session = house.enter(&house.user("writer", &policy("Allow", &["kafka-cluster:WriteData"], "*")));
+    let sealed = house.engine.export(session).unwrap();
+    let imported = house.engine.import(&sealed, SECOND).unwrap();
+    house.clock.pass(20_000);
+    assert_eq!(house.decide(imported, house.write, "t"), Outcome::Deny);
+    house.clock.pass(61_000);
+    house.until("the sweep", || house.engine.info(imported).is_err());
+    assert_eq!(house.engine.import(&sealed, SECOND).unwrap_err().status, Status::Expired);
+
+    let house = crate::house::house(&[]);
+    let user = house.user("writer", &policy("Allow", &["kafka-cluster:WriteData"], "*"));
+    let session = house.enter(&user);
+    let sealed = house.engine.export(session).unwrap();
+    house.store.set_key_active("test", &user.0, false).unwrap();
+    house.until("the end", || house.engine.agent().held() == 0);
+    house.service.down.store(true, Ordering::SeqCst);
+    let fault = house.engine.import(&sealed, SECOND).unwrap_err();
+    assert_eq!(fault.kind(), Kind::Undecided, "{fault}");
+    house.service.down.store(false, Ordering::SeqCst);
+    let fault = house.engine.import(&sealed, SECOND).unwrap_err();
+    assert_eq!(fault.status, Status::KeyDisabled, "{fault}");
+    use standin::service::SecurityService;
+    let newer = house.service.seal("forwarded-session", br#"{"v":2,"something":"new"}"#).unwrap();
+    assert_eq!(house.engine.import(&newer, SECOND).unwrap_err().status, Status::NewerFormat);
+}
