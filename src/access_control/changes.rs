@@ -20,6 +20,9 @@ pub enum Kind {
     KeyAppeared,
     /// An administrator ended the session of this public id.
     SessionEnded,
+    /// Changes after the asked-for revision are no longer kept: everything may
+    /// have changed.
+    Gap,
 }
 
 const WORDS: [(Kind, &str); 5] = [
@@ -49,12 +52,19 @@ pub struct ChangeRow {
 
 impl Store {
     /// Changes after a revision, oldest first, of whole revisions only: about
-    /// `limit` rows.
+    /// `limit` rows. One [`Kind::Gap`] when some of them are no longer kept.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn changes(&self, after: Revision, limit: usize) -> Result<Vec<ChangeRow>, Fault> {
-        self.read(|c, _| {
+        self.read(|c, newest| {
+            let from: i64 = c
+                .prepare_cached("SELECT changes_from FROM revision")
+                .and_then(|mut s| s.query_row([], |row| row.get(0)))
+                .map_err(failed)?;
+            if after.0.saturating_add(1) < from.unsigned_abs() {
+                return Ok(vec![ChangeRow { revision: newest, kind: Kind::Gap, subject: String::new() }]);
+            }
             let mut statement = c
                 .prepare_cached(
                     "SELECT revision, kind, subject FROM change WHERE revision > ?1 AND revision <=

@@ -23,6 +23,6 @@ pub use changes::{ChangeRow, Kind as ChangeKind};
 pub use keys::{KeyRow, LoginRow};
 pub use policies::{Attached, Effective, Owner, PolicyRow};
 pub use roles::{AssumeRole, RoleRow, TemporaryCredentials};
-pub use sessions::SessionRow;
+pub use sessions::{SessionReport, SessionRow};
 pub use store::{AdminRow, Store, StoreFiles};
 pub use users::UserRow;

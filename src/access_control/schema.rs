@@ -9,9 +9,9 @@ use super::store::failed;
 
 /// Each step brings a file from the version before it to its own.
 const STEPS: [&str; 1] = [r"
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE revision (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL);
-INSERT INTO revision VALUES (1, 0);
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE revision (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL, changes_from INTEGER NOT NULL);
+INSERT INTO revision VALUES (1, 0, 0);
 CREATE TABLE identity (
   arn TEXT PRIMARY KEY, account TEXT NOT NULL, kind TEXT NOT NULL CHECK (kind IN ('user','role','host')),
   path TEXT NOT NULL, name TEXT NOT NULL, unique_id TEXT NOT NULL UNIQUE, created INTEGER NOT NULL,
@@ -55,12 +55,14 @@ CREATE TABLE administration (
   revision INTEGER PRIMARY KEY, account TEXT NOT NULL, time INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
   target TEXT NOT NULL, detail TEXT NOT NULL
 );
-CREATE TABLE live_session (
-  id TEXT PRIMARY KEY, account TEXT NOT NULL, boot TEXT NOT NULL, host TEXT NOT NULL, subject TEXT NOT NULL,
-  access_key TEXT NOT NULL, session_name TEXT NOT NULL, address TEXT NOT NULL, listener TEXT NOT NULL,
-  since INTEGER NOT NULL, deadline INTEGER NOT NULL, seen INTEGER NOT NULL
+CREATE TABLE boot (
+  boot TEXT PRIMARY KEY, account TEXT NOT NULL, host TEXT NOT NULL, seen INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX live_session_boot ON live_session (boot);
+CREATE TABLE live_session (
+  boot TEXT NOT NULL REFERENCES boot (boot) ON DELETE CASCADE, id TEXT NOT NULL, account TEXT NOT NULL,
+  subject TEXT NOT NULL, access_key TEXT NOT NULL, session_name TEXT NOT NULL, address TEXT NOT NULL,
+  listener TEXT NOT NULL, since INTEGER NOT NULL, deadline INTEGER NOT NULL, PRIMARY KEY (boot, id)
+) WITHOUT ROWID;
 "];
 
 /// Brings an open file up to date.

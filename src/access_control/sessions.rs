@@ -33,36 +33,56 @@ pub struct SessionRow {
     pub deadline: i64,
 }
 
+/// What changed among the sessions of one boot since it last told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionReport {
+    /// Sessions that began.
+    pub begun: Vec<SessionRow>,
+    /// Public ids of those that are over.
+    pub over: Vec<String>,
+    /// True when `begun` holds all there are.
+    pub whole: bool,
+}
+
 impl Store {
-    /// Replaces what is known of one boot's sessions.
+    /// Takes a boot's report; one without changes shows that it lives.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn publish_sessions(&self, boot: &str, sessions: &[SessionRow]) -> Result<(), Fault> {
+    pub fn report_sessions(&self, boot: &str, host: &str, report: &SessionReport) -> Result<(), Fault> {
         let (account, now) = (self.account().to_owned(), self.clock.wall().0);
         self.note(|t| {
-            t.execute("DELETE FROM live_session WHERE boot = ?1 OR seen < ?2", params![boot, now - SHOWN])
+            t.execute("DELETE FROM boot WHERE seen < ?1", params![now - SHOWN]).map_err(failed)?;
+            t.execute(
+                "INSERT INTO boot VALUES (?1, ?2, ?3, ?4) ON CONFLICT (boot) DO UPDATE SET seen = ?4",
+                params![boot, account, host, now],
+            )
+            .map_err(failed)?;
+            if report.whole {
+                t.execute("DELETE FROM live_session WHERE boot = ?1", params![boot]).map_err(failed)?;
+            }
+            let mut remove =
+                t.prepare_cached("DELETE FROM live_session WHERE boot = ?1 AND id = ?2").map_err(failed)?;
+            for id in &report.over {
+                remove.execute(params![boot, id]).map_err(failed)?;
+            }
+            let mut add = t
+                .prepare_cached("INSERT OR REPLACE INTO live_session VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
                 .map_err(failed)?;
-            let mut statement = t
-                .prepare_cached("INSERT INTO live_session VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")
-                .map_err(failed)?;
-            for s in sessions {
-                statement
-                    .execute(params![
-                        s.id,
-                        account,
-                        boot,
-                        s.host,
-                        s.subject,
-                        s.access_key_id,
-                        s.session_name,
-                        s.address,
-                        s.listener,
-                        s.since,
-                        s.deadline,
-                        now
-                    ])
-                    .map_err(failed)?;
+            for s in &report.begun {
+                let row = params![
+                    boot,
+                    s.id,
+                    account,
+                    s.subject,
+                    s.access_key_id,
+                    s.session_name,
+                    s.address,
+                    s.listener,
+                    s.since,
+                    s.deadline
+                ];
+                add.execute(row).map_err(failed)?;
             }
             Ok(())
         })
@@ -77,8 +97,9 @@ impl Store {
         self.read(|c, _| {
             let mut statement = c
                 .prepare_cached(
-                    "SELECT id, host, subject, access_key, session_name, address, listener, since, deadline FROM live_session
-                     WHERE account = ?1 AND seen >= ?2 AND deadline > ?3 ORDER BY since, id",
+                    "SELECT s.id, b.host, s.subject, s.access_key, s.session_name, s.address, s.listener, s.since, s.deadline
+                     FROM live_session s JOIN boot b ON b.boot = s.boot
+                     WHERE s.account = ?1 AND b.seen >= ?2 AND s.deadline > ?3 ORDER BY s.since, s.id",
                 )
                 .map_err(failed)?;
             let rows = statement

@@ -18,8 +18,10 @@ use crate::time::{Clock, Random};
 
 /// How long a statement waits for another process's lock.
 const BUSY: Duration = Duration::from_millis(900);
-/// How many changes and administration records are kept at least.
-const KEEP: i64 = 1_000_000;
+/// What shows that a key file belongs to a store is sealed for this place.
+const MARK: &[u8] = b"store-mark";
+/// How many revisions' changes are kept at least.
+const KEEP: i64 = 100_000;
 
 /// Where a store lives.
 #[derive(Clone, Debug)]
@@ -101,11 +103,15 @@ impl Store {
         if at.store.exists() {
             return Err(Fault::new(Status::Conflict, format!("the store {} exists already", at.store.display())));
         }
-        KeyRing::generate(&*random)?.create(&at.key_file)?;
+        let ring = KeyRing::generate(&*random)?;
+        ring.create(&at.key_file)?;
         files::prepare(&at.store, true)?;
         let mut connection = connect(&at.store)?;
         schema::migrate(&mut connection)?;
-        connection.execute("INSERT INTO meta VALUES ('account', ?1)", params![account]).map_err(failed)?;
+        let mark = ring.seal(&*random, MARK, account.as_bytes())?;
+        connection
+            .execute("INSERT INTO meta VALUES ('account', ?1), ('mark', ?2)", params![account, mark])
+            .map_err(failed)?;
         drop(connection);
         Self::open(at, clock, random)
     }
@@ -122,12 +128,17 @@ impl Store {
         let mut writer = connect(&at.store)?;
         schema::migrate(&mut writer)?;
         let reader = connect(&at.store)?;
-        let account: Option<String> = reader
-            .query_row("SELECT value FROM meta WHERE name = 'account'", [], |row| row.get(0))
-            .optional()
-            .map_err(failed)?;
-        let account = account.ok_or_else(|| {
-            Fault::new(Status::InvalidSetting, format!("{} is not a store of Standin", at.store.display()))
+        let account: Option<String> = meta(&reader, "account")?;
+        let mark: Option<Vec<u8>> = meta(&reader, "mark")?;
+        let (Some(account), Some(mark)) = (account, mark) else {
+            return Err(Fault::new(
+                Status::InvalidSetting,
+                format!("{} is not a store of Standin", at.store.display()),
+            ));
+        };
+        ring.open(MARK, &mark).map_err(|f| {
+            let (key_file, store) = (at.key_file.display(), at.store.display());
+            Fault::new(Status::InvalidSetting, format!("key file {key_file} does not belong to the store {store}: {f}"))
         })?;
         Ok(Self { ring, clock, random, writer: Mutex::new(writer), reader: Mutex::new(reader), account })
     }
@@ -185,8 +196,11 @@ impl Store {
             .prepare_cached("INSERT INTO administration VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
             .and_then(|mut s| s.execute(params![number, self.account, now, actor, action, target, detail]))
             .map_err(failed)?;
-        if number % 1000 == 0 {
-            transaction.execute("DELETE FROM change WHERE revision < ?1", params![number - KEEP]).map_err(failed)?;
+        if number % 1000 == 0 && number > KEEP {
+            // Who has not followed up to here is told that something is missing.
+            let from = number - KEEP;
+            transaction.execute("DELETE FROM change WHERE revision < ?1", params![from]).map_err(failed)?;
+            transaction.execute("UPDATE revision SET changes_from = ?1", params![from]).map_err(failed)?;
         }
         transaction.commit().map_err(failed)?;
         Ok(value)
@@ -233,6 +247,13 @@ impl Store {
             rows.collect::<Result<_, _>>().map_err(failed)
         })
     }
+}
+
+fn meta<T: rusqlite::types::FromSql>(connection: &Connection, name: &str) -> Result<Option<T>, Fault> {
+    connection
+        .query_row("SELECT value FROM meta WHERE name = ?1", params![name], |row| row.get(0))
+        .optional()
+        .map_err(failed)
 }
 
 pub(super) fn signed(n: u64) -> i64 {

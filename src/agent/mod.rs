@@ -33,7 +33,7 @@ use crate::channel::Channel;
 use crate::fault::{Fault, Status};
 use crate::policy::{ActionId, ActionTable};
 use crate::revision::Revision;
-use crate::service::{DecisionPoint, Entitlements, SecurityService, Shelf};
+use crate::service::{DecisionPoint, Entitlements, SecurityService, SessionReport, Shelf};
 use crate::session::{Common, Context, CredentialKey, Fresh, Session, SessionId, Table, Tally};
 use crate::settings::{Decide, EngineSettings};
 use crate::time::{Clock, Random, Steady, UnixMillis};
@@ -462,8 +462,9 @@ impl Agent {
             table.held.clear();
         }
         self.flush_audit(true);
-        let now = self.parts.clock.wall();
-        drop(self.parts.service.publish(&self.parts.boot, &self.parts.settings.host, &[], now));
+        let none = SessionReport { whole: true, ..SessionReport::default() };
+        // Without it they disappear from the list by themselves after a while.
+        drop(self.parts.service.report(&self.parts.boot, &self.parts.settings.host, &none));
     }
 
     /// Takes the counts out of all contexts and writes what is waiting.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The background worker: follows changes, renews, expires, publishes, and
+//! The background worker: follows changes, renews, expires, reports, and
 //! flushes the audit. A task that panics is counted and runs again.
 
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::{Agent, Held, schedule};
 use crate::fault::{Fault, Kind};
 use crate::identity::Identity;
-use crate::service::{Happening, LiveSession, RENEW};
+use crate::service::{Happening, LiveSession, RENEW, SessionReport};
 use crate::session::{Session, SessionId, Standing};
 use crate::time::Steady;
 
@@ -22,8 +22,10 @@ const CHANGES: usize = 1000;
 const EXPIRED_GRACE: i64 = 60_000;
 /// How long a renewal may take, milliseconds.
 const RENEWAL_WAIT: i64 = 5000;
-/// How often live sessions are published though nothing changed, milliseconds.
-const PUBLISH_ANYWAY: i64 = 10_000;
+/// How often operators are told of live sessions, and how often though nothing
+/// changed, milliseconds.
+const REPORT_SOON: i64 = 500;
+const REPORT_ANYWAY: i64 = 10_000;
 
 pub(super) fn start(agent: &Arc<Agent>) -> Result<(), Fault> {
     let feed = Weak::clone(&Arc::downgrade(agent));
@@ -37,7 +39,7 @@ pub(super) fn start(agent: &Arc<Agent>) -> Result<(), Fault> {
             .spawn(run)
             .map_err(|e| Fault::internal(format!("a thread could not be started: {e}")))
     };
-    let mut follower = Follower::default();
+    let mut follower = Follower { tell_all: true, ..Follower::default() };
     let threads = vec![
         spawn("standin-worker", Box::new(move || repeat(&feed, feed_every, |agent| follower.turn(agent))))?,
         spawn("standin-audit", Box::new(move || repeat(&audit, audit_every, audit_turn)))?,
@@ -81,7 +83,11 @@ struct Follower {
     failures: u32,
     not_before: Option<Steady>,
     next_sweep: Option<Steady>,
-    next_publish: Option<Steady>,
+    next_report: Option<Steady>,
+    /// Sessions operators were told of.
+    told: HashSet<SessionId>,
+    /// True when operators may know anything: after the start and a failure.
+    tell_all: bool,
 }
 
 impl Follower {
@@ -113,14 +119,40 @@ impl Follower {
             sweep(agent, now);
             renew_due(agent, now);
         }
-        let due = self.next_publish.is_none_or(|at| now >= at);
-        if due
-            || agent.sessions_changed.load(Ordering::Relaxed)
-                && self.next_publish.is_none_or(|at| now.plus(PUBLISH_ANYWAY - 500) >= at)
-        {
+        let changed = agent.sessions_changed.load(Ordering::Relaxed);
+        if self.next_report.is_none_or(|at| now >= at || changed && now.plus(REPORT_ANYWAY - REPORT_SOON) >= at) {
             agent.sessions_changed.store(false, Ordering::Relaxed);
-            self.next_publish = Some(now.plus(PUBLISH_ANYWAY));
-            publish(agent);
+            self.next_report = Some(now.plus(REPORT_ANYWAY));
+            self.report(agent, now);
+        }
+    }
+
+    /// Tells operators which sessions began and which are over.
+    fn report(&mut self, agent: &Arc<Agent>, now: Steady) {
+        let mut live = agent.sessions.all();
+        live.retain(|(_, s)| {
+            let open = !s.begin.imported && !s.is_retired() && now < s.begin.deadline;
+            open && s.standing() == Standing::Live
+        });
+        let present: HashSet<SessionId> = live.iter().map(|(id, _)| *id).collect();
+        let report = SessionReport {
+            begun: live
+                .iter()
+                .filter(|(id, _)| self.tell_all || !self.told.contains(id))
+                .map(|(id, s)| shown(agent, *id, s))
+                .collect(),
+            over: self.told.difference(&present).map(|id| public_id(agent, *id)).collect(),
+            whole: self.tell_all,
+        };
+        match agent.parts.service.report(&agent.parts.boot, &agent.parts.settings.host, &report) {
+            Ok(()) => {
+                self.told = present;
+                self.tell_all = false;
+            }
+            Err(_) => {
+                self.tell_all = true;
+                agent.sessions_changed.store(true, Ordering::Relaxed);
+            }
         }
     }
 
@@ -160,6 +192,8 @@ impl Follower {
                     }
                     Happening::SessionEnded(id) => end_by_public_id(agent, &id),
                     Happening::KeyAppeared(_) => {}
+                    // Each is asked for anew: what ended is refused then.
+                    Happening::Gap => self.pending.extend(held.iter().map(|h| h.client.principal.subject.clone())),
                 }
             }
             applied = last;
@@ -312,28 +346,15 @@ impl Drop for Renewing {
     }
 }
 
-fn publish(agent: &Arc<Agent>) {
-    let live: Vec<LiveSession> = agent
-        .sessions
-        .all()
-        .into_iter()
-        .filter(|(_, s)| {
-            let open = !s.begin.imported && !s.is_retired() && agent.parts.clock.steady() < s.begin.deadline;
-            open && s.standing() == Standing::Live
-        })
-        .map(|(id, s)| shown(agent, id, &s))
-        .collect();
-    let now = agent.parts.clock.wall();
-    if agent.parts.service.publish(&agent.parts.boot, &agent.parts.settings.host, &live, now).is_err() {
-        agent.sessions_changed.store(true, Ordering::Relaxed);
-    }
+fn public_id(agent: &Agent, id: SessionId) -> String {
+    format!("{}/{}", agent.parts.boot, id.number())
 }
 
 fn shown(agent: &Agent, id: SessionId, session: &Session) -> LiveSession {
     let begin = &session.begin;
     let channel = session.channel();
     LiveSession {
-        id: format!("{}/{}", agent.parts.boot, id.number()),
+        id: public_id(agent, id),
         subject: begin.principal.subject.arn().to_owned(),
         access_key_id: begin.credential.access_key_id.clone(),
         session_name: begin.principal.attributes.session_name.clone().unwrap_or_default(),

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use super::impersonation::{check, issue};
 use super::{
     Answer, Change, Client, DECIDE, DecisionPoint, Entitlements, Happening, Impersonation, Issued, LiveSession,
-    PolicyText, Proof, Questions, RENEW, SecurityService, Set, Shelf,
+    PolicyText, Proof, Questions, RENEW, SecurityService, SessionReport, Set, Shelf,
 };
-use crate::access_control::{Attached, ChangeKind, SessionRow, Store, StoreFiles};
+use crate::access_control::{self, Attached, ChangeKind, SessionRow, Store, StoreFiles};
 use crate::credential::Secret;
 use crate::credential::session_token::TokenBody;
 use crate::credential::sigv4::{Claim, SigningKey};
@@ -193,28 +193,28 @@ impl SecurityService for Embedded {
                     ChangeKind::KeyEnded => Happening::KeyEnded(row.subject),
                     ChangeKind::KeyAppeared => Happening::KeyAppeared(row.subject),
                     ChangeKind::SessionEnded => Happening::SessionEnded(row.subject),
+                    ChangeKind::Gap => Happening::Gap,
                 };
                 Ok(Change { revision: row.revision, what })
             })
             .collect()
     }
 
-    fn publish(&self, boot: &str, host: &str, sessions: &[LiveSession], _now: UnixMillis) -> Result<(), Fault> {
-        let rows: Vec<SessionRow> = sessions
-            .iter()
-            .map(|s| SessionRow {
-                id: s.id.clone(),
-                host: host.to_owned(),
-                subject: s.subject.clone(),
-                access_key_id: s.access_key_id.clone(),
-                session_name: s.session_name.clone(),
-                address: s.address.clone(),
-                listener: s.listener.clone(),
-                since: s.since.0,
-                deadline: s.deadline.0,
-            })
-            .collect();
-        self.store.publish_sessions(boot, &rows)
+    fn report(&self, boot: &str, host: &str, report: &SessionReport) -> Result<(), Fault> {
+        let row = |s: &LiveSession| SessionRow {
+            id: s.id.clone(),
+            host: host.to_owned(),
+            subject: s.subject.clone(),
+            access_key_id: s.access_key_id.clone(),
+            session_name: s.session_name.clone(),
+            address: s.address.clone(),
+            listener: s.listener.clone(),
+            since: s.since.0,
+            deadline: s.deadline.0,
+        };
+        let begun = report.begun.iter().map(row).collect();
+        let rows = access_control::SessionReport { begun, over: report.over.clone(), whole: report.whole };
+        self.store.report_sessions(boot, host, &rows)
     }
 }
 

@@ -86,6 +86,8 @@ pub enum Happening {
     SessionEnded(String),
     /// The access key id is new or enabled again.
     KeyAppeared(String),
+    /// Changes were missed: everything known may be out of date.
+    Gap,
 }
 
 /// One change with its revision.
@@ -120,6 +122,17 @@ pub struct LiveSession {
 
 /// What the proof of a renewal is made for; its body is the lifetime in digits.
 pub const RENEW: &str = "renew";
+
+/// What changed among a boot's live sessions since it last told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionReport {
+    /// Sessions that began.
+    pub begun: Vec<LiveSession>,
+    /// Public ids of those that are over.
+    pub over: Vec<String>,
+    /// True when `begun` holds all there are.
+    pub whole: bool,
+}
 
 /// The identity side of the security service.
 pub trait SecurityService: Send + Sync {
@@ -170,9 +183,10 @@ pub trait SecurityService: Send + Sync {
     /// Undecided when the service does not answer.
     fn changes(&self, after: Revision, limit: usize) -> Result<Vec<Change>, Fault>;
 
-    /// Replaces what operators see as this boot's live sessions.
+    /// Tells operators of this boot's live sessions; a report without changes
+    /// shows that it lives.
     ///
     /// # Errors
     /// Undecided when the service does not answer.
-    fn publish(&self, boot: &str, host: &str, sessions: &[LiveSession], now: UnixMillis) -> Result<(), Fault>;
+    fn report(&self, boot: &str, host: &str, report: &SessionReport) -> Result<(), Fault>;
 }

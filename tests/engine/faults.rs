@@ -102,7 +102,7 @@ fn x_06_an_engine_stops_within_its_limit() {
             .filter(|comm| name(comm))
             .count()
     };
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::house::place();
     let at = crate::house::files(dir.path());
     let clock = std::sync::Arc::new(standin::time::SystemClock::new());
     let random = std::sync::Arc::new(standin::time::SystemRandom);

@@ -65,8 +65,14 @@ pub(crate) fn given(dir: &Path, more: &[(&str, &str)]) -> Given {
     Given::read(pairs, None).unwrap()
 }
 
+/// A directory in memory where there is one: these tests are not about disks.
+pub(crate) fn place() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
+}
+
 fn build(time: Arc<dyn Clock>, clock: Arc<ManualClock>, more: &[(&str, &str)]) -> House {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = place();
     let at = files(dir.path());
     let store = Store::create(&at, "123456789012", Arc::clone(&time), Arc::new(SystemRandom)).unwrap();
     let given = given(dir.path(), more);
@@ -173,7 +179,7 @@ impl House {
 
     /// Waits until `happened`; fails after some seconds.
     pub(crate) fn until(&self, what: &str, mut happened: impl FnMut() -> bool) {
-        let by = Instant::now() + Duration::from_secs(10);
+        let by = Instant::now() + Duration::from_secs(30);
         while !happened() {
             assert!(Instant::now() < by, "{what} did not happen");
             std::thread::sleep(Duration::from_millis(2));

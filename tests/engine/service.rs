@@ -11,10 +11,10 @@ use standin::fault::Fault;
 use standin::identity::Identity;
 use standin::revision::{At, Revision};
 use standin::service::{
-    Answer, Change, DecisionPoint, Embedded, Entitlements, Impersonation, Issued, LiveSession, Proof, Questions,
-    SecurityService,
+    Answer, Change, DecisionPoint, Embedded, Entitlements, Impersonation, Issued, Proof, Questions, SecurityService,
+    SessionReport,
 };
-use standin::time::{Steady, UnixMillis};
+use standin::time::Steady;
 
 /// One recorded decision request.
 pub(crate) struct Asked {
@@ -142,9 +142,9 @@ impl SecurityService for Stub {
         self.inner.changes(after, limit)
     }
 
-    fn publish(&self, boot: &str, host: &str, sessions: &[LiveSession], now: UnixMillis) -> Result<(), Fault> {
+    fn report(&self, boot: &str, host: &str, report: &SessionReport) -> Result<(), Fault> {
         self.feed()?;
-        self.inner.publish(boot, host, sessions, now)
+        self.inner.report(boot, host, report)
     }
 }
 

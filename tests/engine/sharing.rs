@@ -17,7 +17,7 @@ use crate::house::{channel, files, house, policy};
 /// that names them; the last close stops it.
 #[test]
 fn a14_engines_are_shared_by_name_and_differing_settings_are_named() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::house::place();
     let at = files(dir.path());
     Store::create(&at, "123456789012", Arc::new(SystemClock::new()), Arc::new(SystemRandom)).unwrap();
     let path = at.store.to_str().unwrap();

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The file: who may read it, what it shows to who copies it, and which other
+//! files are refused with what to do.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use standin::access_control::Store;
+use standin::fault::Status;
+use standin::time::SystemRandom;
+
+use crate::support::{clock, files, home, open};
+
+fn mode(path: &std::path::Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn every_file_of_a_store_is_the_owners_alone() {
+    let home = home();
+    home.store.create_user("test", "/", "ann", &[]).unwrap();
+    let mut seen = 0;
+    for file in std::fs::read_dir(home.dir.path()).unwrap() {
+        let path = file.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        seen += 1;
+    }
+    assert!(seen >= 3, "store, key file and write-ahead log");
+}
+
+#[test]
+fn files_others_may_read_are_refused_with_the_remedy() {
+    let home = home();
+    for name in ["store.db", "store.db.key"] {
+        let path = home.dir.path().join(name);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let fault = open(home.dir.path()).err().unwrap();
+        assert_eq!(fault.status, Status::InvalidSetting);
+        assert!(fault.text.contains("0644") && fault.text.contains("chmod 600"), "{fault}");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    open(home.dir.path()).map(drop).unwrap();
+}
+
+#[test]
+fn a_second_store_in_the_same_place_is_a_conflict_and_changes_nothing() {
+    let home = home();
+    home.store.create_user("test", "/", "ann", &[]).unwrap();
+    let again = Store::create(&files(home.dir.path()), "123456789012", clock(), Arc::new(SystemRandom));
+    assert_eq!(again.err().unwrap().status, Status::Conflict);
+    // Also when only the key file is there: it may be that of a lost store.
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::copy(home.dir.path().join("store.db.key"), elsewhere.path().join("store.db.key")).unwrap();
+    let beside = Store::create(&files(elsewhere.path()), "123456789012", clock(), Arc::new(SystemRandom));
+    assert_eq!(beside.err().unwrap().status, Status::Conflict);
+    assert!(!elsewhere.path().join("store.db").exists());
+    assert_eq!(open(home.dir.path()).unwrap().users().unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_missing_damaged_or_of_another_store_is_told_apart() {
+    let empty = tempfile::tempdir().unwrap();
+    let fault = open(empty.path()).err().unwrap();
+    assert!(fault.text.contains("standin init"), "{fault}");
+
+    let (one, other) = (home(), home());
+    drop(one.store);
+    std::fs::copy(other.dir.path().join("store.db.key"), one.dir.path().join("store.db.key")).unwrap();
+    let fault = open(one.dir.path()).err().unwrap();
+    assert!(fault.text.contains("does not belong to the store"), "{fault}");
+
+    std::fs::write(one.dir.path().join("store.db.key"), "standin-keys 2\n").unwrap();
+    assert_eq!(open(one.dir.path()).err().unwrap().status, Status::NewerFormat);
+
+    let garbage = tempfile::tempdir().unwrap();
+    std::fs::copy(other.dir.path().join("store.db.key"), garbage.path().join("store.db.key")).unwrap();
+    std::fs::write(garbage.path().join("store.db"), vec![b'x'; 8192]).unwrap();
+    std::fs::set_permissions(garbage.path().join("store.db"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let fault = open(garbage.path()).err().unwrap();
+    assert!(fault.text.contains("not a database"), "{fault}");
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_refused_and_left_alone() {
+    let home = home();
+    let path = home.dir.path().join("store.db");
+    drop(home.store);
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    raw.pragma_update(None, "user_version", 999).unwrap();
+    drop(raw);
+    let fault = open(home.dir.path()).err().unwrap();
+    assert_eq!(fault.status, Status::NewerFormat);
+    assert!(fault.text.contains("999") && fault.text.contains("backup"), "{fault}");
+}
+
+/// a copied file shows no secret.
+#[test]
+fn x_11_secrets_are_not_in_the_file() {
+    let home = home();
+    home.store.create_user("test", "/", "ann", &[]).unwrap();
+    let (_, secret) = home.store.create_key("test", "ann").unwrap();
+    let secret = secret.expose();
+    for file in std::fs::read_dir(home.dir.path()).unwrap() {
+        let path = file.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(!bytes.windows(secret.len()).any(|w| w == secret), "{}", path.display());
+    }
+}
