@@ -34,6 +34,22 @@ need_tools() {
   command -v cargo >/dev/null || die "cargo is missing; install Rust (https://rustup.rs), the version in Cargo.toml or newer"
 }
 
+# A virtual environment in build/venv with these packages.
+python_with() {
+  if [ ! -x "$build/venv/bin/python" ]; then
+    python3 -c 'import venv, ensurepip' 2>/dev/null || {
+      say "installing python3-venv"
+      quietly "$build/log/apt.log" apt-get install -y --no-install-recommends python3-venv
+    }
+    python3 -m venv "$build/venv"
+  fi
+  local package
+  for package in "$@"; do
+    "$build/venv/bin/pip" show "${package%%==*}" 2>/dev/null | grep -qx "Version: ${package##*==}" ||
+      quietly "$build/log/pip.log" "$build/venv/bin/pip" install --quiet --disable-pip-version-check "$package"
+  done
+}
+
 mvn_quiet() { (cd "$root/java-bindings" && mvn -q -B -Dstyle.color=never "$@"); }
 
 # Library, program and jars. Quick when nothing changed.

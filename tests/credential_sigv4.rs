@@ -205,6 +205,36 @@ fn signed_by_the_crate(secret: &str, token: Option<&str>, host: &str, region: &s
     message
 }
 
+/// What botocore signed verifies, and nothing of it can be changed: kept cases,
+/// and fresh ones where the environment names a file of them.
+#[test]
+fn p1_22_what_botocore_signs_verifies_and_nothing_else() {
+    let fresh = std::env::var("STANDIN_BOTOCORE_CASES").map(|path| std::fs::read_to_string(path).unwrap());
+    let kept = include_str!("data/sigv4/botocore.jsonl");
+    let mut checked = 0;
+    for line in kept.lines().chain(fresh.as_deref().unwrap_or_default().lines()) {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let text = |field: &str| case[field].as_str().unwrap();
+        let secret = Secret::new(text("secret").as_bytes().to_vec());
+        let key = SigningKey::derive(&secret, text("day"), text("region"), "kafka-cluster");
+        let verify = |message: &Value| read_msk_iam(message.to_string().as_bytes()).unwrap().verify(&key);
+        let message = &case["message"];
+        verify(message).unwrap_or_else(|f| panic!("{f}: {line}"));
+        for field in ["host", "x-amz-security-token", "x-amz-expires"] {
+            let Some(value) = message[field].as_str() else { continue };
+            let mut other = message.clone();
+            other[field] = match field {
+                "x-amz-expires" => json!(if value == "60" { "61" } else { "60" }),
+                _ => json!(format!("{value}x")),
+            };
+            assert_eq!(verify(&other).unwrap_err().status, Status::SignatureMismatch, "{field} of {line}");
+        }
+        checked += 1;
+    }
+    let expected = kept.lines().count() + fresh.map_or(0, |f| f.lines().count());
+    assert!(checked == expected && checked >= 40, "{checked} cases");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -16,6 +16,7 @@ mod sessions;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use standin::access_control::{Store, StoreFiles};
@@ -67,6 +68,9 @@ enum Command {
     Audit(audit::Audit),
 }
 
+/// How long a command waits while other processes write.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// What every command works with.
 struct Desk {
     files: Option<StoreFiles>,
@@ -77,7 +81,7 @@ impl Desk {
     /// The open store.
     fn store(&self) -> Result<Store, Fault> {
         let files = self.files()?;
-        Store::open(files, Arc::new(SystemClock::new()), Arc::new(SystemRandom))
+        Store::open(files, Arc::new(SystemClock::new()), Arc::new(SystemRandom))?.patient(PATIENCE)
     }
 
     fn files(&self) -> Result<&StoreFiles, Fault> {

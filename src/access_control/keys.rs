@@ -170,22 +170,16 @@ impl Store {
         Ok(At { revision, value: Some(value) })
     }
 
-    /// Notes that a key was used. Coarse: at most once a minute per key.
+    /// Notes when keys were used, milliseconds since the epoch.
     ///
     /// # Errors
-    /// When the store cannot be written; the login does not depend on it.
-    pub fn key_used(&self, id: &str) -> Result<(), Fault> {
-        let now = self.clock.wall().0;
-        let last: Option<Option<i64>> = self.read(|c, _| {
-            c.prepare_cached("SELECT last_used FROM access_key WHERE id = ?1")
-                .and_then(|mut s| s.query_row(params![id], |row| row.get(0)).optional())
-                .map_err(failed)
-        })?;
-        if last.flatten().is_some_and(|at| now - at < 60_000) {
-            return Ok(());
-        }
+    /// When the store cannot be written.
+    pub fn keys_used(&self, used: &[(String, i64)]) -> Result<(), Fault> {
         self.note(|t| {
-            t.execute("UPDATE access_key SET last_used = ?2 WHERE id = ?1", params![id, now]).map(drop).map_err(failed)
+            let mut update = t
+                .prepare_cached("UPDATE access_key SET last_used = ?2 WHERE id = ?1 AND coalesce(last_used, 0) < ?2")
+                .map_err(failed)?;
+            used.iter().try_for_each(|(id, at)| update.execute(params![id, at]).map(drop).map_err(failed))
         })
     }
 

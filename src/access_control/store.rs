@@ -143,6 +143,18 @@ impl Store {
         Ok(Self { ring, clock, random, writer: Mutex::new(writer), reader: Mutex::new(reader), account })
     }
 
+    /// This store, waiting up to `patience` for another process's lock: for
+    /// people, who rather wait than try again. Without it, less than a second.
+    ///
+    /// # Errors
+    /// When the store failed.
+    pub fn patient(self, patience: Duration) -> Result<Self, Fault> {
+        for connection in [&self.writer, &self.reader] {
+            lock(connection)?.busy_timeout(patience).map_err(failed)?;
+        }
+        Ok(self)
+    }
+
     /// The account of this store.
     #[must_use]
     pub fn account(&self) -> &str {

@@ -2,7 +2,7 @@
 //! The service embedded in the library: the store of this machine, asked
 //! directly.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use super::impersonation::{check, issue};
@@ -39,6 +39,8 @@ pub struct Embedded {
     actions: Mutex<ActionTable>,
     /// The sets last decided with: the shelf itself keeps none.
     recent: Mutex<VecDeque<Arc<Set>>>,
+    /// Keys used since the last report, and when.
+    used: Mutex<HashMap<String, i64>>,
     resource_tags: Vec<(String, String)>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -54,7 +56,7 @@ impl Embedded {
         let store = Store::open(&files, Arc::clone(&clock), Arc::clone(&random))?;
         let resource_tags = settings.cluster_tags.clone();
         let (shelf, actions, recent) = (Shelf::new(settings)?, Mutex::default(), Mutex::default());
-        Ok(Self { store, shelf, actions, recent, resource_tags, clock, random })
+        Ok(Self { store, shelf, actions, recent, used: Mutex::default(), resource_tags, clock, random })
     }
 
     fn entitled(&self, subject: &Identity) -> Result<At<Entitlements>, Fault> {
@@ -148,9 +150,11 @@ impl SecurityService for Embedded {
         claim.verify(&verification)?;
         let entitlements = self.entitled(&client.principal.subject)?.value;
         let impersonation = issue(self.store.ring(), &*self.random, &client, host, self.until(lifetime))?;
-        if claim.session_token().is_none() {
-            // Coarse and for people only; a login does not fail for it.
-            let _unimportant = self.store.key_used(claim.access_key_id());
+        if claim.session_token().is_none()
+            && let Ok(mut used) = self.used.lock()
+        {
+            // Written with the next report: no login waits for the store's lock.
+            used.insert(claim.access_key_id().to_owned(), self.clock.wall().0);
         }
         let value = Issued { client, expires, impersonation, entitlements, verification: Arc::new(verification) };
         Ok(At { revision, value })
@@ -214,7 +218,9 @@ impl SecurityService for Embedded {
         };
         let begun = report.begun.iter().map(row).collect();
         let rows = access_control::SessionReport { begun, over: report.over.clone(), whole: report.whole };
-        self.store.report_sessions(boot, host, &rows)
+        self.store.report_sessions(boot, host, &rows)?;
+        let used: Vec<_> = self.used.lock().map(|mut used| used.drain().collect()).unwrap_or_default();
+        if used.is_empty() { Ok(()) } else { self.store.keys_used(&used) }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use standin::access_control::{ChangeKind, Owner, SessionReport, SessionRow};
 use standin::fault::Status;
@@ -18,7 +19,7 @@ fn writers_of_two_processes_share_one_history() {
     let store = Arc::new(home.store);
     let seen = std::thread::scope(|scope| {
         for writer in 0..4 {
-            let own = open(home.dir.path()).unwrap();
+            let own = open(home.dir.path()).unwrap().patient(Duration::from_secs(60)).unwrap();
             scope.spawn(move || {
                 for n in 0..25 {
                     let name = format!("u{writer}-{n}");
@@ -31,7 +32,8 @@ fn writers_of_two_processes_share_one_history() {
         scope
             .spawn(move || {
                 let (mut at, mut seen) = (Revision(0), Vec::new());
-                while seen.len() < 100 {
+                let by = Instant::now() + Duration::from_secs(60);
+                while seen.len() < 100 && Instant::now() < by {
                     for change in follower.changes(at, 7).unwrap() {
                         assert!(change.revision >= at);
                         at = change.revision;

@@ -23,12 +23,19 @@ pub(crate) fn files(dir: &Path) -> StoreFiles {
     StoreFiles { store: dir.join("store.db"), key_file: dir.join("store.db.key") }
 }
 
+/// A directory in memory where there is one: only `tests/crash.rs` is about
+/// disks.
+fn place() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
+}
+
 pub(crate) fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(UnixMillis(1_767_323_045_000)))
 }
 
 pub(crate) fn home() -> Home {
-    let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
+    let (dir, clock) = (place(), clock());
     let store =
         Store::create(&files(dir.path()), "123456789012", Arc::clone(&clock) as _, Arc::new(SystemRandom)).unwrap();
     Home { dir, store, clock }

@@ -71,29 +71,48 @@ pub(crate) fn place() -> tempfile::TempDir {
     if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
 }
 
+fn start(dir: &Path, time: &Arc<dyn Clock>, given: &Given) -> (u8, Arc<Stub>) {
+    let settings = EngineSettings::of(given).unwrap();
+    assert!(settings.store.starts_with(dir));
+    let mut service = None;
+    let number = mechanism::open_with(settings, |settings| {
+        let stub = Stub::new(Embedded::open(settings, Arc::clone(time), Arc::new(SystemRandom))?);
+        service = Some(Arc::clone(&stub));
+        Ok(Outside {
+            service: Arc::clone(&stub) as _,
+            decisions: stub,
+            clock: Arc::clone(time),
+            random: Arc::new(SystemRandom),
+        })
+    })
+    .unwrap();
+    (number, service.unwrap())
+}
+
 fn build(time: Arc<dyn Clock>, clock: Arc<ManualClock>, more: &[(&str, &str)]) -> House {
     let dir = place();
     let at = files(dir.path());
     let store = Store::create(&at, "123456789012", Arc::clone(&time), Arc::new(SystemRandom)).unwrap();
     let given = given(dir.path(), more);
-    let settings = EngineSettings::of(&given).unwrap();
-    let mut service = None;
-    let number = mechanism::open_with(settings, |settings| {
-        let stub = Stub::new(Embedded::open(settings, Arc::clone(&time), Arc::new(SystemRandom))?);
-        service = Some(Arc::clone(&stub));
-        Ok(Outside {
-            service: Arc::clone(&stub) as _,
-            decisions: stub,
-            clock: Arc::clone(&time),
-            random: Arc::new(SystemRandom),
-        })
-    })
-    .unwrap();
+    let (number, service) = start(dir.path(), &time, &given);
     let engine = mechanism::engine(number).unwrap();
     let profile = engine.profile(&given).unwrap();
     let write = engine.agent().intern("kafka-cluster:WriteData", "topic").unwrap();
     let read = engine.agent().intern("kafka-cluster:ReadData", "topic").unwrap();
-    House { dir, number, engine, profile, store, service: service.unwrap(), clock, time, write, read }
+    House { dir, number, engine, profile, store, service, clock, time, write, read }
+}
+
+/// Another engine on the same store: a controller beside the broker.
+pub(crate) struct Neighbour {
+    pub(crate) number: u8,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) service: Arc<Stub>,
+}
+
+impl Drop for Neighbour {
+    fn drop(&mut self) {
+        mechanism::close(self.number, Duration::from_secs(5)).unwrap();
+    }
 }
 
 /// A house in real time.
@@ -129,6 +148,15 @@ pub(crate) fn channel(address: &str) -> Channel {
 }
 
 impl House {
+    /// Starts another engine on this store, with the same actions.
+    pub(crate) fn neighbour(&self) -> Neighbour {
+        let (number, service) = start(self.dir.path(), &self.time, &given(self.dir.path(), &[]));
+        let engine = mechanism::engine(number).unwrap();
+        engine.agent().intern("kafka-cluster:WriteData", "topic").unwrap();
+        engine.agent().intern("kafka-cluster:ReadData", "topic").unwrap();
+        Neighbour { number, engine, service }
+    }
+
     /// What a client signs.
     pub(crate) fn message(&self, id: &str, secret: &Secret, token: Option<&str>) -> String {
         sign_msk_iam(&Signing {
@@ -159,11 +187,7 @@ impl House {
     }
 
     pub(crate) fn decide_waiting(&self, id: SessionId, action: ActionId, topic: &str, wait: u64) -> Outcome {
-        let ask = Ask { action, resource: topic, count: 1, log_allow: true, log_deny: true };
-        let batch = Batch { wait: Duration::from_millis(wait), ..Batch::default() };
-        let mut outcome = [Outcome::Allow];
-        self.engine.authorize(id, batch, std::iter::once(ask), &mut outcome).unwrap();
-        outcome[0]
+        decide_in(&self.engine, id, action, topic, wait)
     }
 
     pub(crate) fn decide(&self, id: SessionId, action: ActionId, topic: &str) -> Outcome {
@@ -207,4 +231,13 @@ impl House {
         }
         records
     }
+}
+
+/// One decision of an engine.
+pub(crate) fn decide_in(engine: &Engine, id: SessionId, action: ActionId, topic: &str, wait: u64) -> Outcome {
+    let ask = Ask { action, resource: topic, count: 1, log_allow: true, log_deny: true };
+    let batch = Batch { wait: Duration::from_millis(wait), ..Batch::default() };
+    let mut outcome = [Outcome::Allow];
+    engine.authorize(id, batch, std::iter::once(ask), &mut outcome).unwrap();
+    outcome[0]
 }

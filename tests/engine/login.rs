@@ -89,6 +89,16 @@ fn p1_05_a_first_operation_never_meets_an_unknown_client() {
     assert_eq!(Stub::count(&house.service.logins), 1, "verified locally after the first");
 }
 
+/// People see when a key was last used; no login waits for that.
+#[test]
+fn the_last_use_of_a_key_is_noted() {
+    let house = house(&[]);
+    let user = house.user("writer", &policy("Allow", &["kafka-cluster:*"], "*"));
+    assert_eq!(house.store.keys(None).unwrap()[0].last_used, None);
+    house.enter(&user);
+    house.until("the note", || house.store.keys(None).unwrap()[0].last_used.is_some());
+}
+
 /// those who log in with one credential at once ask the service once.
 #[test]
 fn x_06_simultaneous_logins_share_one_question() {

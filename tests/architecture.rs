@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The house as its sources show it: dependencies run downward, unsafe code
+//! stays in the doors, every export passes the boundary, files stay rooms.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+
+/// Rooms from the ground up: each may use those before it.
+const ROOMS: [&str; 16] = [
+    "fault",
+    "time",
+    "revision",
+    "identity",
+    "channel",
+    "decision",
+    "settings",
+    "credential",
+    "policy",
+    "audit",
+    "access_control",
+    "service",
+    "session",
+    "agent",
+    "mechanism",
+    "ffi",
+];
+
+/// Uses of a room above that are there for a reason.
+const ALLOWED: [(&str, &str, &str); 1] = [
+    // `Random` hands faults out, and faults are below it; `fault` uses nothing.
+    ("time", "fault", "the error type of the generator"),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Files below a folder with one of these endings, without what is built.
+fn files(folder: &str, endings: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![root().join(folder)];
+    while let Some(dir) = open.pop() {
+        for entry in std::fs::read_dir(&dir).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if path.is_dir() {
+                if !["target", "build", ".git", "node_modules"].contains(&name.as_str()) {
+                    open.push(path);
+                }
+            } else if endings.iter().any(|e| name.ends_with(e)) {
+                found.push(path);
+            }
+        }
+    }
+    assert!(!found.is_empty(), "nothing below {folder}");
+    found
+}
+
+fn room_of(path: &Path) -> String {
+    let below = path.strip_prefix(root().join("src")).unwrap();
+    let first = below.components().next().unwrap().as_os_str().to_str().unwrap();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The part of a source before its tests.
+fn code(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.split("#[cfg(test)]").next().unwrap().to_owned()
+}
+
+#[test]
+fn dependencies_run_downward() {
+    let level = |room: &str| ROOMS.iter().position(|r| *r == room);
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for path in files("src", &[".rs"]) {
+        let room = room_of(&path);
+        if room == "lib" {
+            continue;
+        }
+        let own = level(&room).unwrap_or_else(|| panic!("{room} is not in the list of rooms"));
+        for (at, _) in code(&path).match_indices("crate::") {
+            let text = &code(&path)[at + 7..];
+            let used: String = text.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+            let allowed = ALLOWED.iter().any(|(from, to, _)| *from == room && *to == used);
+            if let Some(other) = level(&used) {
+                seen += 1;
+                if other > own && !allowed {
+                    wrong.push(format!("{} uses crate::{used}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(seen > 100, "only {seen} uses were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn unsafe_code_stays_in_the_doors() {
+    for path in files("src", &[".rs"]).into_iter().chain(files("program/src", &[".rs"])) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let has = text.contains("unsafe {") || text.contains("unsafe fn") || text.contains("unsafe impl");
+        let door = path.strip_prefix(root().join("src/ffi")).is_ok();
+        assert!(door || !has, "{} has unsafe code", path.display());
+        assert!(door || !text.contains("allow(unsafe_code"), "{} allows unsafe code", path.display());
+    }
+}
+
+/// X-05: whatever is exported or registered goes through `guarded`.
+#[test]
+fn x_05_every_entry_passes_the_boundary() {
+    let mut entries = 0;
+    for path in files("src", &[".rs"]) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut rest = text.as_str();
+        while let Some(at) = rest.find("extern \"system\" fn").or_else(|| rest.find("extern \"C\" fn")) {
+            let body = &rest[at..];
+            let end = body[1..].find("extern \"").map_or(body.len(), |e| e + 1);
+            assert!(body[..end].contains("guarded("), "{}: an entry without boundary", path.display());
+            entries += 1;
+            rest = &rest[at + 1..];
+        }
+    }
+    assert!(entries >= 2, "only {entries} entries were found");
+}
+
+#[test]
+fn the_library_pulls_in_no_runtime_and_no_server() {
+    let lock = std::fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    let mut graph = std::collections::HashMap::new();
+    for package in lock.split("[[package]]").skip(1) {
+        let value = |key: &str| {
+            let line = package.lines().find(|l| l.starts_with(&format!("{key} = ")))?;
+            Some(line.split('"').nth(1)?.to_owned())
+        };
+        let needs: Vec<String> = package
+            .split_once("dependencies = [")
+            .map(|(_, list)| list.split(']').next().unwrap_or_default())
+            .unwrap_or_default()
+            .split('"')
+            .skip(1)
+            .step_by(2)
+            .map(|d| d.split(' ').next().unwrap().to_owned())
+            .collect();
+        graph.insert(value("name").unwrap(), needs);
+    }
+    // The lock file does not tell dependencies for tests apart: the manifest does.
+    let manifest: toml::Table = std::fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
+    let mut open: Vec<String> = manifest["dependencies"].as_table().unwrap().keys().cloned().collect();
+    let mut reached = std::collections::HashSet::new();
+    while let Some(name) = open.pop() {
+        if reached.insert(name.clone()) {
+            open.extend(graph.get(&name).cloned().unwrap_or_default());
+        }
+    }
+    assert!(reached.contains("rusqlite") && reached.len() > 20);
+    for never in ["tokio", "async-std", "smol", "axum", "hyper", "openssl", "native-tls", "env_logger", "log4rs"] {
+        assert!(!reached.contains(never), "the library depends on {never}");
+    }
+}
+
+#[test]
+fn every_source_names_its_licence_and_is_a_room() {
+    let sources = ["src", "program", "tests", "java-bindings", "scripts"]
+        .into_iter()
+        .flat_map(|folder| files(folder, &[".rs", ".java", ".py", ".sh", ".c", ".h", ".hpp", ".cc"]));
+    for path in sources {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let head: String = text.lines().take(3).collect();
+        assert!(head.contains("SPDX-License-Identifier: Apache-2.0"), "{} has no licence line", path.display());
+        let lines = text.lines().count();
+        let table = path.ends_with("src/settings.rs");
+        assert!(lines <= 600 || table && lines <= 750, "{} has {lines} lines", path.display());
+    }
+}
+
+/// Paths of the machine it was written on, and work put off, do not belong in
+/// a project.
+#[test]
+fn nothing_is_left_lying_about() {
+    let here = root().to_str().unwrap();
+    for folder in ["src", "program/src", "tests", "java-bindings", "scripts"] {
+        for path in files(folder, &[".rs", ".java", ".py", ".sh", ".xml", ".txt"]) {
+            if path.ends_with("tests/architecture.rs") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            for word in ["TODO", "FIXME", "XXX", "todo!(", "unimplemented!(", "dbg!(", here] {
+                assert!(!text.contains(word), "{} holds {word:?}", path.display());
+            }
+        }
+    }
+}
