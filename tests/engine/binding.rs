@@ -81,6 +81,43 @@ fn a_session_ended_before_its_channel_stays_ended() {
     assert_eq!(house.decide(session, house.write, "t"), Outcome::Deny);
 }
 
+/// One who ends a session while the service still ponders whether it may
+/// connect is not overruled by its answer.
+#[test]
+fn a_session_ended_while_its_connect_is_decided_stays_ended() {
+    let house = house(&[("standin.decide", "remote")]);
+    let (id, secret) = house.user("writer", NEAR);
+    let session = house.present(&house.message(&id, &secret, None), channel("0.0.0.0"), false);
+    let session = session.map_err(|r| r.fault).unwrap().id;
+    let agent = std::sync::Arc::clone(house.engine.agent());
+    *house.service.while_deciding.lock().unwrap() = Some(Box::new(move || agent.end(session, "test")));
+    let refusal = house.engine.bind(session, channel("192.0.2.7")).err().unwrap();
+    assert_eq!(refusal.fault.status, Status::Revoked);
+    assert_eq!(house.decide_waiting(session, house.write, "t", 2000), Outcome::Deny);
+}
+
+/// P1-17: a key disabled while it is decided whether its client may connect.
+#[test]
+fn p1_17_a_key_disabled_during_the_login_is_refused() {
+    let house = house(&[("standin.decide", "remote")]);
+    let (id, secret) = house.user("writer", &policy("Allow", &["kafka-cluster:*"], "*"));
+    let other = standin::access_control::Store::open(
+        &crate::house::files(house.dir.path()),
+        std::sync::Arc::new(standin::time::SystemClock::new()),
+        std::sync::Arc::new(standin::time::SystemRandom),
+    );
+    let (store, key, agent) = (other.unwrap(), id.clone(), std::sync::Arc::clone(house.engine.agent()));
+    *house.service.while_deciding.lock().unwrap() = Some(Box::new(move || {
+        store.set_key_active("test", &key, false).unwrap();
+        while agent.held() > 0 {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }));
+    let fault = house.log_in(&id, &secret, None).err().unwrap().fault;
+    assert!(matches!(fault.status, Status::Revoked | Status::ConnectNotAllowed), "{fault}");
+    assert_eq!(house.engine.agent().sessions().len(), 0);
+}
+
 /// P1-17: a key disabled between login and channel.
 #[test]
 fn p1_17_a_key_disabled_before_the_channel_is_told_is_refused() {

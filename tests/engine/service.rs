@@ -49,6 +49,8 @@ pub(crate) struct Stub {
     pub(crate) behind: AtomicU64,
     /// Called after a login was answered, before the agent sees the answer.
     pub(crate) before_answer: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    /// Called while the next decision request is under way.
+    pub(crate) while_deciding: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     /// Altered once: the next decision request is changed after it was signed.
     pub(crate) tamper: AtomicBool,
 }
@@ -69,6 +71,7 @@ impl Stub {
             panic_once: AtomicBool::new(false),
             behind: AtomicU64::new(0),
             before_answer: Mutex::default(),
+            while_deciding: Mutex::default(),
             tamper: AtomicBool::new(false),
         })
     }
@@ -155,6 +158,10 @@ impl DecisionPoint for Stub {
         sent.extend_from_slice(&questions.body()?);
         self.asked.lock().unwrap().push(Asked { token: proof.token.clone(), sent, questions: questions.items.len() });
         self.weather()?;
+        let then = self.while_deciding.lock().unwrap().take();
+        if let Some(then) = then {
+            then();
+        }
         let mut questions = questions.clone();
         if self.tamper.swap(false, Ordering::SeqCst) {
             questions.items[0].resource = Some("elsewhere".into());
