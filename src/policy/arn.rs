@@ -105,7 +105,7 @@ pub(super) fn by_fields(pattern: &Pattern, head: &str) -> Seen {
         if field.iter().any(|a| matches!(a, Atom::Variable(..))) {
             return Seen::Whole;
         }
-        if !super::pattern::matches(field, [value, ""], &NoValues, false) {
+        if !super::pattern::matches(field, [value, ""], &NoValues, super::pattern::How::default()) {
             return Seen::Names(Vec::new());
         }
         atoms = atoms.get(cut + 1..).unwrap_or_default();
@@ -127,7 +127,7 @@ mod tests {
         let head = cluster.head("topic");
         let pattern = Pattern::read(pattern, true, true).unwrap();
         let any = |seen: Seen| match seen {
-            Seen::Names(names) => names.iter().any(|p| p.matches(name, &NoValues, false)),
+            Seen::Names(names) => names.iter().any(|p| p.matches(name, &NoValues)),
             Seen::Whole => panic!("no variables here"),
         };
         (any(by_fields(&pattern, &head)), any(whole(&pattern, &head)))

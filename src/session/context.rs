@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 
 use crate::audit::{Event, Operation, Record, Recorder, Who};
 use crate::channel::Channel;
-use crate::decision::{Inputs, Outcome, Reason, Verdict};
+use crate::decision::{Inputs, Keys, Outcome, Reason, Verdict};
 use crate::identity::Principal;
 use crate::policy::{ActionId, ActionTable, Compiled, Facts};
 use crate::revision::Revision;
@@ -183,7 +183,7 @@ impl Context {
             client_id,
             now,
             resource_tags: &self.resource_tags,
-            given: None,
+            keys: Keys::Host,
         }
     }
 
