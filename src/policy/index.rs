@@ -7,7 +7,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::action::Action;
-use super::arn::{ArnMatch, CLUSTER, Scope, Seen, by_fields, whole};
+use super::arn::{ArnMatch, CLUSTER, Scope, Seen, by_fields, fields_before, whole};
 use super::key::Values;
 use super::pattern::{Atom, How, Lookup, Pattern, matches};
 use super::statement::{Effect, Statement};
@@ -159,7 +159,8 @@ impl Index {
 impl Joint {
     fn matches(&self, name: &str, lookup: &dyn Lookup) -> bool {
         let how = if self.fields {
-            How { fence: self.head.len(), kept: &[':', '/'], open_end: true, ..How::default() }
+            let Some(fence) = fields_before(&self.pattern, &self.head, lookup) else { return false };
+            How { fence, kept: &[':', '/'], ..How::default() }
         } else {
             How::default()
         };

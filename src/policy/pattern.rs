@@ -143,8 +143,6 @@ pub(super) struct How {
     /// Before this place in the text, wildcards do not match `kept`.
     pub(super) fence: usize,
     pub(super) kept: &'static [char],
-    /// All the same, a star at the very end matches all that is left.
-    pub(super) open_end: bool,
 }
 
 impl How {
@@ -233,7 +231,7 @@ pub(super) fn matches(atoms: &[Atom], text: Joined<'_>, lookup: &dyn Lookup, how
     }
     match last {
         None => from == end,
-        Some([]) => how.open_end || from >= how.fence,
+        Some([]) => from >= how.fence,
         // The last piece must end at the end.
         Some(last) => find(last, text, from, lookup, how, |after| after == end).is_some(),
     }
