@@ -5,10 +5,11 @@
 
 mod policy_oracle;
 
-use policy_oracle::{ACTIONS, Facts, Stmt, World, action, facts, statement, world};
+use policy_oracle::{ACTIONS, Cond, Facts, Stmt, World, action, facts, statement, world};
 use proptest::prelude::*;
-use standin::decision::Outcome;
-use standin::policy::{ArnMatch, Compiled};
+use standin::decision::{Inputs, Outcome};
+use standin::policy::{ArnMatch, Compiled, Document, Named, PolicySet, Scope};
+use standin::time::UnixMillis;
 
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
@@ -67,7 +68,7 @@ fn narrows(before: &World, after: &World, names: &[String], facts: &Facts) -> Re
 }
 
 proptest! {
-    #![proptest_config(cases(3000))]
+    #![proptest_config(cases(2000))]
 
     /// The index finds what looking at every statement finds.
     #[test]
@@ -261,7 +262,7 @@ impl Ask<'_> {
 }
 
 proptest! {
-    #![proptest_config(cases(1500))]
+    #![proptest_config(cases(400))]
 
     /// Against trying every short name: it never denies where a name is
     /// allowed, and allows where none is only when several denies together
@@ -283,6 +284,86 @@ proptest! {
                     prop_assert!(ask.only_denies_together(), "{:?} {:?}", ACTIONS[n], mode);
                 }
             }
+        }
+    }
+}
+
+/// MSK: `aws:ResourceTag/…` is a key of actions on the cluster alone.
+#[test]
+fn tags_are_those_of_the_cluster_and_missing_on_everything_in_it() {
+    let tagged = |cond: Cond| World {
+        aliases: 1,
+        identity: vec![vec![Stmt {
+            deny: false,
+            not_action: false,
+            actions: vec!["*"],
+            not_resource: false,
+            resources: vec!["*".into()],
+            conds: vec![cond],
+        }]],
+        boundary: None,
+        session: Vec::new(),
+    };
+    let facts = Facts { tag: None, client_id: "c1", resource_tag: Some("prod") };
+    let (has, has_not) = (tagged(Cond::ResourceTag("prod")), tagged(Cond::NoResourceTag));
+    for mode in MODES {
+        for (n, (_, kind)) in ACTIONS.iter().enumerate() {
+            let on_cluster = *kind == "cluster";
+            let expected = |yes: bool| if yes { Outcome::Allow } else { Outcome::Deny };
+            assert_eq!(decide(&has.compiled(mode), n, "a", &facts), expected(on_cluster), "{kind}");
+            assert_eq!(decide(&has_not.compiled(mode), n, "a", &facts), expected(!on_cluster), "{kind}");
+        }
+    }
+}
+
+fn time_condition() -> impl Strategy<Value = String> {
+    let operator = prop::sample::select(vec![
+        "Equals",
+        "NotEquals",
+        "LessThan",
+        "LessThanEquals",
+        "GreaterThan",
+        "GreaterThanEquals",
+    ]);
+    (operator, any::<bool>(), 0i64..9000).prop_map(|(operator, date, at)| {
+        let (seconds, millis) = (at / 1000, at % 1000);
+        if date {
+            format!(r#"{{"Date{operator}":{{"aws:CurrentTime":"1970-01-01T00:00:{seconds:02}.{millis:03}Z"}}}}"#)
+        } else {
+            format!(r#"{{"Numeric{operator}":{{"aws:EpochTime":"{seconds}.{millis:03}"}}}}"#)
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(cases(2000))]
+
+    /// A verdict that looks at the clock holds until the instant it names.
+    #[test]
+    fn verdicts_hold_until_their_end(
+        statements in prop::collection::vec((any::<bool>(), time_condition()), 1..4),
+        now in 0i64..10_000,
+    ) {
+        let statements: Vec<String> = statements
+            .iter()
+            .map(|(deny, condition)| {
+                let effect = if *deny { "Deny" } else { "Allow" };
+                format!(r#"{{"Effect":"{effect}","Action":"*","Resource":"*","Condition":{condition}}}"#)
+            })
+            .collect();
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","));
+        let document = Document::parse(&text).unwrap();
+        let set = PolicySet { identity: vec![Named { name: "p".into(), document: document.into() }], ..PolicySet::default() };
+        let scope = Scope { clusters: Vec::new(), arn_match: ArnMatch::Aws };
+        let compiled = Compiled::new(&set, &policy_oracle::actions(), &scope);
+        let facts = Facts { tag: None, client_id: "", resource_tag: None };
+        let at = |now: i64| facts.with(|i| compiled.decide(action(0), "x", &Inputs { now: UnixMillis(now), ..*i }));
+        let verdict = at(now);
+        prop_assert!(verdict.cacheable);
+        let end = verdict.valid_until.map_or(20_000, |end| end.0);
+        prop_assert!(end > now);
+        for later in (now..end).step_by(83).chain([end - 1]) {
+            prop_assert_eq!(at(later).outcome, verdict.outcome, "at {} of {}..{}: {}", later, now, end, text);
         }
     }
 }

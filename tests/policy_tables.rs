@@ -173,3 +173,20 @@ fn documents_that_aws_accepts_are_accepted() {
         assert!(result.is_ok(), "{line}\n{}", result.unwrap_err());
     }
 }
+
+/// Documents from outside are bounded, and none of them takes the reader down.
+#[test]
+fn documents_too_long_or_too_deep_are_refused() {
+    let long = format!("{{\"Statement\":\"{}\"}}", "x".repeat(128 * 1024));
+    let problem = &Document::parse(&long).unwrap_err().problems[0];
+    assert!(problem.to_string().contains("at most 131072"), "{problem}");
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let deep = format!("{}1{}", open.repeat(20_000), close.repeat(20_000));
+        let problem = &Document::parse(&deep).unwrap_err().problems[0];
+        assert!(problem.found.starts_with("not JSON: ") && problem.line == 1, "{problem}");
+        let line = format!(
+            "{{\"policies\":[{deep}],\"principal\":{{\"arn\":\"arn:aws:iam::123456789012:root\"}},\"action\":\"a:b\",\"resource\":\"r\"}}"
+        );
+        assert!(Simulator::default().case(&line).is_err());
+    }
+}
