@@ -22,7 +22,7 @@ fn named(statements: &[Value]) -> Named {
 
 /// Statements that have nothing to do with the topic `orders`.
 fn unrelated(n: usize) -> Value {
-    let effect = if n % 3 == 0 { "Deny" } else { "Allow" };
+    let effect = if n.is_multiple_of(3) { "Deny" } else { "Allow" };
     let name = match n % 8 {
         0 => format!("t-{n}"),
         1 => format!("t-{n}-*"),
