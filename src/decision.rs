@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What was asked, and what came out.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::channel::Channel;
@@ -37,17 +38,44 @@ pub struct Inputs<'a> {
     pub now: UnixMillis,
     /// Tags of the resource's cluster (`aws:ResourceTag/*`).
     pub resource_tags: &'a [(String, String)],
-    /// Further context keys, given by whoever asks; used by simulation. When
-    /// present, these are *all* the keys there are besides those derived from
-    /// the principal: no clock and no address is added.
-    pub given: Option<&'a dyn GivenKeys>,
+    /// Where the values of condition keys come from.
+    pub keys: Keys<'a>,
 }
 
-/// Context keys given from outside, by name.
-pub trait GivenKeys {
-    /// Calls `each` with every value of the key, whose name is compared
-    /// without case, and says whether the key is present.
-    fn values(&self, key: &str, each: &mut dyn FnMut(&str)) -> bool;
+/// Where the values of condition keys come from.
+#[derive(Clone, Copy)]
+pub enum Keys<'a> {
+    /// The facts of the host: everything else in [`Inputs`].
+    Host,
+    /// The facts of the host, and these for keys the host does not know. A
+    /// given key never stands in for a fact.
+    HostAnd(&'a GivenKeys),
+    /// These and nothing else: no clock, no address, nothing of the principal.
+    Only(&'a GivenKeys),
+}
+
+/// Values of condition keys, given by whoever asks. Names compare without
+/// case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GivenKeys(BTreeMap<String, Vec<String>>);
+
+impl GivenKeys {
+    /// Gives a key its values; false, and no change, when it has some already.
+    pub fn give(&mut self, name: &str, values: Vec<String>) -> bool {
+        let name = name.to_lowercase();
+        let new = !self.0.contains_key(&name);
+        if new {
+            self.0.insert(name, values);
+        }
+        new
+    }
+
+    /// The values of a key, whose name is in lower case. None, or an empty
+    /// list, when it is missing.
+    #[must_use]
+    pub fn get(&self, lower_case: &str) -> Option<&[String]> {
+        self.0.get(lower_case).map(Vec::as_slice)
+    }
 }
 
 /// Why a decision came out as it did.

@@ -12,6 +12,8 @@ mod people;
 mod policies;
 mod roles;
 mod sessions;
+mod simulation;
+mod validation;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `standin policy`.
 
-use std::io::{BufRead, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,9 +9,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use standin::access_control::Owner;
 use standin::fault::{Fault, Status};
-use standin::policy::{Document, simulate};
 
-use crate::{Desk, actor, output};
+use crate::{Desk, actor, output, simulation, validation};
 
 /// Whom a policy is for.
 #[derive(Args)]
@@ -89,10 +88,14 @@ pub(crate) enum Policy {
         #[command(flatten)]
         owner: For,
     },
-    /// Check a document; prints every problem.
+    /// Check documents; prints every problem.
     Validate {
-        /// File; - for standard input.
-        file: PathBuf,
+        /// Files; - for standard input.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// They are trust policies of roles.
+        #[arg(long)]
+        trust: bool,
     },
     /// Decide made-up questions, one JSON object a line.
     Simulate {
@@ -113,51 +116,11 @@ pub(crate) fn read(path: &Path) -> Result<String, Fault> {
     std::fs::read_to_string(path).map_err(failed)
 }
 
-fn simulate_lines(input: &Path) -> Result<ExitCode, Fault> {
-    let failed = |e: std::io::Error| Fault::new(Status::InvalidArgument, format!("{}: {e}", input.display()));
-    let lines: Box<dyn BufRead> = if input == Path::new("-") {
-        Box::new(std::io::stdin().lock())
-    } else {
-        Box::new(std::io::BufReader::new(std::fs::File::open(input).map_err(failed)?))
-    };
-    let mut wrong = false;
-    for (n, line) in lines.lines().enumerate() {
-        let line = line.map_err(failed)?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        match simulate::case(&line) {
-            Ok(answer) => output::line(&answer.to_string()),
-            Err(fault) => {
-                wrong = true;
-                output::complain(&format!("{}, line {}: {fault}", input.display(), n + 1));
-                let id = serde_json::from_str::<Value>(&line).ok().and_then(|v| v.get("id").cloned());
-                output::line(&json!({"id": id, "error": fault.text}).to_string());
-            }
-        }
-    }
-    Ok(if wrong { ExitCode::from(1) } else { ExitCode::SUCCESS })
-}
-
 impl Policy {
     pub(crate) fn run(self, desk: &Desk) -> Result<ExitCode, Fault> {
         match self {
-            Self::Validate { file } => {
-                let text = read(&file)?;
-                if let Err(invalid) = Document::parse(&text) {
-                    let problems: Vec<Value> = invalid
-                        .problems
-                        .iter()
-                        .map(|p| json!({"path": p.path, "line": p.line, "column": p.column, "found": p.found, "accepted": p.accepted}))
-                        .collect();
-                    if desk.output == output::Output::Json {
-                        output::line(&json!({"valid": false, "problems": problems}).to_string());
-                    }
-                    return Err(Fault::new(Status::InvalidDocument, format!("{}:\n{invalid}", file.display())));
-                }
-                desk.output.one(&json!({"valid": true}));
-            }
-            Self::Simulate { input } => return simulate_lines(&input),
+            Self::Validate { files, trust } => return Ok(validation::run(desk, &files, trust)),
+            Self::Simulate { input } => return simulation::run(&input),
             Self::Put { name, file, owner } => {
                 let text = read(&file)?;
                 let store = desk.store()?;

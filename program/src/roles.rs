@@ -130,6 +130,7 @@ impl Assume {
                 policies: self.session_policy.iter().map(|p| read(p)).collect::<Result<_, _>>()?,
                 tags: tags(&self.tags)?,
                 source_identity: self.source_identity,
+                ..AssumeRole::default()
             },
         )?;
         let mut out = json!({"AccessKeyId": issued.access_key_id, "Expiration": date(issued.expires.0), "Role": issued.role.arn()});

@@ -7,6 +7,7 @@
 //! rows, its change rows and its audit record, and is on the disk before it is
 //! answered.
 
+mod assume;
 mod changes;
 mod files;
 mod groups;
@@ -16,13 +17,13 @@ mod roles;
 mod schema;
 mod sessions;
 mod store;
-mod trust;
 mod users;
 
+pub use assume::{AssumeRole, TemporaryCredentials};
 pub use changes::{ChangeRow, Kind as ChangeKind};
 pub use keys::{KeyRow, LoginRow};
 pub use policies::{Attached, Effective, Owner, PolicyRow};
-pub use roles::{AssumeRole, RoleRow, TemporaryCredentials};
+pub use roles::RoleRow;
 pub use sessions::{SessionReport, SessionRow};
 pub use store::{AdminRow, Store, StoreFiles};
 pub use users::UserRow;

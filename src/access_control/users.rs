@@ -38,10 +38,12 @@ pub(super) fn tags_text(tags: &[(String, String)]) -> Result<String, Fault> {
             format!("tag {:?} is given twice (keys compare without case)", twice.0),
         ));
     }
-    if sorted.len() > 50 || sorted.iter().any(|(k, v)| k.is_empty() || k.len() > 128 || v.len() > 256) {
+    if sorted.len() > 50
+        || sorted.iter().any(|(k, v)| k.is_empty() || k.chars().count() > 128 || v.chars().count() > 256)
+    {
         return Err(Fault::new(
             Status::InvalidArgument,
-            "at most 50 tags with keys of 1 to 128 and values of 0 to 256 bytes are accepted",
+            "at most 50 tags with keys of 1 to 128 and values of 0 to 256 characters are accepted",
         ));
     }
     serde_json::to_string(&sorted).map_err(|e| Fault::internal(e.to_string()))

@@ -2,7 +2,8 @@
 //! Cluster ARNs, and turning patterns over whole ARNs into patterns over the
 //! names of one cluster's resources.
 
-use super::pattern::{Atom, NoValues, Pattern, residuals};
+use super::pattern::{Atom, Lookup, NoValues, Pattern, residuals};
+use super::text::Text;
 
 /// How resource ARNs are matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,13 +86,15 @@ pub(super) fn whole(pattern: &Pattern, head: &str) -> Seen {
     residuals(pattern, head).map_or(Seen::Whole, Seen::Names)
 }
 
+/// Five fields end in a colon, then up to three in a slash.
+const SEPARATORS: [char; 8] = [':', ':', ':', ':', ':', '/', '/', '/'];
+
 /// How a pattern over whole ARNs matches names under `head`, field by field: a
 /// star stays inside its field, unless its field is the last one given.
 pub(super) fn by_fields(pattern: &Pattern, head: &str) -> Seen {
     let mut atoms: &[Atom] = &pattern.0;
     let mut rest = head;
-    // Five fields end in a colon, then up to three in a slash.
-    for separator in [':', ':', ':', ':', ':', '/', '/', '/'] {
+    for separator in SEPARATORS {
         let Some(end) = rest.find(separator) else { break };
         let Some(cut) = atoms.iter().position(|a| *a == Atom::Char(separator)) else {
             // The last field given: it must end in a star to stand for more.
@@ -105,13 +108,40 @@ pub(super) fn by_fields(pattern: &Pattern, head: &str) -> Seen {
         if field.iter().any(|a| matches!(a, Atom::Variable(..))) {
             return Seen::Whole;
         }
-        if !super::pattern::matches(field, [value, ""], &NoValues, false) {
+        if !super::pattern::matches(field, [value, ""], &NoValues, super::pattern::How::default()) {
             return Seen::Names(Vec::new());
         }
         atoms = atoms.get(cut + 1..).unwrap_or_default();
         rest = rest.get(end + 1..).unwrap_or_default();
     }
     whole(&Pattern(atoms.into()), rest)
+}
+
+/// Where in `head` the fields end that the pattern gives whole, for matching
+/// field by field once the values of its variables are known. None when it
+/// leaves fields out without a star for them.
+pub(super) fn fields_before(pattern: &Pattern, head: &str, lookup: &dyn Lookup) -> Option<usize> {
+    let mut given = 0;
+    let mut pass = |c: char| given += usize::from(SEPARATORS.get(given) == Some(&c));
+    for atom in &pattern.0 {
+        match atom {
+            Atom::Char(c) => pass(*c),
+            Atom::Variable(key, default) => {
+                let value = lookup.single(key);
+                value.as_ref().map(Text::as_str).or(default.as_deref())?.chars().for_each(&mut pass);
+            }
+            Atom::Star | Atom::One => {}
+        }
+    }
+    let mut end = 0;
+    for (n, separator) in SEPARATORS.iter().enumerate() {
+        let Some(length) = head.get(end..)?.find(*separator) else { break };
+        if n == given {
+            return (pattern.0.last() == Some(&Atom::Star)).then_some(end);
+        }
+        end += length + 1;
+    }
+    Some(end)
 }
 
 fn whole_without_names(atoms: &[Atom]) -> Seen {
@@ -127,7 +157,7 @@ mod tests {
         let head = cluster.head("topic");
         let pattern = Pattern::read(pattern, true, true).unwrap();
         let any = |seen: Seen| match seen {
-            Seen::Names(names) => names.iter().any(|p| p.matches(name, &NoValues, false)),
+            Seen::Names(names) => names.iter().any(|p| p.matches(name, &NoValues)),
             Seen::Whole => panic!("no variables here"),
         };
         (any(by_fields(&pattern, &head)), any(whole(&pattern, &head)))

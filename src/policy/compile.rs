@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Policies compiled for deciding: per action an index from the literal begin
+//! Policies compiled for deciding: per action an index from the literal parts
 //! of resource patterns to the statements behind them, so that a decision
 //! looks only at statements that can match.
 
@@ -7,14 +7,15 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
-
-use super::action::{Action, ActionId, ActionTable};
-use super::arn::{ArnMatch, CLUSTER, Scope, Seen, by_fields, whole};
+use super::action::{ActionId, ActionTable};
+use super::any::Any;
+use super::arn::Scope;
 use super::condition::{Condition, Validity};
-use super::document::{Document, Effect, Statement};
-use super::key::{Facts, Values};
-use super::pattern::{Atom, NoValues, Pattern, matches};
+use super::document::Document;
+use super::index::Index;
+use super::key::{Facts, Source};
+use super::pattern::Pattern;
+use super::statement::{Effect, Statement};
 use crate::decision::{Inputs, Outcome, Reason, StatementRef, Verdict};
 use crate::time::UnixMillis;
 
@@ -38,46 +39,16 @@ pub struct PolicySet {
     pub session: Vec<Named>,
 }
 
-const IDENTITY: u8 = 1;
-const BOUNDARY: u8 = 2;
-const SESSION: u8 = 4;
+pub(super) const IDENTITY: u8 = 1;
+pub(super) const BOUNDARY: u8 = 2;
+pub(super) const SESSION: u8 = 4;
 
-struct Rule {
+pub(super) struct Rule {
     policy: u32,
     index: u32,
-    deny: bool,
-    group: u8,
-    conditions: Box<[Condition]>,
-}
-
-/// Where a rule applies among the names of one action's resources.
-struct Place {
-    rule: u32,
-    /// What follows the literal begin.
-    rest: Box<[Atom]>,
-}
-
-/// A place that cannot be found by a literal begin.
-struct Scan {
-    rule: u32,
-    /// True for `NotResource`: applies where none of `names` and `wholes` does.
-    not: bool,
-    names: Vec<Pattern>,
-    /// Patterns over head and name joined.
-    wholes: Vec<(Arc<str>, Pattern)>,
-}
-
-/// Everything about one action.
-#[derive(Default)]
-struct Index {
-    exact: HashMap<Box<str>, Vec<u32>, RandomState>,
-    /// Lengths of literal begins, ascending.
-    lengths: Vec<usize>,
-    begins: HashMap<Box<str>, Vec<Place>, RandomState>,
-    scans: Vec<Scan>,
-    nameless: bool,
-    /// Patterns of every rule, for questions about any resource.
-    rules: Vec<(u32, Vec<Pattern>, bool)>,
+    pub(super) deny: bool,
+    pub(super) group: u8,
+    pub(super) conditions: Box<[Condition]>,
 }
 
 /// What a policy and its statements are called.
@@ -95,6 +66,15 @@ pub struct Compiled {
     facts: Facts,
     time_as_text: bool,
     needs: u8,
+}
+
+/// A verdict, and what it took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evaluation {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// How many patterns of resources were looked at.
+    pub looked_at: u32,
 }
 
 /// Names the statement that decided.
@@ -165,7 +145,8 @@ impl Compiled {
         let indices = actions
             .iter()
             .map(|action| {
-                let covering: Vec<&(u32, &Statement)> = statements.iter().filter(|(_, s)| covers(s, action)).collect();
+                let covering: Vec<&(u32, &Statement)> =
+                    statements.iter().filter(|(_, s)| s.covers(&action.name)).collect();
                 let key = (covering.iter().map(|(rule, _)| *rule).collect::<Vec<_>>(), action.resource_type.clone());
                 Arc::clone(shared.entry(key).or_insert_with(|| Arc::new(Index::new(&covering, action, scope))))
             })
@@ -186,45 +167,50 @@ impl Compiled {
     /// Decides one question. An action that is not in the table is denied.
     #[must_use]
     pub fn decide(&self, action: ActionId, resource: &str, inputs: &Inputs<'_>) -> Verdict {
-        let Some(index) = self.index(action) else { return Verdict::IMPLICIT_DENY };
-        let name = if index.nameless { "" } else { resource };
-        let mut tally = Tally::new(self, inputs);
-        index.visit(name, inputs, &mut |rule| tally.rule(rule));
-        tally.verdict()
+        self.evaluate(action, resource, inputs).verdict
     }
 
-    /// Decides whether some resource of the action's type is allowed: a
-    /// pattern that allows and that no single deny covers. Conditions on the
-    /// resource count as unmet, for allow and deny.
+    /// Decides one question and says what it took.
+    #[must_use]
+    pub fn evaluate(&self, action: ActionId, resource: &str, inputs: &Inputs<'_>) -> Evaluation {
+        let Some(index) = self.index(action) else {
+            return Evaluation { verdict: Verdict::IMPLICIT_DENY, looked_at: 0 };
+        };
+        let inputs = &about(index, inputs);
+        let name = if index.nameless { "" } else { resource };
+        let mut tally = Tally::new(self, inputs);
+        let looked_at = index.visit(name, inputs, &mut |rule| tally.rule(rule));
+        Evaluation { verdict: tally.verdict(), looked_at }
+    }
+
+    /// Decides whether there is some resource of the action's type that is
+    /// allowed. Where several denies only together cover all that is allowed,
+    /// it may say so all the same. Where resources are asked about by their
+    /// whole ARN, conditions on the resource count as unmet.
     #[must_use]
     pub fn decide_any(&self, action: ActionId, inputs: &Inputs<'_>) -> Verdict {
         let Some(index) = self.index(action) else { return Verdict::IMPLICIT_DENY };
+        if index.nameless {
+            return Verdict { cacheable: false, ..self.decide(action, "", inputs) };
+        }
+        let inputs = &about(index, inputs);
         let mut validity = Validity { until: None, cacheable: false };
-        let mut met = |rule: u32| {
-            self.rule(rule).is_some_and(|r| {
-                let of_resource = r.conditions.iter().any(|c| matches!(c.key, super::key::Key::ResourceTag(_)));
-                !of_resource && r.conditions.iter().all(|c| c.is_met(inputs, &mut validity))
+        let met = |rule: &Rule| {
+            rule.conditions.iter().all(|c| {
+                let of_resource = !index.scoped && c.keys().any(|k| k.source() == Source::ResourceTag);
+                !of_resource && c.is_met(inputs, &mut validity)
             })
         };
-        let denies: Vec<&(u32, Vec<Pattern>, bool)> =
-            index.rules.iter().filter(|(rule, ..)| self.rule(*rule).is_some_and(|r| r.deny) && met(*rule)).collect();
-        let mut groups = 0;
-        let mut statement = None;
-        for (rule, patterns, not) in &index.rules {
-            let Some(r) = self.rule(*rule).filter(|r| !r.deny) else { continue };
-            let open =
-                |p: &Pattern| !denies.iter().any(|(_, d, deny_not)| !*deny_not && d.iter().any(|d| contains(d, p)));
-            let all = Pattern(Box::new([Atom::Star]));
-            let some = if *not { open(&all) } else { patterns.iter().any(open) };
-            if some && met(*rule) {
-                groups |= r.group;
-                statement.get_or_insert(StatementRef(*rule));
-            }
-        }
-        if groups & self.needs == self.needs {
-            Verdict { outcome: Outcome::Allow, reason: Reason::Allowed, statement, valid_until: None, cacheable: false }
-        } else {
-            Verdict { cacheable: false, ..Verdict::IMPLICIT_DENY }
+        let rules = index.regions().iter().filter_map(|region| Some((region, self.rule(region.rule)?)));
+        match Any::new(rules, met, inputs).allowed(self.needs) {
+            Some(rule) => Verdict {
+                outcome: Outcome::Allow,
+                reason: Reason::Allowed,
+                statement: Some(StatementRef(rule)),
+                valid_until: None,
+                cacheable: false,
+            },
+            None => Verdict { cacheable: false, ..Verdict::IMPLICIT_DENY },
         }
     }
 
@@ -260,8 +246,12 @@ fn number(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-fn covers(statement: &Statement, action: &Action) -> bool {
-    statement.actions.patterns.iter().any(|p| p.matches(&action.name, &NoValues, true)) != statement.actions.not
+/// The inputs as the action's resources see them: tags are the cluster's, and
+/// only the cluster itself has any (`aws:ResourceTag` in the service
+/// authorization reference of Apache Kafka APIs for MSK).
+fn about<'a>(index: &Index, inputs: &Inputs<'a>) -> Inputs<'a> {
+    let tagged = !index.scoped || index.nameless;
+    Inputs { resource_tags: if tagged { inputs.resource_tags } else { &[] }, ..*inputs }
 }
 
 /// Gathers what the visited rules say.
@@ -317,107 +307,4 @@ impl<'c, 'i> Tally<'c, 'i> {
             cacheable: self.validity.cacheable,
         }
     }
-}
-
-impl Index {
-    fn new(covering: &[&(u32, &Statement)], action: &Action, scope: &Scope) -> Self {
-        let scoped = !action.resource_type.is_empty() && !scope.clusters.is_empty();
-        let mut index = Self { nameless: scoped && *action.resource_type == *CLUSTER, ..Self::default() };
-        let heads: Vec<Arc<str>> = if scoped {
-            scope.clusters.iter().map(|c| c.head(&action.resource_type).into()).collect()
-        } else {
-            vec!["".into()]
-        };
-        for (rule, statement) in covering {
-            // A narrower reading of what allows and a wider one of what
-            // denies; inside out for the complement.
-            let narrow = (statement.effect == Effect::Allow) != statement.resources.not;
-            let fields = scoped && scope.arn_match == ArnMatch::Fields && narrow;
-            let (mut names, mut wholes) = (Vec::new(), Vec::new());
-            for (head, pattern) in heads.iter().flat_map(|h| statement.resources.patterns.iter().map(move |p| (h, p))) {
-                match if fields { by_fields(pattern, head) } else { whole(pattern, head) } {
-                    Seen::Names(found) => names.extend(found),
-                    Seen::Whole => wholes.push((Arc::clone(head), pattern.clone())),
-                }
-            }
-            index.add(*rule, statement.resources.not, names, wholes);
-        }
-        index.lengths = index.begins.keys().map(|k| k.len()).collect();
-        index.lengths.sort_unstable();
-        index.lengths.dedup();
-        index
-    }
-
-    fn add(&mut self, rule: u32, not: bool, mut names: Vec<Pattern>, wholes: Vec<(Arc<str>, Pattern)>) {
-        names.sort_by_key(|p| p.0.len());
-        names.dedup();
-        self.rules.push((rule, names.clone(), not));
-        if not || !wholes.is_empty() {
-            self.scans.push(Scan { rule, not, names: if not { names.clone() } else { Vec::new() }, wholes });
-        }
-        if not {
-            return;
-        }
-        for name in names {
-            match name.literal() {
-                Some(text) => self.exact.entry(text.into()).or_default().push(rule),
-                None => {
-                    let (begin, rest) = name.split_literal();
-                    let place = Place { rule, rest: rest.into() };
-                    self.begins.entry(begin.into()).or_default().push(place);
-                }
-            }
-        }
-    }
-
-    /// Calls `hit` with every rule that applies to this name.
-    fn visit(&self, name: &str, inputs: &Inputs<'_>, hit: &mut dyn FnMut(u32)) {
-        let lookup = Values(inputs);
-        if let Some(rules) = self.exact.get(name) {
-            rules.iter().for_each(|r| hit(*r));
-        }
-        for length in &self.lengths {
-            let (Some(begin), Some(tail)) = (name.get(..*length), name.get(*length..)) else {
-                if *length > name.len() {
-                    break;
-                }
-                continue;
-            };
-            for place in self.begins.get(begin).into_iter().flatten() {
-                if *place.rest == [Atom::Star] || matches(&place.rest, [tail, ""], &lookup, false) {
-                    hit(place.rule);
-                }
-            }
-        }
-        for scan in &self.scans {
-            let found = scan.names.iter().any(|p| p.matches(name, &lookup, false))
-                || scan.wholes.iter().any(|(head, p)| matches(&p.0, [head, name], &lookup, false));
-            if found != scan.not {
-                hit(scan.rule);
-            }
-        }
-    }
-}
-
-/// True when everything `inner` matches, `outer` matches too. Errs to false.
-fn contains(outer: &Pattern, inner: &Pattern) -> bool {
-    if outer.has_variables() || inner.has_variables() {
-        return outer == inner;
-    }
-    // Reading the inner pattern's wildcards as characters no literal has is
-    // exact enough: a star of `outer` takes them, a literal of it does not.
-    let text: String = inner
-        .0
-        .iter()
-        .map(|a| match a {
-            Atom::Char(c) => *c,
-            Atom::Star => '\u{10FFFE}',
-            Atom::One => '\u{10FFFF}',
-            Atom::Variable(..) => '\u{10FFFD}',
-        })
-        .collect();
-    let only_stars =
-        Pattern(outer.0.iter().map(|a| if *a == Atom::One { Atom::Char('\u{10FFFF}') } else { a.clone() }).collect());
-    let ones_free = !inner.0.contains(&Atom::Star);
-    (if ones_free { outer } else { &only_stars }).matches(&text, &NoValues, false)
 }

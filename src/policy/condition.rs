@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Evaluating conditions, with AWS's rules for missing keys and sets.
 
-use super::key::{Facts, Key, Values, values};
-use super::operator::{Family, Operand, Operator, Quantity, address, boolean, date, number};
+use super::key::{Facts, Found, Key, Source};
+use super::number::Decimal;
+use super::operand::Operand;
+use super::operator::{Family, Operator, Quantity};
 use crate::decision::Inputs;
 
 /// One key of a condition block under one operator.
@@ -31,30 +33,24 @@ impl Validity {
 }
 
 impl Condition {
+    /// Every key it looks at.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.key).chain(self.operands.iter().flat_map(Operand::variables))
+    }
+
     /// What the condition looks at.
     pub(super) fn facts(&self) -> Facts {
-        let mut facts = self.key.facts();
-        for operand in &self.operands {
-            let patterns = match operand {
-                Operand::Pattern(p) => std::slice::from_ref(p),
-                Operand::Arn(fields) => fields.as_slice(),
-                _ => &[],
-            };
-            patterns.iter().flat_map(|p| p.variables()).for_each(|key| facts.add(key.facts()));
-        }
+        let mut facts = Facts::default();
+        self.keys().for_each(|key| facts.add(key.facts()));
         facts
     }
 
     /// True when a variable in it, or a comparison as text, reads the time:
     /// there is no boundary to be computed then.
     pub(super) fn reads_time_as_text(&self) -> bool {
-        let variable = self.operands.iter().any(|o| match o {
-            Operand::Pattern(p) => p.variables().any(|k| k.facts() == Facts::TIME),
-            Operand::Arn(fields) => fields.iter().flat_map(|p| p.variables()).any(|k| k.facts() == Facts::TIME),
-            _ => false,
-        });
+        let variable = self.operands.iter().flat_map(Operand::variables).any(|k| k.facts() == Facts::TIME);
         let ordered = matches!(self.operator.family, Family::Date(_) | Family::Null)
-            || matches!(self.operator.family, Family::Numeric(_)) && self.key == Key::EpochTime;
+            || matches!(self.operator.family, Family::Numeric(_)) && self.key.source() == Source::EpochTime;
         variable || self.key.facts() == Facts::TIME && !ordered
     }
 
@@ -64,26 +60,22 @@ impl Condition {
             self.note_time(inputs, validity);
         }
         let Operator { family, negated, if_exists, quantity } = self.operator;
+        let found = Found::of(inputs, &self.key);
+        let missing = found.is_missing();
         if family == Family::Null {
-            let present = values(inputs, &self.key, &mut |_| {});
-            return self.operands.contains(&Operand::Bool(!present));
+            return self.operands.contains(&Operand::Bool(missing));
         }
-        let (mut any_hit, mut any_pass, mut all_pass, mut count) = (false, false, true, 0);
-        let present = values(inputs, &self.key, &mut |value| {
-            let hit = self.operands.iter().any(|operand| compare(family, operand, value, inputs));
-            let pass = hit != negated;
-            any_hit |= hit;
-            any_pass |= pass;
-            all_pass &= pass;
-            count += 1;
-        });
+        let hit = |value: &str| self.operands.iter().any(|operand| operand.is_hit(family, value, inputs));
+        // IAM user guide, "Creating a condition with multiple keys or values":
+        // values that resolve to a null data set, such as an empty string,
+        // make ForAllValues true and ForAnyValue false.
+        let null = || found.iter().all(str::is_empty);
         match quantity {
-            // A key without values counts as missing.
-            Quantity::Any if !present || count == 0 => if_exists,
-            Quantity::Any => any_pass,
-            Quantity::All => all_pass,
-            Quantity::Single if !present || count == 0 => if_exists || negated,
-            Quantity::Single => any_hit != negated,
+            Quantity::Single if missing => if_exists || negated,
+            Quantity::Single => found.iter().any(hit) != negated,
+            Quantity::Any if missing => if_exists,
+            Quantity::Any => !null() && found.iter().any(|value| hit(value) != negated),
+            Quantity::All => missing || null() || found.iter().all(|value| hit(value) != negated),
         }
     }
 
@@ -94,37 +86,15 @@ impl Condition {
         }
         let now = inputs.now.0;
         for operand in &self.operands {
-            let at = match operand {
-                Operand::Date(at) => *at,
-                Operand::Number(seconds) => (*seconds * 1000.0) as i64,
-                _ => continue,
+            let second = match operand {
+                Operand::Date(at) => Some(at.div_euclid(1000)),
+                Operand::Number(text) => Decimal::read(text).and_then(|n| n.floor()),
+                _ => None,
             };
             // The time is compared by whole seconds.
-            let second = at.div_euclid(1000) * 1000;
-            validity.end(second, now);
-            validity.end(second + 1000, now);
-        }
-    }
-}
-
-fn compare(family: Family, operand: &Operand, value: &str, inputs: &Inputs<'_>) -> bool {
-    let lookup = Values(inputs);
-    match (family, operand) {
-        (Family::StringEqualsIgnoreCase, Operand::Pattern(p)) => p.matches(value, &lookup, true),
-        (_, Operand::Pattern(p)) => p.matches(value, &lookup, false),
-        (_, Operand::Arn(fields)) => {
-            if let [only] = fields.as_slice() {
-                return only.matches(value, &lookup, false);
+            for second in second.into_iter().flat_map(|s| [Some(s), s.checked_add(1)]).flatten() {
+                validity.end(second.saturating_mul(1000), now);
             }
-            let mut rest = value.splitn(6, ':');
-            fields.iter().all(|field| rest.next().is_some_and(|v| field.matches(v, &lookup, false)))
-                && rest.next().is_none()
         }
-        (Family::Numeric(order), Operand::Number(than)) => number(value).is_some_and(|n| order.holds(&n, than)),
-        (Family::Date(order), Operand::Date(than)) => date(value).is_some_and(|d| order.holds(&d, than)),
-        (_, Operand::Bool(expected)) => boolean(value) == Some(*expected),
-        (_, Operand::Binary(expected)) => **expected == *value,
-        (_, Operand::Net(net)) => address(value).is_some_and(|a| net.contains(&a)),
-        _ => false,
     }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Condition keys, and where their values come from.
 
-use crate::decision::Inputs;
+use super::text::{Instant, Short, Text, same_without_case};
+use crate::decision::{Inputs, Keys};
 use crate::identity::IdentityKind;
 
 /// Which facts the policies of a set look at, as a set of bits.
@@ -41,10 +42,10 @@ impl Facts {
     }
 }
 
-/// A condition key. Names compare without case.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Key {
-    SourceIp,
+/// Where a host finds the value of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Source {
+    Address,
     CurrentTime,
     EpochTime,
     SecureTransport,
@@ -53,226 +54,157 @@ pub(super) enum Key {
     PrincipalArn,
     PrincipalType,
     PrincipalAccount,
-    PrincipalTag(Box<str>),
+    PrincipalTag,
     TokenIssueTime,
-    ResourceTag(Box<str>),
+    ResourceTag,
     ClientId,
     Listener,
     Protocol,
     Host,
-    /// Any other key: known only to simulation.
-    Other(Box<str>),
+    /// The host does not know it.
+    Nowhere,
+}
+
+const PRINCIPAL_TAG: &str = "aws:principaltag/";
+const RESOURCE_TAG: &str = "aws:resourcetag/";
+
+/// The keys that take the name of a tag behind a slash.
+pub(super) const OF_TAGS: [&str; 3] = ["aws:PrincipalTag", "aws:ResourceTag", "aws:RequestTag"];
+
+/// A condition key. Names compare without case.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    /// In lower case.
+    name: Box<str>,
+    source: Source,
 }
 
 impl Key {
     pub(super) fn of(name: &str) -> Self {
-        let lower = name.to_ascii_lowercase();
-        match lower.as_str() {
-            "aws:sourceip" => Self::SourceIp,
-            "aws:currenttime" => Self::CurrentTime,
-            "aws:epochtime" => Self::EpochTime,
-            "aws:securetransport" => Self::SecureTransport,
-            "aws:username" => Self::Username,
-            "aws:userid" => Self::UserId,
-            "aws:principalarn" => Self::PrincipalArn,
-            "aws:principaltype" => Self::PrincipalType,
-            "aws:principalaccount" => Self::PrincipalAccount,
-            "aws:tokenissuetime" => Self::TokenIssueTime,
-            "standin:clientid" => Self::ClientId,
-            "standin:listener" => Self::Listener,
-            "standin:protocol" => Self::Protocol,
-            "standin:host" => Self::Host,
-            other => {
-                if let Some(tag) = other.strip_prefix("aws:principaltag/") {
-                    Self::PrincipalTag(tag.into())
-                } else if let Some(tag) = other.strip_prefix("aws:resourcetag/") {
-                    Self::ResourceTag(tag.into())
-                } else {
-                    Self::Other(other.into())
-                }
-            }
-        }
+        let name = name.to_lowercase();
+        let source = match name.as_str() {
+            "aws:sourceip" => Source::Address,
+            "aws:currenttime" => Source::CurrentTime,
+            "aws:epochtime" => Source::EpochTime,
+            "aws:securetransport" => Source::SecureTransport,
+            "aws:username" => Source::Username,
+            "aws:userid" => Source::UserId,
+            "aws:principalarn" => Source::PrincipalArn,
+            "aws:principaltype" => Source::PrincipalType,
+            "aws:principalaccount" => Source::PrincipalAccount,
+            "aws:tokenissuetime" => Source::TokenIssueTime,
+            "standin:clientid" => Source::ClientId,
+            "standin:listener" => Source::Listener,
+            "standin:protocol" => Source::Protocol,
+            "standin:host" => Source::Host,
+            name if name.starts_with(PRINCIPAL_TAG) => Source::PrincipalTag,
+            name if name.starts_with(RESOURCE_TAG) => Source::ResourceTag,
+            _ => Source::Nowhere,
+        };
+        Self { name: name.into(), source }
     }
 
-    /// The name in lower case.
-    pub(super) fn name(&self) -> std::borrow::Cow<'_, str> {
-        match self {
-            Self::SourceIp => "aws:sourceip".into(),
-            Self::CurrentTime => "aws:currenttime".into(),
-            Self::EpochTime => "aws:epochtime".into(),
-            Self::SecureTransport => "aws:securetransport".into(),
-            Self::Username => "aws:username".into(),
-            Self::UserId => "aws:userid".into(),
-            Self::PrincipalArn => "aws:principalarn".into(),
-            Self::PrincipalType => "aws:principaltype".into(),
-            Self::PrincipalAccount => "aws:principalaccount".into(),
-            Self::PrincipalTag(tag) => format!("aws:principaltag/{tag}").into(),
-            Self::TokenIssueTime => "aws:tokenissuetime".into(),
-            Self::ResourceTag(tag) => format!("aws:resourcetag/{tag}").into(),
-            Self::ClientId => "standin:clientid".into(),
-            Self::Listener => "standin:listener".into(),
-            Self::Protocol => "standin:protocol".into(),
-            Self::Host => "standin:host".into(),
-            Self::Other(name) => name.as_ref().into(),
-        }
+    pub(super) fn source(&self) -> Source {
+        self.source
     }
 
     pub(super) fn facts(&self) -> Facts {
-        match self {
-            Self::SourceIp => Facts::SOURCE_IP,
-            Self::CurrentTime | Self::EpochTime => Facts::TIME,
-            Self::SecureTransport => Facts::SECURE,
-            Self::UserId => Facts::USER_ID,
-            Self::PrincipalTag(_) => Facts::TAGS,
-            Self::TokenIssueTime => Facts::TOKEN_ISSUE_TIME,
-            Self::ClientId => Facts::CLIENT_ID,
-            Self::Listener => Facts::LISTENER,
-            Self::Protocol => Facts::PROTOCOL,
-            Self::Host => Facts::HOST,
-            Self::Username
-            | Self::PrincipalArn
-            | Self::PrincipalType
-            | Self::PrincipalAccount
-            | Self::ResourceTag(_)
-            | Self::Other(_) => Facts::default(),
+        match self.source {
+            Source::Address => Facts::SOURCE_IP,
+            Source::CurrentTime | Source::EpochTime => Facts::TIME,
+            Source::SecureTransport => Facts::SECURE,
+            Source::UserId => Facts::USER_ID,
+            Source::PrincipalTag => Facts::TAGS,
+            Source::TokenIssueTime => Facts::TOKEN_ISSUE_TIME,
+            Source::ClientId => Facts::CLIENT_ID,
+            Source::Listener => Facts::LISTENER,
+            Source::Protocol => Facts::PROTOCOL,
+            Source::Host => Facts::HOST,
+            Source::Username
+            | Source::PrincipalArn
+            | Source::PrincipalType
+            | Source::PrincipalAccount
+            | Source::ResourceTag
+            | Source::Nowhere => Facts::default(),
         }
     }
 }
 
-/// A value as text: borrowed, or short text made on the stack.
-pub(super) enum Text<'a> {
-    Borrowed(&'a str),
-    Made(Short),
-    Owned(String),
+/// The values of a key.
+pub(super) enum Found<'a> {
+    Missing,
+    One(Text<'a>),
+    Many(&'a [String]),
 }
 
-impl Text<'_> {
-    pub(super) fn as_str(&self) -> &str {
-        match self {
-            Self::Borrowed(text) => text,
-            Self::Made(short) => short.as_str(),
-            Self::Owned(text) => text,
-        }
+impl<'a> Found<'a> {
+    /// The values of `key` in these inputs.
+    pub(super) fn of(inputs: &Inputs<'a>, key: &Key) -> Self {
+        let given = match inputs.keys {
+            Keys::Only(given) => given,
+            Keys::HostAnd(given) if key.source == Source::Nowhere => given,
+            Keys::Host | Keys::HostAnd(_) => return fact(inputs, key).map_or(Self::Missing, Self::One),
+        };
+        // A key without values counts as missing.
+        given.get(&key.name).filter(|values| !values.is_empty()).map_or(Self::Missing, Self::Many)
+    }
+
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        let (one, many): (Option<&str>, &[String]) = match self {
+            Self::Missing => (None, &[]),
+            Self::One(text) => (Some(text.as_str()), &[]),
+            Self::Many(values) => (None, values),
+        };
+        one.into_iter().chain(many.iter().map(String::as_str))
     }
 }
 
-/// Up to 64 bytes of text without allocation.
-pub(super) struct Short {
-    bytes: [u8; 64],
-    len: usize,
-}
-
-impl Short {
-    fn of(value: impl std::fmt::Display) -> Self {
-        use std::fmt::Write;
-        let mut short = Self { bytes: [0; 64], len: 0 };
-        // Addresses, dates and numbers are shorter than the buffer.
-        let _ = write!(short, "{value}");
-        short
-    }
-
-    fn as_str(&self) -> &str {
-        self.bytes.get(..self.len).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or_default()
-    }
-}
-
-impl std::fmt::Write for Short {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        let room = self.bytes.get_mut(self.len..self.len + text.len()).ok_or(std::fmt::Error)?;
-        room.copy_from_slice(text.as_bytes());
-        self.len += text.len();
-        Ok(())
-    }
-}
-
-/// Calls `each` with every value of the key; false when the key is missing.
-pub(super) fn values(inputs: &Inputs<'_>, key: &Key, each: &mut dyn FnMut(&str)) -> bool {
-    if let Some(given) = inputs.given {
-        // Simulation: what is given wins, then what follows from the principal.
-        if given.values(&key.name(), each) {
-            return true;
-        }
-        let follows = matches!(key, Key::PrincipalArn | Key::PrincipalAccount | Key::PrincipalTag(_) | Key::Username);
-        return follows && single(inputs, key).map(|t| each(t.as_str())).is_some();
-    }
-    single(inputs, key).map(|t| each(t.as_str())).is_some()
-}
-
-/// The single value of the key.
-pub(super) fn single<'a>(inputs: &Inputs<'a>, key: &Key) -> Option<Text<'a>> {
+/// The host's value of the key.
+fn fact<'a>(inputs: &Inputs<'a>, key: &Key) -> Option<Text<'a>> {
     let subject = &inputs.principal.subject;
     let attributes = &inputs.principal.attributes;
-    let tagged = |tags: &'a [(String, String)], tag: &str| {
-        tags.iter().find(|(k, _)| k.eq_ignore_ascii_case(tag)).map(|(_, v)| Text::Borrowed(v.as_str()))
+    let tagged = |tags: &'a [(String, String)], head: &str| {
+        let tag = key.name.get(head.len()..)?;
+        tags.iter().find(|(k, _)| same_without_case(k, tag)).map(|(_, v)| Text::Borrowed(v.as_str()))
     };
     let present = |text: &'a str| (!text.is_empty()).then_some(Text::Borrowed(text));
-    match key {
-        Key::SourceIp => inputs.address.or(inputs.channel.address).map(|a| Text::Made(Short::of(a))),
-        Key::CurrentTime => Some(Text::Made(Short::of(Instant(inputs.now.seconds())))),
-        Key::EpochTime => Some(Text::Made(Short::of(inputs.now.seconds()))),
-        Key::SecureTransport => Some(Text::Borrowed(if inputs.channel.secure { "true" } else { "false" })),
-        Key::Username => (subject.kind() == IdentityKind::User).then(|| Text::Borrowed(subject.name())),
-        Key::UserId => present(&attributes.user_id),
-        Key::PrincipalArn => Some(Text::Borrowed(subject.arn())),
-        Key::PrincipalType => {
+    match key.source {
+        Source::Address => inputs.address.or(inputs.channel.address).map(|a| Text::Made(Short::of(a))),
+        Source::CurrentTime => Some(Text::Made(Short::of(Instant(inputs.now.seconds())))),
+        Source::EpochTime => Some(Text::Made(Short::of(inputs.now.seconds()))),
+        Source::SecureTransport => Some(Text::Borrowed(if inputs.channel.secure { "true" } else { "false" })),
+        Source::Username => (subject.kind() == IdentityKind::User).then(|| Text::Borrowed(subject.name())),
+        Source::UserId => present(&attributes.user_id),
+        Source::PrincipalArn => Some(Text::Borrowed(subject.arn())),
+        Source::PrincipalType => {
             Some(Text::Borrowed(if subject.kind() == IdentityKind::Role { "AssumedRole" } else { "User" }))
         }
-        Key::PrincipalAccount => Some(Text::Borrowed(subject.account())),
-        Key::PrincipalTag(tag) => tagged(&attributes.tags, tag),
-        Key::TokenIssueTime => attributes.token_issued.map(|t| Text::Made(Short::of(Instant(t.div_euclid(1000))))),
-        Key::ResourceTag(tag) => tagged(inputs.resource_tags, tag),
-        Key::ClientId => present(inputs.client_id),
-        Key::Listener => present(&inputs.channel.listener),
-        Key::Protocol => present(&inputs.channel.protocol),
-        Key::Host => present(&inputs.channel.host),
-        Key::Other(_) => None,
+        Source::PrincipalAccount => Some(Text::Borrowed(subject.account())),
+        Source::PrincipalTag => tagged(&attributes.tags, PRINCIPAL_TAG),
+        Source::TokenIssueTime => attributes.token_issued.map(|t| Text::Made(Short::of(Instant(t.div_euclid(1000))))),
+        Source::ResourceTag => tagged(inputs.resource_tags, RESOURCE_TAG),
+        Source::ClientId => present(inputs.client_id),
+        Source::Listener => present(&inputs.channel.listener),
+        Source::Protocol => present(&inputs.channel.protocol),
+        Source::Host => present(&inputs.channel.host),
+        Source::Nowhere => None,
     }
 }
 
-/// Seconds since the epoch, shown as `2026-01-02T03:04:05Z`.
-struct Instant(i64);
-
-impl std::fmt::Display for Instant {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match time::OffsetDateTime::from_unix_timestamp(self.0) {
-            Ok(t) => write!(
-                f,
-                "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
-                t.year(),
-                u8::from(t.month()),
-                t.day(),
-                t.hour(),
-                t.minute(),
-                t.second()
-            ),
-            Err(_) => write!(f, "{}", self.0),
-        }
-    }
-}
-
-/// Values for one decision.
+/// Values of policy variables for one decision.
 pub(super) struct Values<'a, 'b>(pub(super) &'b Inputs<'a>);
 
 impl super::pattern::Lookup for Values<'_, '_> {
     fn single<'s>(&'s self, key: &Key) -> Option<Text<'s>> {
-        if let Some(given) = self.0.given {
-            let mut seen = 0;
-            let mut value = None;
-            given.values(&key.name(), &mut |v| {
-                seen += 1;
-                // Simulation may allocate; decisions of a host never come here.
-                value = Some(v.to_owned());
-            });
-            if seen > 1 {
-                return None;
-            }
-            if let Some(value) = value {
-                return Some(Text::Owned(value));
-            }
-            if !matches!(key, Key::PrincipalArn | Key::PrincipalAccount | Key::PrincipalTag(_) | Key::Username) {
-                return None;
-            }
+        match Found::of(self.0, key) {
+            Found::One(text) => Some(text),
+            // A key with several values cannot be a variable.
+            Found::Many([only]) => Some(Text::Borrowed(only)),
+            Found::Missing | Found::Many(_) => None,
         }
-        single(self.0, key)
     }
 }

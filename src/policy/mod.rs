@@ -3,20 +3,31 @@
 //! reference"): read and checked, compiled once, evaluated without allocation.
 
 mod action;
+mod any;
 mod arn;
+mod block;
 mod compile;
 mod condition;
 mod document;
+mod index;
 mod key;
+mod language;
+mod number;
+mod operand;
 mod operator;
+mod party;
 mod pattern;
 mod problem;
 mod reader;
 pub mod simulate;
+mod statement;
+mod text;
+mod trust;
 
 pub use action::{Action, ActionId, ActionTable};
 pub use arn::{ArnMatch, ClusterArn, Scope};
-pub use compile::{Compiled, Named, PolicySet, StatementName};
+pub use compile::{Compiled, Evaluation, Named, PolicySet, StatementName};
 pub use document::Document;
 pub use key::Facts;
 pub use problem::{Invalid, Problem};
+pub use trust::{Trust, TrustPolicy};

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Condition operators: their names, and what each compares with.
+//! Condition operators: their names, and how each compares.
 
-use std::net::IpAddr;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::{GeneralPurpose, STANDARD};
-use ipnet::IpNet;
-
-use super::pattern::Pattern;
+use std::cmp::Ordering;
 
 /// What a comparison of ordered values asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,13 +14,14 @@ pub(super) enum Order {
 }
 
 impl Order {
-    pub(super) fn holds<T: PartialOrd>(self, value: &T, than: &T) -> bool {
+    /// True when a value that compares so with the operand is a hit.
+    pub(super) fn holds(self, value: Ordering) -> bool {
         match self {
-            Self::Equal => value == than,
-            Self::Less => value < than,
-            Self::LessEqual => value <= than,
-            Self::Greater => value > than,
-            Self::GreaterEqual => value >= than,
+            Self::Equal => value.is_eq(),
+            Self::Less => value.is_lt(),
+            Self::LessEqual => value.is_le(),
+            Self::Greater => value.is_gt(),
+            Self::GreaterEqual => value.is_ge(),
         }
     }
 }
@@ -117,128 +112,4 @@ impl Operator {
         }
         Ok(Self { family: *family, negated: *negated, if_exists, quantity })
     }
-}
-
-/// A value of a condition, ready to compare with.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Operand {
-    /// Strings without wildcards, with them, and ARNs.
-    Pattern(Pattern),
-    /// An ARN pattern, cut at its first five colons.
-    Arn(Vec<Pattern>),
-    Number(f64),
-    /// Milliseconds since the epoch.
-    Date(i64),
-    Bool(bool),
-    Binary(Box<str>),
-    Net(IpNet),
-}
-
-/// Base64 as it is written, with or without padding.
-const ANY_PADDING: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::STANDARD,
-    base64::engine::GeneralPurposeConfig::new()
-        .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent),
-);
-
-impl Operand {
-    /// Reads one value for an operator family.
-    ///
-    /// # Errors
-    /// What is accepted.
-    pub(super) fn read(family: Family, text: &str, variables: bool) -> Result<Self, String> {
-        match family {
-            Family::StringEquals | Family::StringEqualsIgnoreCase => {
-                Pattern::read(text, variables, false).map(Self::Pattern)
-            }
-            Family::StringLike => Pattern::read(text, variables, true).map(Self::Pattern),
-            Family::Arn => {
-                let pattern = Pattern::read(text, variables, true)?;
-                let fields = cut(&pattern);
-                if fields.len() == 6 || text == "*" {
-                    Ok(Self::Arn(fields))
-                } else {
-                    Err("an ARN of six fields separated by colons is accepted, such as arn:aws:iam::123456789012:user/*".into())
-                }
-            }
-            Family::Numeric(_) => number(text).map(Self::Number).ok_or_else(|| "a number is accepted".into()),
-            Family::Date(_) => date(text)
-                .map(Self::Date)
-                .ok_or_else(|| "a date as 2026-01-02T03:04:05Z (ISO 8601) or seconds since 1970 is accepted".into()),
-            Family::Bool | Family::Null => {
-                boolean(text).map(Self::Bool).ok_or_else(|| "true or false is accepted".into())
-            }
-            Family::Binary => ANY_PADDING
-                .decode(text)
-                .map(|b| Self::Binary(STANDARD.encode(b).into()))
-                .map_err(|_| "base64 is accepted".into()),
-            Family::Ip => net(text)
-                .map(Self::Net)
-                .ok_or_else(|| "an address or a range such as 203.0.113.0/24 or 2001:db8::/32 is accepted".into()),
-        }
-    }
-}
-
-fn cut(pattern: &Pattern) -> Vec<Pattern> {
-    let mut fields = Vec::new();
-    let mut rest = &*pattern.0;
-    while fields.len() < 5 {
-        let Some(at) = rest.iter().position(|a| *a == super::pattern::Atom::Char(':')) else { break };
-        fields.push(Pattern(rest.get(..at).unwrap_or_default().into()));
-        rest = rest.get(at + 1..).unwrap_or_default();
-    }
-    fields.push(Pattern(rest.into()));
-    fields
-}
-
-pub(super) fn number(text: &str) -> Option<f64> {
-    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
-    text.parse::<f64>().ok().filter(|n| plain && n.is_finite())
-}
-
-pub(super) fn boolean(text: &str) -> Option<bool> {
-    if text.eq_ignore_ascii_case("true") {
-        Some(true)
-    } else if text.eq_ignore_ascii_case("false") {
-        Some(false)
-    } else {
-        None
-    }
-}
-
-/// Milliseconds since the epoch of an ISO 8601 date (W3C profile) or of
-/// seconds since the epoch.
-pub(super) fn date(text: &str) -> Option<i64> {
-    use time::format_description::well_known::Rfc3339;
-    let bytes = text.as_bytes();
-    if !bytes.is_empty()
-        && bytes.iter().enumerate().all(|(n, b)| b.is_ascii_digit() || n == 0 && *b == b'-')
-        && bytes.len() != 4
-    {
-        return text.parse::<i64>().ok()?.checked_mul(1000);
-    }
-    // Shorter forms of the W3C profile are filled up; no allocation.
-    let mut full = *b"0000-01-01T00:00:00Z";
-    let known = match bytes.len() {
-        4 | 7 | 10 if bytes.is_ascii() => {
-            full.get_mut(..bytes.len())?.copy_from_slice(bytes);
-            std::str::from_utf8(&full).ok()?
-        }
-        17 if bytes.ends_with(b"Z") => {
-            full.get_mut(..16)?.copy_from_slice(bytes.get(..16)?);
-            std::str::from_utf8(&full).ok()?
-        }
-        _ => text,
-    };
-    let parsed = time::OffsetDateTime::parse(known, &Rfc3339).ok()?;
-    i64::try_from(parsed.unix_timestamp_nanos() / 1_000_000).ok()
-}
-
-/// An address in one form: an IPv4 address written as IPv6 counts as IPv4.
-pub(super) fn address(text: &str) -> Option<IpAddr> {
-    text.parse::<IpAddr>().ok().map(|a| a.to_canonical())
-}
-
-fn net(text: &str) -> Option<IpNet> {
-    text.parse::<IpNet>().ok().or_else(|| address(text).map(IpNet::from))
 }

@@ -2,7 +2,8 @@
 //! Patterns: literal text, `*`, `?` and policy variables, and matching them in
 //! linear passes without recursion or allocation.
 
-use super::key::{Key, Text};
+use super::key::Key;
+use super::text::{Text, same_char_without_case};
 
 /// One element of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -80,6 +81,13 @@ impl Pattern {
         (head, self.0.get(n..).unwrap_or_default())
     }
 
+    /// What stands before the literal text at the end, and that text.
+    pub(super) fn split_literal_end(&self) -> (&[Atom], String) {
+        let n = self.0.iter().rev().take_while(|a| matches!(a, Atom::Char(_))).count();
+        let (rest, end) = self.0.split_at(self.0.len() - n);
+        (rest, end.iter().filter_map(|a| if let Atom::Char(c) = a { Some(*c) } else { None }).collect())
+    }
+
     pub(super) fn has_variables(&self) -> bool {
         self.0.iter().any(|a| matches!(a, Atom::Variable(..)))
     }
@@ -88,10 +96,58 @@ impl Pattern {
         self.0.iter().filter_map(|a| if let Atom::Variable(key, _) = a { Some(key.as_ref()) } else { None })
     }
 
-    /// True when the pattern matches the whole of `text`. `fold` compares
-    /// ASCII letters without case. A variable without value matches nothing.
-    pub(super) fn matches(&self, text: &str, lookup: &dyn Lookup, fold: bool) -> bool {
-        matches(&self.0, [text, ""], lookup, fold)
+    /// True when the pattern matches the whole of `text`. A variable without
+    /// value matches nothing.
+    pub(super) fn matches(&self, text: &str, lookup: &dyn Lookup) -> bool {
+        matches(&self.0, [text, ""], lookup, How::default())
+    }
+
+    /// The same, with letters compared without case.
+    pub(super) fn matches_without_case(&self, text: &str, lookup: &dyn Lookup) -> bool {
+        matches(&self.0, [text, ""], lookup, How { fold: true, ..How::default() })
+    }
+
+    /// True when each of the six fields of an ARN matches its field of the
+    /// pattern: no wildcard goes past any of the first five colons. The lone
+    /// star matches any text.
+    pub(super) fn matches_arn(&self, arn: &str, lookup: &dyn Lookup) -> bool {
+        if *self.0 == [Atom::Star] {
+            return true;
+        }
+        let Some((fifth, _)) = arn.match_indices(':').nth(4) else { return false };
+        matches(&self.0, [arn, ""], lookup, How { fence: fifth + 1, kept: &[':'], ..How::default() })
+    }
+
+    /// The pattern with its variables replaced; None when one has no value.
+    pub(super) fn expanded(&self, lookup: &dyn Lookup) -> Option<Self> {
+        let mut atoms = Vec::with_capacity(self.0.len());
+        for atom in &self.0 {
+            match atom {
+                Atom::Variable(key, default) => {
+                    let value = lookup.single(key);
+                    let value = value.as_ref().map(Text::as_str).or(default.as_deref())?;
+                    atoms.extend(value.chars().map(Atom::Char));
+                }
+                other => atoms.push(other.clone()),
+            }
+        }
+        Some(Self(atoms.into()))
+    }
+}
+
+/// How atoms are matched.
+#[derive(Clone, Copy, Default)]
+pub(super) struct How {
+    /// Letters compare without case.
+    pub(super) fold: bool,
+    /// Before this place in the text, wildcards do not match `kept`.
+    pub(super) fence: usize,
+    pub(super) kept: &'static [char],
+}
+
+impl How {
+    fn holds(self, here: usize, c: char) -> bool {
+        here < self.fence && self.kept.contains(&c)
     }
 }
 
@@ -121,17 +177,21 @@ fn variable(inside: &str) -> Result<Atom, String> {
                 .strip_prefix('\'')
                 .and_then(|r| r.strip_suffix('\''))
                 .ok_or_else(|| format!("the default of ${{{inside}}} is not in single quotes"))?;
-            (name.trim(), Some(text.into()))
+            (name, Some(text.into()))
         }
-        None => (inside.trim(), None),
+        None => (inside, None),
     };
-    let shape = !name.is_empty()
-        && name.contains(':')
-        && !name.contains(['$', '{', '*', '?', '\''])
-        && !name.starts_with(':')
-        && !name.ends_with(':');
+    // Only the name of a tag may hold spaces.
+    let (head, tag) = name.split_once('/').unwrap_or((name, "-"));
+    let shape = head.split_once(':').is_some_and(|(service, key)| !service.is_empty() && !key.is_empty())
+        && !head.contains(char::is_whitespace)
+        && !head.ends_with(':')
+        && !tag.trim().is_empty()
+        && !name.contains(['$', '{', '*', '?', '\'']);
     if !shape {
-        return Err(format!("${{{inside}}} is not a policy variable"));
+        return Err(format!(
+            "${{{inside}}} is not a policy variable; ${{service:key}} and ${{service:key, 'default'}} without further spaces, ${{*}}, ${{?}} and ${{$}} are accepted"
+        ));
     }
     Ok(Atom::Variable(Box::new(Key::of(name)), default))
 }
@@ -153,62 +213,62 @@ fn at(text: Joined<'_>, index: usize) -> &str {
 }
 
 /// True when `atoms` match the whole of the joined text.
-pub(super) fn matches(atoms: &[Atom], text: Joined<'_>, lookup: &dyn Lookup, fold: bool) -> bool {
+pub(super) fn matches(atoms: &[Atom], text: Joined<'_>, lookup: &dyn Lookup, how: How) -> bool {
     let end = byte_len(text);
     // The glob is a row of pieces between stars. Each piece takes text of one
     // length, so the leftmost place for each is always a right one.
     let mut pieces = atoms.split(|a| *a == Atom::Star);
     let Some(first) = pieces.next() else { return end == 0 };
-    let Some(mut from) = piece(first, text, 0, lookup, fold) else { return false };
+    let Some(mut from) = piece(first, text, 0, lookup, how) else { return false };
     let mut last: Option<&[Atom]> = None;
     for next in pieces {
         if let Some(middle) = last.replace(next) {
-            match find(middle, text, from, lookup, fold) {
+            match find(middle, text, from, lookup, how, |_| true) {
                 Some(after) => from = after,
                 None => return false,
             }
         }
     }
-    let Some(last) = last else { return from == end };
-    if last.is_empty() {
-        return true;
+    match last {
+        None => from == end,
+        Some([]) => from >= how.fence,
+        // The last piece must end at the end.
+        Some(last) => find(last, text, from, lookup, how, |after| after == end).is_some(),
     }
-    // The last piece must end at the end.
-    let mut start = from;
-    while start <= end {
-        if piece(last, text, start, lookup, fold) == Some(end) {
-            return true;
-        }
-        start = match at(text, start).chars().next() {
-            Some(c) => start + c.len_utf8(),
-            None => return false,
-        };
-    }
-    false
 }
 
-fn find(atoms: &[Atom], text: Joined<'_>, from: usize, lookup: &dyn Lookup, fold: bool) -> Option<usize> {
+/// The end of the leftmost place of a piece behind a star, among those that
+/// end well.
+fn find(
+    atoms: &[Atom],
+    text: Joined<'_>,
+    from: usize,
+    lookup: &dyn Lookup,
+    how: How,
+    well: impl Fn(usize) -> bool,
+) -> Option<usize> {
     let mut start = from;
     loop {
-        if let Some(after) = piece(atoms, text, start, lookup, fold) {
+        if let Some(after) = piece(atoms, text, start, lookup, how).filter(|after| well(*after)) {
             return Some(after);
         }
-        start += at(text, start).chars().next()?.len_utf8();
+        let skipped = at(text, start).chars().next().filter(|c| !how.holds(start, *c))?;
+        start += skipped.len_utf8();
     }
 }
 
 /// Matches a piece without stars at `from`; where it ends.
-fn piece(atoms: &[Atom], text: Joined<'_>, from: usize, lookup: &dyn Lookup, fold: bool) -> Option<usize> {
+fn piece(atoms: &[Atom], text: Joined<'_>, from: usize, lookup: &dyn Lookup, how: How) -> Option<usize> {
     let mut here = from;
     let one = |here: usize, c: char| -> Option<usize> {
         let found = at(text, here).chars().next()?;
-        let same = found == c || fold && found.eq_ignore_ascii_case(&c);
+        let same = found == c || how.fold && same_char_without_case(found, c);
         same.then_some(here + found.len_utf8())
     };
     for atom in atoms {
         match atom {
             Atom::Char(c) => here = one(here, *c)?,
-            Atom::One => here += at(text, here).chars().next()?.len_utf8(),
+            Atom::One => here += at(text, here).chars().next().filter(|c| !how.holds(here, *c))?.len_utf8(),
             Atom::Star => return None,
             Atom::Variable(key, default) => {
                 let value = lookup.single(key);
@@ -226,38 +286,51 @@ fn piece(atoms: &[Atom], text: Joined<'_>, from: usize, lookup: &dyn Lookup, fol
 /// None when a variable is met, whose value is not known yet.
 pub(super) fn residuals(pattern: &Pattern, head: &str) -> Option<Vec<Pattern>> {
     let atoms = &pattern.0;
-    let mut states = vec![0];
-    close(atoms, &mut states);
+    let mut places = begin(atoms);
     for c in head.chars() {
-        let mut next = Vec::new();
-        for state in states {
-            match atoms.get(state) {
-                Some(Atom::Char(own)) if *own == c => next.push(state + 1),
-                Some(Atom::One) => next.push(state + 1),
-                Some(Atom::Star) => next.push(state),
-                Some(Atom::Variable(..)) => return None,
-                _ => {}
-            }
+        if places.iter().any(|p| matches!(atoms.get(*p), Some(Atom::Variable(..)))) {
+            return None;
         }
-        close(atoms, &mut next);
-        states = next;
+        places = step(atoms, &places, c);
     }
     // A star covers what comes right after it.
-    let stars: Vec<usize> = states.iter().copied().filter(|s| atoms.get(*s) == Some(&Atom::Star)).collect();
-    states.retain(|s| !stars.iter().any(|star| star + 1 == *s));
-    Some(states.into_iter().map(|s| Pattern(atoms.get(s..).unwrap_or_default().into())).collect())
+    let stars: Vec<usize> = places.iter().copied().filter(|p| atoms.get(*p) == Some(&Atom::Star)).collect();
+    places.retain(|p| !stars.iter().any(|star| star + 1 == *p));
+    Some(places.into_iter().map(|p| Pattern(atoms.get(p..).unwrap_or_default().into())).collect())
 }
 
-fn close(atoms: &[Atom], states: &mut Vec<usize>) {
+/// The places among the atoms at which matching begins. Ascending.
+pub(super) fn begin(atoms: &[Atom]) -> Vec<usize> {
+    let mut places = vec![0];
+    close(atoms, &mut places);
+    places
+}
+
+/// The places reached from `places` by one character. Ascending.
+pub(super) fn step(atoms: &[Atom], places: &[usize], c: char) -> Vec<usize> {
+    let mut next = Vec::with_capacity(places.len() + 1);
+    for place in places {
+        match atoms.get(*place) {
+            Some(Atom::Char(own)) if *own == c => next.push(place + 1),
+            Some(Atom::One) => next.push(place + 1),
+            Some(Atom::Star) => next.push(*place),
+            _ => {}
+        }
+    }
+    close(atoms, &mut next);
+    next
+}
+
+fn close(atoms: &[Atom], places: &mut Vec<usize>) {
     let mut n = 0;
-    while let Some(state) = states.get(n).copied() {
-        if atoms.get(state) == Some(&Atom::Star) {
-            states.push(state + 1);
+    while let Some(place) = places.get(n).copied() {
+        if atoms.get(place) == Some(&Atom::Star) {
+            places.push(place + 1);
         }
         n += 1;
     }
-    states.sort_unstable();
-    states.dedup();
+    places.sort_unstable();
+    places.dedup();
 }
 
 #[cfg(test)]
@@ -283,31 +356,79 @@ mod tests {
         #[test]
         fn glob_equals_its_plain_definition(p in "[ab*?é]{0,8}", t in "[abé]{0,10}") {
             let expected = plain(&p.chars().collect::<Vec<_>>(), &t.chars().collect::<Vec<_>>());
-            prop_assert_eq!(pattern(&p).matches(&t, &NoValues, false), expected);
+            prop_assert_eq!(pattern(&p).matches(&t, &NoValues), expected);
         }
 
         #[test]
         fn residuals_after_a_head_match_what_the_whole_matches(p in "[ab*?]{0,8}", head in "[ab]{0,4}", tail in "[ab]{0,4}") {
-            let whole = pattern(&p).matches(&format!("{head}{tail}"), &NoValues, false);
+            let whole = pattern(&p).matches(&format!("{head}{tail}"), &NoValues);
             let parts = residuals(&pattern(&p), &head).unwrap();
-            prop_assert_eq!(parts.iter().any(|r| r.matches(&tail, &NoValues, false)), whole);
+            prop_assert_eq!(parts.iter().any(|r| r.matches(&tail, &NoValues)), whole);
         }
     }
 
     #[test]
     fn escapes_are_characters_and_bad_variables_are_errors() {
-        assert!(pattern("a${*}b").matches("a*b", &NoValues, false));
-        assert!(!pattern("a${*}b").matches("axb", &NoValues, false));
-        assert!(pattern("${$}{x}").matches("${x}", &NoValues, false));
-        for bad in ["${aws:username", "${}", "${nocolon}", "${aws:username, x}", "${a:b*}"] {
+        assert!(pattern("a${*}b").matches("a*b", &NoValues));
+        assert!(!pattern("a${*}b").matches("axb", &NoValues));
+        assert!(pattern("${$}{x}").matches("${x}", &NoValues));
+        for bad in [
+            "${aws:username",
+            "${}",
+            "${nocolon}",
+            "${aws:username, x}",
+            "${a:b*}",
+            "${ aws:username}",
+            "${aws:username }",
+            "${aws:PrincipalTag/}",
+            "${:a}",
+            "${a:}",
+            "${aws:username, 'x}",
+            "${a b:c}",
+        ] {
             assert!(Pattern::read(bad, true, true).is_err(), "{bad}");
         }
         assert!(Pattern::read("${aws:username", false, true).is_ok());
+        assert!(Pattern::read("${aws:PrincipalTag/Cost Center, 'a} b'}", true, true).is_ok());
     }
 
     #[test]
     fn a_variable_without_value_matches_nothing_and_a_default_stands_in() {
-        assert!(!pattern("${aws:username}").matches("", &NoValues, false));
-        assert!(pattern("x-${aws:username, 'nobody'}").matches("x-nobody", &NoValues, false));
+        assert!(!pattern("${aws:username}").matches("", &NoValues));
+        assert!(pattern("x-${aws:username, 'nobody'}").matches("x-nobody", &NoValues));
+    }
+
+    /// Each of the six fields by itself, as the plainest definition has it.
+    fn plain_arn(p: &str, t: &str) -> bool {
+        let (p, t): (Vec<&str>, Vec<&str>) = (p.splitn(6, ':').collect(), t.splitn(6, ':').collect());
+        let chars = |s: &str| s.chars().collect::<Vec<_>>();
+        p.len() == 6 && t.len() == 6 && p.iter().zip(&t).all(|(p, t)| plain(&chars(p), &chars(t)))
+    }
+
+    proptest! {
+        #[test]
+        fn arns_match_field_by_field(p in "[a:*?]{0,9}", t in "[a:]{0,9}") {
+            prop_assume!(p.is_empty() || p.chars().any(|c| c != '*'));
+            prop_assert_eq!(pattern(&p).matches_arn(&t, &NoValues), plain_arn(&p, &t));
+        }
+
+        #[test]
+        fn arns_match_field_by_field_when_they_likely_do(
+            fields in proptest::collection::vec(("[ab*?/]{0,3}", "[ab/]{0,3}"), 6..8)
+        ) {
+            let join = |f: fn(&(String, String)) -> &str| fields.iter().map(f).collect::<Vec<_>>().join(":");
+            let (p, t) = (join(|f| &f.0), join(|f| &f.1));
+            prop_assert_eq!(pattern(&p).matches_arn(&t, &NoValues), plain_arn(&p, &t), "{} {}", p, t);
+        }
+    }
+
+    #[test]
+    fn letters_compare_without_case_beyond_ascii() {
+        for (p, t) in [("straße", "STRAßE"), ("ÄÖÜ", "äöü"), ("Ωmega", "ωMEGA"), ("ИМЯ", "имя"), ("k", "K")]
+        {
+            assert!(pattern(p).matches_without_case(t, &NoValues), "{p} {t}");
+            assert_eq!(pattern(p).matches(t, &NoValues), p == t);
+        }
+        assert!(!pattern("é").matches_without_case("e", &NoValues));
     }
 }

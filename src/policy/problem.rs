@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::reader::Member;
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -45,3 +47,58 @@ impl fmt::Display for Invalid {
 }
 
 impl std::error::Error for Invalid {}
+
+/// A text in quotes, shortened.
+pub(super) fn shown_text(text: &str) -> String {
+    let short: String = text.chars().take(80).collect();
+    if short.len() < text.len() { format!("{short:?}…") } else { format!("{short:?}") }
+}
+
+/// Gathers problems of one text.
+pub(super) struct Problems<'t> {
+    text: &'t str,
+    found: Vec<Problem>,
+}
+
+impl<'t> Problems<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, found: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, path: &str, at: usize, found: impl Into<String>, accepted: impl Into<String>) {
+        let before = self.text.get(..at).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        self.found.push(Problem {
+            path: path.to_owned(),
+            line,
+            column,
+            found: found.into(),
+            accepted: accepted.into(),
+        });
+    }
+
+    pub(super) fn finish<T>(mut self, value: Option<T>) -> Result<T, Invalid> {
+        match value {
+            Some(value) if self.found.is_empty() => Ok(value),
+            _ => {
+                if self.found.is_empty() {
+                    self.add("$", 0, "not a policy document", "a JSON object with Version and Statement is accepted");
+                }
+                self.found.sort_by_key(|p| (p.line, p.column));
+                Err(Invalid { problems: self.found })
+            }
+        }
+    }
+}
+
+/// A key that does not belong where it stands.
+pub(super) fn unknown(member: &Member, path: &str, known: &[&str], problems: &mut Problems<'_>) {
+    let nearest = known.iter().min_by_key(|k| crate::settings::distance(k, &member.name)).copied().unwrap_or_default();
+    problems.add(
+        path,
+        member.at,
+        format!("unknown key {}", shown_text(&member.name)),
+        format!("{} are accepted; did you mean {nearest}?", known.join(", ")),
+    );
+}

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! JSON text with the place of every value, and problems gathered on the way.
+//! JSON text with the place of every value.
 
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged;
 
-use super::{Invalid, Problem};
+use super::problem::{Problems, shown_text};
 
 /// Longest document, bytes.
 const LONGEST: usize = 128 * 1024;
@@ -42,48 +42,12 @@ impl Node {
             Value::Object(_) => "an object".into(),
         }
     }
-}
 
-/// A text in quotes, shortened.
-pub(super) fn shown_text(text: &str) -> String {
-    let short: String = text.chars().take(80).collect();
-    if short.len() < text.len() { format!("{short:?}…") } else { format!("{short:?}") }
-}
-
-/// Gathers problems of one text.
-pub(super) struct Problems<'t> {
-    text: &'t str,
-    found: Vec<Problem>,
-}
-
-impl<'t> Problems<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
-        Self { text, found: Vec::new() }
-    }
-
-    pub(super) fn add(&mut self, path: &str, at: usize, found: impl Into<String>, accepted: impl Into<String>) {
-        let before = self.text.get(..at).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        self.found.push(Problem {
-            path: path.to_owned(),
-            line,
-            column,
-            found: found.into(),
-            accepted: accepted.into(),
-        });
-    }
-
-    pub(super) fn finish<T>(mut self, value: Option<T>) -> Result<T, Invalid> {
-        match value {
-            Some(value) if self.found.is_empty() => Ok(value),
-            _ => {
-                if self.found.is_empty() {
-                    self.add("$", 0, "not a policy document", "a JSON object with Version and Statement is accepted");
-                }
-                self.found.sort_by_key(|p| (p.line, p.column));
-                Err(Invalid { problems: self.found })
-            }
+    /// The items of a list with their paths; of anything else, itself.
+    pub(super) fn items<'n>(&'n self, path: &str) -> Vec<(&'n Node, String)> {
+        match &self.value {
+            Value::List(list) => list.iter().enumerate().map(|(n, node)| (node, format!("{path}[{n}]"))).collect(),
+            _ => vec![(self, path.to_owned())],
         }
     }
 }
@@ -114,13 +78,17 @@ pub(super) fn read(text: &str, problems: &mut Problems<'_>) -> Option<Node> {
         &jsonc_parser::CollectOptions::default(),
         &jsonc_parser::ParseOptions::default(),
     );
-    match parsed.ok().and_then(|p| p.value) {
-        Some(value) => node(&value, "$", problems),
-        None => {
-            problems.add("$", 0, "not JSON", "one JSON object (RFC 8259) is accepted");
-            None
-        }
-    }
+    // What only this reader refuses: unpaired surrogates, values nested too
+    // deep.
+    let (at, what) = match parsed {
+        Ok(parsed) => match parsed.value {
+            Some(value) => return node(&value, "$", problems),
+            None => (0, "no value".to_owned()),
+        },
+        Err(e) => (e.range().start, e.kind().to_string()),
+    };
+    problems.add("$", at, format!("not JSON: {what}"), "one JSON object (RFC 8259) is accepted");
+    None
 }
 
 fn node(value: &ast::Value<'_>, path: &str, problems: &mut Problems<'_>) -> Option<Node> {

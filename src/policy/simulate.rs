@@ -2,82 +2,153 @@
 //! Deciding made-up questions: one JSON object in, one out. Adds no clock and
 //! no address of its own and matches ARNs exactly as AWS does.
 
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::{ActionTable, ArnMatch, Compiled, Document, Named, PolicySet, Scope};
 use crate::channel::Channel;
-use crate::decision::{GivenKeys, Inputs, Outcome, Reason};
+use crate::decision::{GivenKeys, Inputs, Keys, Outcome, Reason};
 use crate::fault::{Fault, Status};
-use crate::identity::{Attributes, Identity, IdentityKind, Principal};
+use crate::identity::{Attributes, Identity, IdentityKind, Principal, check_account};
 use crate::time::UnixMillis;
 
-struct Given(Vec<(String, Vec<String>)>);
-
-impl GivenKeys for Given {
-    fn values(&self, key: &str, each: &mut dyn FnMut(&str)) -> bool {
-        match self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)) {
-            Some((_, values)) => {
-                values.iter().for_each(|v| each(v));
-                true
-            }
-            None => false,
-        }
-    }
+/// One question as it is written.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
+struct Case<'t> {
+    #[serde(default)]
+    id: Value,
+    #[serde(borrow, default)]
+    policies: Option<Vec<&'t RawValue>>,
+    #[serde(borrow, default, rename = "permissionsBoundary")]
+    boundary: Option<&'t RawValue>,
+    #[serde(borrow, default, rename = "sessionPolicies")]
+    session: Option<Vec<&'t RawValue>>,
+    principal: Asking,
+    action: String,
+    resource: String,
+    #[serde(borrow, default)]
+    context: Option<Pairs<&'t RawValue>>,
 }
 
-const KEYS: [&str; 8] =
-    ["id", "policies", "permissionsBoundary", "sessionPolicies", "principal", "action", "resource", "context"];
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with arn and tags")]
+struct Asking {
+    arn: String,
+    #[serde(default)]
+    tags: Option<Pairs<String>>,
+}
+
+/// The members of an object in their order, also those of one name.
+struct Pairs<V>(Vec<(String, V)>);
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Pairs<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<V>(PhantomData<V>);
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Members<V> {
+            type Value = Pairs<V>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Members(PhantomData))
+    }
+}
 
 fn bad(text: impl Into<String>) -> Fault {
     Fault::new(Status::InvalidDocument, text)
 }
 
-/// Decides one case, given as the text of one JSON object.
-///
-/// # Errors
-/// [`Status::InvalidDocument`] naming the field and what is accepted.
-pub fn case(line: &str) -> Result<Value, Fault> {
-    let case: Map<String, Value> = serde_json::from_str(line).map_err(|e| bad(format!("not a JSON object: {e}")))?;
-    if let Some(unknown) = case.keys().find(|k| !KEYS.contains(&k.as_str())) {
-        return Err(bad(format!("unknown field {unknown:?}; {} are accepted", KEYS.join(", "))));
+/// Most documents that are kept.
+const KEPT: usize = 1000;
+
+/// Decides cases, of which many may hold the same policies.
+#[derive(Default)]
+pub struct Simulator {
+    /// By their text.
+    documents: HashMap<String, Arc<Document>>,
+}
+
+impl Simulator {
+    /// Decides one case, given as the text of one JSON object.
+    ///
+    /// # Errors
+    /// [`Status::InvalidDocument`] naming the field and what is accepted.
+    pub fn case(&mut self, line: &str) -> Result<Value, Fault> {
+        let case: Case<'_> = serde_json::from_str(line).map_err(|e| bad(format!("not a case: {e}")))?;
+        let set = PolicySet {
+            identity: self.documents("policies", case.policies.as_deref())?,
+            boundary: case.boundary.map(|text| self.named("permissionsBoundary", text)).transpose()?,
+            session: self.documents("sessionPolicies", case.session.as_deref())?,
+        };
+        decide(&case, &set)
     }
-    let id = case.get("id").cloned().unwrap_or(Value::Null);
-    let set = PolicySet {
-        identity: documents(&case, "policies")?,
-        boundary: match case.get("permissionsBoundary") {
-            None | Some(Value::Null) => None,
-            Some(value) => Some(named("permissionsBoundary", value)?),
-        },
-        session: documents(&case, "sessionPolicies")?,
-    };
-    let text = |field: &str| {
-        case.get(field).and_then(Value::as_str).ok_or_else(|| bad(format!("{field}: a string is required")))
-    };
-    let (action, resource) = (text("action")?, text("resource")?);
-    let (principal, arn) = principal(case.get("principal"))?;
-    let mut given = context(case.get("context"))?;
-    // The ARN is kept as it was given; a given key wins over it.
-    if let Some(arn) = arn
-        && !given.0.iter().any(|(k, _)| k.eq_ignore_ascii_case("aws:PrincipalArn"))
-    {
-        given.0.push(("aws:PrincipalArn".into(), vec![arn]));
+
+    /// A policy as an object, or as a string that holds its text.
+    fn named(&mut self, field: &str, raw: &RawValue) -> Result<Named, Fault> {
+        let name = field.into();
+        if let Some(document) = self.documents.get(raw.get()) {
+            return Ok(Named { name, document: Arc::clone(document) });
+        }
+        let unwrapped: Option<String> = serde_json::from_str(raw.get()).ok();
+        let text = unwrapped.as_deref().unwrap_or(raw.get());
+        let document = Arc::new(Document::parse(text).map_err(|e| bad(format!("{field}: {e}")))?);
+        if self.documents.len() >= KEPT {
+            self.documents.clear();
+        }
+        self.documents.insert(raw.get().to_owned(), Arc::clone(&document));
+        Ok(Named { name, document })
     }
+
+    fn documents(&mut self, field: &str, list: Option<&[&RawValue]>) -> Result<Vec<Named>, Fault> {
+        list.unwrap_or_default().iter().enumerate().map(|(n, raw)| self.named(&format!("{field}[{n}]"), raw)).collect()
+    }
+}
+
+fn decide(case: &Case<'_>, set: &PolicySet) -> Result<Value, Fault> {
+    let mut given = GivenKeys::default();
+    for (key, value) in case.context.iter().flat_map(|c| &c.0) {
+        if !given.give(key, context_values(key, value)?) {
+            return Err(bad(format!("context.{key}: the key stands twice (keys compare without case)")));
+        }
+    }
+    derive(&case.principal, &mut given)?;
     let mut actions = ActionTable::new();
-    let action = actions.intern(action, "");
-    let compiled = Compiled::new(&set, &actions, &Scope { clusters: Vec::new(), arn_match: ArnMatch::Aws });
+    let action = actions.intern(&case.action, "");
+    let compiled = Compiled::new(set, &actions, &Scope { clusters: Vec::new(), arn_match: ArnMatch::Aws });
+    // Only the given keys are looked at.
     let channel = Channel::default();
+    let nobody = Principal {
+        subject: Identity::new("aws", "000000000000", IdentityKind::User, "/", "nobody")?,
+        attributes: Attributes::default(),
+        actors: Vec::new(),
+        grant: None,
+    };
     let inputs = Inputs {
-        principal: &principal,
+        principal: &nobody,
         channel: &channel,
         address: None,
         client_id: "",
         now: UnixMillis(0),
         resource_tags: &[],
-        given: Some(&given),
+        keys: Keys::Only(&given),
     };
-    let verdict = compiled.decide(action, resource, &inputs);
+    let verdict = compiled.decide(action, &case.resource, &inputs);
     let decision = match (verdict.outcome, verdict.reason) {
         (Outcome::Allow, _) => "allowed",
         (_, Reason::ExplicitDeny) => "explicitDeny",
@@ -87,81 +158,78 @@ pub fn case(line: &str) -> Result<Value, Fault> {
         let name = compiled.statement(s);
         json!({"policy": name.policy, "sid": name.sid, "index": name.index})
     });
-    Ok(json!({"id": id, "decision": decision, "statement": statement}))
+    Ok(json!({"id": &case.id, "decision": decision, "statement": statement}))
 }
 
-fn named(field: &str, value: &Value) -> Result<Named, Fault> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        value => value.to_string(),
-    };
-    let document = Document::parse(&text).map_err(|e| bad(format!("{field}: {e}")))?;
-    Ok(Named { name: field.into(), document: Arc::new(document) })
-}
-
-fn documents(case: &Map<String, Value>, field: &str) -> Result<Vec<Named>, Fault> {
-    match case.get(field) {
-        None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::Array(list)) => {
-            list.iter().enumerate().map(|(n, value)| named(&format!("{field}[{n}]"), value)).collect()
+/// The values of a context key: one or a list. Numbers stay as written.
+fn context_values(key: &str, raw: &RawValue) -> Result<Vec<String>, Fault> {
+    let one = |raw: &RawValue| {
+        let text = raw.get();
+        match text.as_bytes().first() {
+            Some(b'"') => serde_json::from_str::<String>(text).ok(),
+            Some(b'[' | b'{' | b'n') | None => None,
+            Some(_) => Some(text.to_owned()),
         }
-        Some(_) => Err(bad(format!("{field}: a list of policy documents is accepted"))),
+        .ok_or_else(|| bad(format!("context.{key}: a string, number, boolean or a list of them is accepted")))
+    };
+    match serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
+        Ok(list) => list.into_iter().map(one).collect(),
+        Err(_) => Ok(vec![one(raw)?]),
     }
 }
 
-fn principal(value: Option<&Value>) -> Result<(Principal, Option<String>), Fault> {
-    let arn = value
-        .and_then(|p| p.get("arn"))
-        .and_then(Value::as_str)
-        .ok_or_else(|| bad("principal.arn: the ARN of a user or role is required"))?;
-    let mut tags = Vec::new();
-    if let Some(given) = value.and_then(|p| p.get("tags")) {
-        let map = given.as_object().ok_or_else(|| bad("principal.tags: an object of strings is accepted"))?;
-        for (key, value) in map {
-            let value = value.as_str().ok_or_else(|| bad(format!("principal.tags.{key}: a string is accepted")))?;
-            tags.push((key.clone(), value.to_owned()));
-        }
+/// Gives the keys that follow from the principal; what the context gave wins.
+fn derive(asking: &Asking, given: &mut GivenKeys) -> Result<(), Fault> {
+    let subject = Subject::of(&asking.arn)?;
+    given.give("aws:PrincipalArn", vec![subject.arn]);
+    given.give("aws:PrincipalAccount", vec![subject.account]);
+    if let Some(user) = subject.user {
+        given.give("aws:username", vec![user]);
     }
-    let fields: Vec<&str> = arn.splitn(6, ':').collect();
-    let (subject, session, shown) = match fields.as_slice() {
-        ["arn", partition, "sts", "", account, rest] if rest.starts_with("assumed-role/") => {
-            let parts: Vec<&str> = rest.split('/').collect();
-            let ["assumed-role", role, session] = parts.as_slice() else {
-                return Err(bad(format!(
-                    "principal.arn: {arn:?}: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION is accepted"
-                )));
-            };
-            // AWS gives the role's ARN, not the session's, as aws:PrincipalArn.
-            (Identity::new(partition, account, IdentityKind::Role, "/", role)?, Some((*session).to_owned()), None)
+    let tags = asking.tags.as_ref().map_or(&[][..], |t| &t.0);
+    for (n, (key, value)) in tags.iter().enumerate() {
+        if tags.iter().take(n).any(|(k, _)| super::text::same_without_case(k, key)) {
+            return Err(bad(format!("principal.tags.{key}: the tag stands twice (keys compare without case)")));
         }
-        ["arn", partition, "iam", "", account, "root"] => {
-            (Identity::new(partition, account, IdentityKind::Role, "/", "root")?, None, Some(arn.to_owned()))
-        }
-        _ => (Identity::parse(arn).map_err(|e| bad(format!("principal.arn: {e}")))?, None, None),
-    };
-    let attributes = Attributes { session_name: session, tags, ..Attributes::default() };
-    Ok((Principal { subject, attributes, actors: Vec::new(), grant: None }, shown))
+        given.give(&format!("aws:PrincipalTag/{key}"), vec![value.clone()]);
+    }
+    Ok(())
 }
 
-fn context(value: Option<&Value>) -> Result<Given, Fault> {
-    let mut given = Given(Vec::new());
-    let map = match value {
-        None | Some(Value::Null) => return Ok(given),
-        Some(Value::Object(map)) => map,
-        Some(_) => return Err(bad("context: an object of condition keys is accepted")),
-    };
-    for (key, value) in map {
-        let one = |value: &Value| match value {
-            Value::String(text) => Ok(text.clone()),
-            Value::Bool(yes) => Ok(yes.to_string()),
-            Value::Number(number) => Ok(number.to_string()),
-            _ => Err(bad(format!("context.{key}: a string, number, boolean or a list of them is accepted"))),
+/// What an ARN says of the principal it names.
+struct Subject {
+    /// `aws:PrincipalArn`: of a session of a role, the role's.
+    arn: String,
+    account: String,
+    /// `aws:username`: of users only.
+    user: Option<String>,
+}
+
+impl Subject {
+    fn of(arn: &str) -> Result<Self, Fault> {
+        let wrong = || {
+            bad(format!(
+                "principal.arn: {arn:?}: the ARN of a principal is accepted: arn:PARTITION:iam::ACCOUNT:user|role/[PATH/]NAME, arn:PARTITION:iam::ACCOUNT:root, arn:PARTITION:sts::ACCOUNT:assumed-role/ROLE/SESSION or arn:PARTITION:sts::ACCOUNT:federated-user/NAME"
+            ))
         };
-        let values = match value {
-            Value::Array(list) => list.iter().map(one).collect::<Result<_, _>>()?,
-            value => vec![one(value)?],
-        };
-        given.0.push((key.clone(), values));
+        let fields: Vec<&str> = arn.splitn(6, ':').collect();
+        let ["arn", partition, service, region, account, name] = fields.as_slice() else { return Err(wrong()) };
+        let plain =
+            |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == '*' || c == '?');
+        if !plain(partition) || !plain(service) || !plain(name) || check_account(account).is_err() {
+            return Err(wrong());
+        }
+        let (mut shown, mut user) = (arn.to_owned(), None);
+        let parts: Vec<&str> = name.split('/').collect();
+        match (*service, *region, parts.as_slice()) {
+            ("iam" | "sts", _, parts) if parts.contains(&"") => return Err(wrong()),
+            ("iam", "", ["user", .., last]) => user = Some((*last).to_owned()),
+            ("iam", "", ["root"] | ["role" | "host", _, ..]) | ("sts", "", ["federated-user", _]) => {}
+            ("sts", "", ["assumed-role", role, _]) => shown = format!("arn:{partition}:iam::{account}:role/{role}"),
+            ("iam" | "sts", ..) => return Err(wrong()),
+            // Principals of other kinds are named by ARNs of their own.
+            _ => {}
+        }
+        Ok(Self { arn: shown, account: (*account).to_owned(), user })
     }
-    Ok(given)
 }

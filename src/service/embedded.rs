@@ -14,7 +14,7 @@ use crate::access_control::{self, Attached, ChangeKind, SessionRow, Store, Store
 use crate::credential::Secret;
 use crate::credential::session_token::TokenBody;
 use crate::credential::sigv4::{Claim, SigningKey};
-use crate::decision::Inputs;
+use crate::decision::{Inputs, Keys};
 use crate::fault::{Fault, Status};
 use crate::identity::{Attributes, Identity, Principal};
 use crate::policy::{ActionId, ActionTable};
@@ -243,7 +243,7 @@ impl DecisionPoint for Embedded {
             client_id: &questions.client_id,
             now,
             resource_tags: &self.resource_tags,
-            given: None,
+            keys: Keys::Host,
         };
         let answer = |(id, question): (ActionId, &super::Question)| {
             let verdict = match &question.resource {

@@ -11,7 +11,7 @@ use super::cache::Found;
 use super::{Cache, Tally};
 use crate::audit::{Event, Operation, Record, Who};
 use crate::channel::Channel;
-use crate::decision::{Inputs, Outcome, Reason, Verdict};
+use crate::decision::{Inputs, Keys, Outcome, Reason, Verdict};
 use crate::identity::Principal;
 use crate::policy::{ActionId, Compiled, Facts};
 use crate::revision::Revision;
@@ -127,7 +127,7 @@ impl Context {
             client_id: request.client_id,
             now: request.now,
             resource_tags: &self.resource_tags,
-            given: None,
+            keys: Keys::Host,
         }
     }
 
