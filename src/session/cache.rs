@@ -150,8 +150,13 @@ impl Cache {
         }
         let hash = self.hash(action, name);
         let mut entry = Box::new(Entry { hash, action, name: name.into(), verdict, window: AtomicU32::new(0) });
-        // A table much larger than the bound would only take memory.
-        for (level, size) in self.levels.iter().zip(LEVELS).filter(|(_, size)| *size <= 2 * self.most.max(32)) {
+        // Another table behind tables that could hold all would only take memory.
+        let mut below = 0;
+        for (level, size) in self.levels.iter().zip(LEVELS) {
+            if below >= self.most {
+                break;
+            }
+            below += size;
             let level = level.get_or_init(|| Level::new(size));
             for (place, cell) in level.way(hash) {
                 match cell.set(entry) {
