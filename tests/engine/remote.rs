@@ -128,7 +128,7 @@ fn local_and_remote_decisions_are_identical() {
     let document = r#"{"Version":"2012-10-17","Statement":[
         {"Effect":"Allow","Action":"kafka-cluster:Connect","Resource":"*"},
         {"Effect":"Allow","Action":"kafka-cluster:*Data","Resource":"arn:aws:kafka:us-east-1:123456789012:topic/demo/u-1/t*"},
-        {"Effect":"Deny","Action":"kafka-cluster:WriteData","Resource":"*/t1?"},
+        {"Effect":"Deny","Action":"kafka-cluster:WriteData","Resource":"arn:aws:kafka:*:*:*/t1?"},
         {"Effect":"Allow","Action":"kafka-cluster:DescribeTopic","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"192.0.2.0/24"},"StringEquals":{"aws:PrincipalTag/team":"red"}}},
         {"Effect":"Allow","Action":"kafka-cluster:*Group","Resource":"arn:aws:kafka:us-east-1:123456789012:group/demo/*/${aws:username}-*"}]}"#;
     let ask = |more: &[(&str, &str)]| {
