@@ -41,10 +41,7 @@ need_tools() {
 # A virtual environment in build/venv with these packages.
 python_with() {
   if [ ! -x "$build/venv/bin/python" ]; then
-    python3 -c 'import venv, ensurepip' 2>/dev/null || {
-      say "installing python3-venv"
-      quietly "$build/log/apt.log" apt-get install -y --no-install-recommends python3-venv
-    }
+    python3 -c 'import venv, ensurepip' 2>/dev/null || apt_install python3-venv
     python3 -m venv "$build/venv"
   fi
   local package
