@@ -21,26 +21,27 @@ quietly() {
   "$@" >"$log" 2>&1 || { tail -n 60 "$log" >&2; die "failed: $* (log: $log)"; }
 }
 
+# Installs packages of Debian; a fresh machine has no list of them yet.
+apt_install() {
+  say "installing $*"
+  quietly "$build/log/apt.log" apt-get update
+  quietly "$build/log/apt.log" apt-get install -y --no-install-recommends "$@"
+}
+
 # Installs what is missing on a bare Debian machine.
 need_tools() {
   local missing=()
   command -v cc >/dev/null || missing+=(gcc)
   command -v javac >/dev/null || missing+=(openjdk-17-jdk-headless)
   command -v mvn >/dev/null || missing+=(maven)
-  if [ ${#missing[@]} -gt 0 ]; then
-    say "installing ${missing[*]}"
-    quietly "$build/log/apt.log" apt-get install -y --no-install-recommends "${missing[@]}"
-  fi
+  [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
   command -v cargo >/dev/null || die "cargo is missing; install Rust (https://rustup.rs), the version in Cargo.toml or newer"
 }
 
 # A virtual environment in build/venv with these packages.
 python_with() {
   if [ ! -x "$build/venv/bin/python" ]; then
-    python3 -c 'import venv, ensurepip' 2>/dev/null || {
-      say "installing python3-venv"
-      quietly "$build/log/apt.log" apt-get install -y --no-install-recommends python3-venv
-    }
+    python3 -c 'import venv, ensurepip' 2>/dev/null || apt_install python3-venv
     python3 -m venv "$build/venv"
   fi
   local package

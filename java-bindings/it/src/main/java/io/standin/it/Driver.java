@@ -27,13 +27,28 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.Metric;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
  * An ordinary client that does what it is told, a line at a time, and answers with one JSON object:
- * {@code create T}, {@code produce T N}, {@code flow T SECONDS}, {@code consume T N}, {@code end
- * T}, {@code connections}, {@code quit}.
+ *
+ * <ul>
+ *   <li>{@code create T}: makes a topic with one partition
+ *   <li>{@code produce T N}: sends N records and waits for the last one
+ *   <li>{@code until accepted|refused T SECONDS}: sends a record every 10 ms until one is; the
+ *       time-out is an error
+ *   <li>{@code flow T SECONDS}: sends a record every 20 ms, counting failures
+ *   <li>{@code consume T N [GROUP]}: reads N records, at first from the beginning; the group is
+ *       T-readers when none is given
+ *   <li>{@code end T}: the end offset, asked for over a new connection
+ *   <li>{@code connections}: what the producer counted of its own connections
+ *   <li>{@code close}: closes the producer; the next record opens a new one
+ *   <li>{@code quit}
+ * </ul>
+ *
+ * The producer and its connections stay open from one command to the next.
  */
 public final class Driver {
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -65,8 +80,13 @@ public final class Driver {
       }
       System.out.println(answer);
     }
-    if (driver.producer != null) {
-      driver.producer.close(Duration.ofSeconds(2));
+    driver.close();
+  }
+
+  private void close() {
+    if (producer != null) {
+      producer.close(Duration.ofSeconds(2));
+      producer = null;
     }
   }
 
@@ -80,10 +100,15 @@ public final class Driver {
     switch (words[0]) {
       case "create" -> create(words[1]);
       case "produce" -> answer.put("produced", produce(words[1], Integer.parseInt(words[2])));
+      case "until" -> until(words[1], words[2], Integer.parseInt(words[3]), answer);
       case "flow" -> flow(words[1], Integer.parseInt(words[2]), answer);
-      case "consume" -> answer.put("consumed", consume(words[1], Integer.parseInt(words[2])));
+      case "consume" -> {
+        String group = words.length > 3 ? words[3] : words[1] + "-readers";
+        answer.put("consumed", consume(words[1], Integer.parseInt(words[2]), group));
+      }
       case "end" -> answer.put("end", end(words[1]));
       case "connections" -> connections(answer);
+      case "close" -> close();
       default -> throw new IllegalArgumentException("unknown command " + words[0]);
     }
   }
@@ -122,6 +147,36 @@ public final class Driver {
     return count;
   }
 
+  /** Produces until a record is accepted or refused for lack of permission. */
+  private void until(String wanted, String topic, int seconds, ObjectNode answer) throws Exception {
+    if (!wanted.equals("accepted") && !wanted.equals("refused")) {
+      throw new IllegalArgumentException("until accepted or refused, not " + wanted);
+    }
+    long begin = System.nanoTime();
+    long end = begin + seconds * 1_000_000_000L;
+    int sent = 0;
+    String last = "nothing";
+    while (System.nanoTime() < end) {
+      sent++;
+      try {
+        producer().send(new ProducerRecord<>(topic, 0, null, new byte[16])).get();
+        last = "accepted";
+      } catch (ExecutionException e) {
+        boolean refused = e.getCause() instanceof AuthorizationException;
+        last = refused ? "refused" : e.getCause().getClass().getSimpleName();
+        answer.put("refused_with", e.getCause().getClass().getSimpleName());
+      }
+      if (last.equals(wanted)) {
+        answer.put("sent", sent).put("after_ms", (System.nanoTime() - begin) / 1_000_000);
+        connections(answer);
+        return;
+      }
+      Thread.sleep(10);
+    }
+    throw new IllegalStateException(
+        "no record was " + wanted + " within " + seconds + " s; the last one was " + last);
+  }
+
   /** Produces one record every 20 ms, counting failures. */
   private void flow(String topic, int seconds, ObjectNode answer) throws Exception {
     int sent = 0;
@@ -142,10 +197,10 @@ public final class Driver {
     connections(answer);
   }
 
-  private int consume(String topic, int count) {
+  private int consume(String topic, int count, String group) {
     Map<String, Object> config = new HashMap<>();
     common.forEach((k, v) -> config.put(k.toString(), v));
-    config.put(ConsumerConfig.GROUP_ID_CONFIG, topic + "-readers");
+    config.put(ConsumerConfig.GROUP_ID_CONFIG, group);
     config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
     int seen = 0;
     try (KafkaConsumer<byte[], byte[]> consumer =

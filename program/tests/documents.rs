@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The documents against what they speak of: settings, metrics, reasons,
+//! commands, actions, policies and links. Their commands are run by
+//! `scripts/run-document`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use standin::mechanism::METRICS;
+use standin::policy::{Document, TrustPolicy};
+use standin::settings::{Given, SETTINGS, Scope};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// Every document by its path from the root.
+fn documents() -> BTreeMap<String, String> {
+    let mut paths: Vec<String> = ["README.md", "SECURITY.md", "CHANGELOG.md"].map(String::from).to_vec();
+    for folder in ["docs", "docs/decisions"] {
+        for entry in std::fs::read_dir(root().join(folder)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if name.ends_with(".md") {
+                paths.push(format!("{folder}/{name}"));
+            }
+        }
+    }
+    assert!(paths.len() > 20, "{paths:?}");
+    paths.into_iter().map(|path| (path.clone(), read(&path))).collect()
+}
+
+/// Words that begin with `head`, are not part of a longer word, and go on with
+/// the given characters.
+fn words<'t>(text: &'t str, head: &str, more: &str) -> BTreeSet<&'t str> {
+    let part = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    text.match_indices(head)
+        .filter(|(at, _)| !text[..*at].chars().next_back().is_some_and(part))
+        .map(|(at, _)| {
+            let rest = &text[at..];
+            let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || more.contains(c))).unwrap_or(rest.len());
+            rest[..end].trim_end_matches(['.', '-'])
+        })
+        .collect()
+}
+
+/// First cells of the rows of a document's tables that are one code span.
+fn rows(text: &str) -> Vec<&str> {
+    text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |")).map(|(cell, _)| cell).collect()
+}
+
+/// Fenced blocks whose info string is `kind`.
+fn blocks(text: &str, kind: &str) -> Vec<String> {
+    let (mut out, mut inside) = (Vec::new(), None::<String>);
+    let mut body = String::new();
+    for line in text.lines() {
+        match (line.trim_start().strip_prefix("```"), inside.clone()) {
+            (Some(info), None) => inside = Some(info.to_owned()),
+            (Some(_), Some(info)) => {
+                if info == kind {
+                    out.push(body.clone());
+                }
+                inside = None;
+                body.clear();
+            }
+            (None, Some(_)) => body.extend([line, "\n"]),
+            (None, None) => {}
+        }
+    }
+    out
+}
+
+/// The table of settings as it has to stand in the document. Run with
+/// STANDIN_UPDATE_DOCUMENTS=1 to write it there.
+#[test]
+fn the_reference_of_settings_is_the_table() {
+    let mut table = String::from("| setting | scope | default | meaning |\n|---|---|---|---|\n");
+    for s in SETTINGS {
+        let scope = match s.scope {
+            Scope::Engine => "engine",
+            Scope::Profile => "profile",
+            Scope::Binding => "binding",
+        };
+        let default = if s.default.is_empty() { String::new() } else { format!("`{}`", s.default) };
+        table.push_str(&format!("| `{}` | {scope} | {default} | {} |\n", s.name, s.meaning));
+    }
+    let (begin, end) = ("<!-- settings: begin -->\n", "<!-- settings: end -->");
+    let text = read("docs/settings.md");
+    let (before, rest) = text.split_once(begin).expect("the table's begin is marked");
+    let (present, after) = rest.split_once(end).expect("the table's end is marked");
+    if std::env::var_os("STANDIN_UPDATE_DOCUMENTS").is_some() {
+        std::fs::write(root().join("docs/settings.md"), format!("{before}{begin}{table}{end}{after}")).unwrap();
+        return;
+    }
+    assert_eq!(present, table, "run with STANDIN_UPDATE_DOCUMENTS=1 to write the table into docs/settings.md");
+}
+
+#[test]
+fn the_two_forms_of_a_file_of_settings_are_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("standin.toml");
+    let read: Vec<Given> = blocks(&read("docs/settings.md"), "toml")
+        .iter()
+        .map(|block| {
+            std::fs::write(&file, block).unwrap();
+            Given::read([], Some(&file)).unwrap_or_else(|e| panic!("{e}: {block}"))
+        })
+        .collect();
+    assert_eq!(read.len(), 2);
+    assert_ne!(read[0], Given::default());
+    assert_eq!(read[0], read[1]);
+}
+
+#[test]
+fn settings_that_documents_name_exist() {
+    // The prefix itself, that for settings of other versions, a table of the
+    // example, and files.
+    let others = ["standin", "standin.x", "standin.stale", "standin.toml", "standin.properties"];
+    let mut seen = 0;
+    for (path, text) in documents() {
+        for name in words(&text, "standin.", "._") {
+            seen += 1;
+            assert!(others.contains(&name) || SETTINGS.iter().any(|s| s.name == name), "{path}: {name} is no setting");
+        }
+    }
+    assert!(seen > 50, "{seen}");
+}
+
+#[test]
+fn metrics_are_documented_and_those_documented_exist() {
+    let text = read("docs/operations.md");
+    let documented: Vec<&str> = rows(&text).into_iter().filter_map(|r| r.strip_prefix("standin-")).collect();
+    assert_eq!(
+        documented.iter().collect::<BTreeSet<_>>(),
+        METRICS.iter().collect::<BTreeSet<_>>(),
+        "the table of metrics in docs/operations.md"
+    );
+    // Jars, threads and packages.
+    let others = ["core", "kafka", "core-0", "kafka-0", "worker", "audit", "service-0", "service-1", "log"];
+    for (path, text) in documents() {
+        for name in words(&text, "standin-", "-") {
+            let name = name.trim_start_matches("standin-").trim_start_matches("standin");
+            assert!(name.is_empty() || others.contains(&name) || METRICS.contains(&name), "{path}: standin-{name}");
+        }
+    }
+}
+
+#[test]
+fn reasons_are_documented_with_their_numbers() {
+    let listed: BTreeSet<(String, String)> = read("src/fault.rs")
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix(',')?.split_once(" = -"))
+        .map(|(name, number)| (format!("-{number}"), name.to_owned()))
+        .collect();
+    assert!(listed.len() > 25, "{listed:?}");
+    let text = read("docs/operations.md");
+    let documented: BTreeSet<(String, String)> = text
+        .lines()
+        .filter(|line| line.starts_with("| -"))
+        .filter_map(|line| {
+            let mut cells = line.split(" | ");
+            Some((cells.next()?.strip_prefix("| ")?.to_owned(), cells.next()?.to_owned()))
+        })
+        .collect();
+    assert_eq!(documented, listed);
+}
+
+/// The help of a command.
+fn help(command: &[String]) -> String {
+    let out = Command::new(env!("CARGO_BIN_EXE_standin")).args(command).arg("--help").output().unwrap();
+    assert!(out.status.success(), "{command:?}");
+    String::from_utf8(out.stdout).unwrap()
+}
+
+/// Every command that does something, with its help.
+fn commands(command: Vec<String>, out: &mut BTreeMap<String, String>) {
+    let text = help(&command);
+    let Some((_, list)) = text.split_once("\nCommands:\n") else {
+        out.insert(command.join(" "), text);
+        return;
+    };
+    for line in list.lines().take_while(|l| !l.is_empty()) {
+        let name = line.split_whitespace().next().unwrap();
+        if name != "help" {
+            commands(command.iter().cloned().chain([name.to_owned()]).collect(), out);
+        }
+    }
+}
+
+/// Long options in a text.
+fn options(text: &str) -> BTreeSet<&str> {
+    words(text, "--", "-").into_iter().filter(|o| o.len() > 2).collect()
+}
+
+#[test]
+fn commands_are_documented_with_their_options() {
+    let mut all = BTreeMap::new();
+    commands(Vec::new(), &mut all);
+    assert!(all.len() > 30, "{:?}", all.keys());
+    let everywhere = BTreeSet::from(["--store", "--key-file", "--output", "--help", "--version"]);
+    let text = read("docs/cli.md");
+    let mut sections: BTreeMap<&str, &str> = BTreeMap::new();
+    for section in text.split("\n### `standin ").skip(1) {
+        let (name, body) = section.split_once("`\n").unwrap();
+        let end = body.find("\n#").unwrap_or(body.len());
+        sections.insert(name, &body[..end]);
+    }
+    assert_eq!(
+        sections.keys().map(ToString::to_string).collect::<BTreeSet<_>>(),
+        all.keys().cloned().collect::<BTreeSet<_>>(),
+        "headings of docs/cli.md and commands of the program"
+    );
+    for (name, body) in sections {
+        // Examples may use what another section explains.
+        let prose: String = body.split("```").step_by(2).collect();
+        let known: BTreeSet<&str> = options(&all[name]).difference(&everywhere).copied().collect();
+        let documented: BTreeSet<&str> = options(&prose).difference(&everywhere).copied().collect();
+        assert_eq!(documented, known, "options of `standin {name}` in docs/cli.md");
+    }
+    let head = text.split("\n## Beginning").next().unwrap();
+    for option in everywhere {
+        assert!(head.contains(option), "{option} in docs/cli.md");
+    }
+}
+
+#[test]
+fn commands_that_documents_name_exist() {
+    let mut all = BTreeMap::new();
+    commands(Vec::new(), &mut all);
+    let mut seen = 0;
+    for (path, text) in documents() {
+        for span in text.split('`').skip(1).step_by(2) {
+            let Some(rest) = span.strip_prefix("standin ") else { continue };
+            let named: Vec<&str> = rest
+                .split_whitespace()
+                .filter(|w| *w != "json" && !w.starts_with('-'))
+                .take_while(|w| w.bytes().all(|b| b.is_ascii_lowercase()))
+                .collect();
+            let exists = (1..=named.len()).any(|n| all.keys().any(|c| *c == named[..n].join(" ")));
+            seen += 1;
+            assert!(exists, "{path}: `{span}` names no command");
+        }
+    }
+    assert!(seen > 20, "{seen}");
+}
+
+#[test]
+fn actions_of_kafka_are_documented_and_those_documented_exist() {
+    let java = read("java-bindings/kafka/src/main/java/io/standin/kafka/KafkaActions.java");
+    let mut actions: BTreeSet<String> = java
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .filter(|text| text.chars().next().is_some_and(|c| c.is_ascii_uppercase()))
+        .map(|text| format!("kafka-cluster:{text}"))
+        .collect();
+    actions.insert("kafka-cluster:Connect".into());
+    assert!(actions.len() > 20, "{actions:?}");
+    let text = read("docs/policies.md");
+    let documented: BTreeSet<String> =
+        rows(&text).into_iter().filter(|r| r.starts_with("kafka-cluster:")).map(String::from).collect();
+    assert_eq!(documented, actions, "the table of actions in docs/policies.md");
+    for (path, text) in documents() {
+        for name in words(&text, "kafka-cluster:", ":-*") {
+            let known = name.contains('*') || name == "kafka-cluster:" || actions.contains(name);
+            assert!(known, "{path}: {name} is no action");
+        }
+    }
+}
+
+/// JSON in the documents is JSON, and policies in it are valid.
+#[test]
+fn examples_are_valid() {
+    let mut policies = 0;
+    for (path, text) in documents() {
+        for block in blocks(&text, "json") {
+            let value: serde_json::Value =
+                serde_json::from_str(&block).unwrap_or_else(|e| panic!("{path}: {e}: {block}"));
+            if value.get("Statement").is_some() {
+                policies += 1;
+                let trust = block.contains("\"Principal\"");
+                let read = if trust { TrustPolicy::parse(&block).map(drop) } else { Document::parse(&block).map(drop) };
+                if let Err(invalid) = read {
+                    panic!("{path}: {invalid}: {block}");
+                }
+            }
+        }
+    }
+    assert!(policies > 5, "{policies}");
+}
+
+/// The anchor of a heading, as GitHub makes it.
+fn anchor(heading: &str) -> String {
+    heading
+        .trim()
+        .chars()
+        .filter_map(|c| match c {
+            ' ' => Some('-'),
+            c if c.is_alphanumeric() || c == '-' || c == '_' => Some(c.to_ascii_lowercase()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn anchors(text: &str) -> BTreeSet<String> {
+    let mut fenced = false;
+    text.lines()
+        .filter(|line| {
+            fenced ^= line.trim_start().starts_with("```");
+            !fenced && line.starts_with('#')
+        })
+        .map(|line| anchor(line.trim_start_matches('#')))
+        .collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let all = documents();
+    let mut seen = 0;
+    for (path, text) in &all {
+        let prose: String = text.split("```").step_by(2).collect();
+        for (at, _) in prose.match_indices("](") {
+            let target = prose[at + 2..].split(')').next().unwrap();
+            if target.starts_with("https://") {
+                continue;
+            }
+            seen += 1;
+            let (file, place) = target.split_once('#').unwrap_or((target, ""));
+            let from = Path::new(path).parent().unwrap();
+            let to = if file.is_empty() { PathBuf::from(path) } else { from.join(file) };
+            let found = root().join(&to);
+            assert!(found.exists(), "{path}: {target} leads nowhere");
+            if !place.is_empty() {
+                let text = std::fs::read_to_string(&found).unwrap();
+                assert!(anchors(&text).contains(place), "{path}: {target} has no such place");
+            }
+        }
+    }
+    assert!(seen > 40, "{seen}");
+}
+
+#[test]
+fn decisions_are_listed() {
+    let index = read("docs/decisions/README.md");
+    for path in documents().keys() {
+        if let Some(name) = path.strip_prefix("docs/decisions/").filter(|n| *n != "README.md") {
+            assert!(index.contains(name), "{name} is not in docs/decisions/README.md");
+        }
+    }
+}
