@@ -137,10 +137,10 @@ proptest! {
     #[test]
     fn fields_never_allow_what_whole_strings_do_not(world in world(), facts in facts(), names in names()) {
         let compiled = both(&world);
-        for n in 0..ACTIONS.len() {
+        for (n, asked) in ACTIONS.iter().enumerate() {
             for name in &names {
                 let [aws, fields] = [0, 1].map(|mode| decide(&compiled[mode], n, name, &facts));
-                prop_assert!(fields == Outcome::Deny || aws == Outcome::Allow, "{:?} {}", ACTIONS[n], name);
+                prop_assert!(fields == Outcome::Deny || aws == Outcome::Allow, "{:?} {}", asked, name);
             }
         }
     }
@@ -274,14 +274,14 @@ proptest! {
         let names = all_names();
         let compiled = both(&world);
         for mode in MODES {
-            for n in 0..ACTIONS.len() {
+            for (n, asked) in ACTIONS.iter().enumerate() {
                 let any = facts.with(|inputs| of(&compiled, mode).decide_any(action(n), inputs).outcome);
                 let some = names.iter().any(|name| world.decides(n, name, mode, &facts) == Outcome::Allow);
                 if some {
-                    prop_assert_eq!(any, Outcome::Allow, "{:?} {:?}", ACTIONS[n], mode);
+                    prop_assert_eq!(any, Outcome::Allow, "{:?} {:?}", asked, mode);
                 } else if any == Outcome::Allow {
                     let ask = Ask { world: &world, n, mode, facts: &facts, names: &names };
-                    prop_assert!(ask.only_denies_together(), "{:?} {:?}", ACTIONS[n], mode);
+                    prop_assert!(ask.only_denies_together(), "{:?} {:?}", asked, mode);
                 }
             }
         }
