@@ -137,10 +137,10 @@ proptest! {
     #[test]
     fn fields_never_allow_what_whole_strings_do_not(world in world(), facts in facts(), names in names()) {
         let compiled = both(&world);
-        for (n, action) in ACTIONS.iter().enumerate() {
+        for (n, asked) in ACTIONS.iter().enumerate() {
             for name in &names {
                 let [aws, fields] = [0, 1].map(|mode| decide(&compiled[mode], n, name, &facts));
-                prop_assert!(fields == Outcome::Deny || aws == Outcome::Allow, "{:?} {}", action, name);
+                prop_assert!(fields == Outcome::Deny || aws == Outcome::Allow, "{:?} {}", asked, name);
             }
         }
     }

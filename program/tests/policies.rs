@@ -6,6 +6,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -252,19 +254,23 @@ fn answers_do_not_wait_for_more_questions() {
     let mut child =
         standin(&["policy", "simulate", "--input", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut ask = child.stdin.take().unwrap();
-    let mut answers = BufReader::new(child.stdout.take().unwrap());
+    let stdout = child.stdout.take().unwrap();
+    let (say, heard) = mpsc::channel();
+    let listener = std::thread::spawn(move || {
+        BufReader::new(stdout).lines().map(Result::unwrap).try_for_each(|line| say.send(line))
+    });
     for n in 0..3 {
         let question = case(n, json!([allow()])).to_string();
         let (first, rest) = question.split_at(20);
         write!(ask, "{first}").unwrap();
         ask.flush().unwrap();
         writeln!(ask, "{rest}").unwrap();
-        let mut answer = String::new();
-        answers.read_line(&mut answer).unwrap();
+        let answer = heard.recv_timeout(Duration::from_secs(30)).expect("the answer was held back");
         assert_eq!(serde_json::from_str::<Value>(&answer).unwrap()["id"], n);
     }
     drop(ask);
     assert!(child.wait().unwrap().success());
+    listener.join().unwrap().unwrap();
 }
 
 #[test]
