@@ -149,6 +149,9 @@ impl Store {
     pub fn assume_role(&self, caller: &Principal, ask: &AssumeRole) -> Result<TemporaryCredentials, Fault> {
         let role = self.role(&ask.role)?;
         ask.check()?;
+        if role.disabled {
+            return Err(Fault::new(Status::IdentityDisabled, format!("{} is disabled", role.identity)));
+        }
         let duration = ask.duration.unwrap_or_else(|| 3600.min(role.max_session));
         if !DURATIONS.contains(&duration) || duration > role.max_session {
             return Err(Fault::new(

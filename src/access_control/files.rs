@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is checked of files before they are trusted with the store.
 
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use crate::fault::{Fault, Status};
@@ -34,6 +34,12 @@ pub(super) fn check_local(dir: &Path) -> Result<(), Fault> {
         )),
         None => Ok(()),
     }
+}
+
+/// Device and number of a file.
+pub(super) fn identity(path: &Path) -> Result<(u64, u64), Fault> {
+    let meta = std::fs::metadata(path).map_err(|e| Fault::unavailable(format!("store {}: {e}", path.display())))?;
+    Ok((meta.dev(), meta.ino()))
 }
 
 /// Makes the file when missing, mode 0600, and refuses one that others may

@@ -84,6 +84,7 @@ impl Store {
     pub fn delete_group(&self, actor: &str, name: &str, force: bool) -> Result<(), Fault> {
         self.write(actor, "DeleteGroup", name, |w| {
             let arn = find(w.view(), w.account, name)?;
+            w.target.clone_from(&arn);
             let hanging: i64 = w
                 .view()
                 .query_row(
@@ -103,6 +104,21 @@ impl Store {
         })
     }
 
+    /// ARNs of the groups a user is in.
+    ///
+    /// # Errors
+    /// [`Status::NotFound`].
+    pub fn groups_of(&self, user: &str) -> Result<Vec<String>, Fault> {
+        self.read(|c, _| {
+            let identity = users::find(c, self.account(), IdentityKind::User, user)?;
+            let mut statement = c
+                .prepare_cached("SELECT grouping FROM membership WHERE identity = ?1 ORDER BY grouping")
+                .map_err(failed)?;
+            let rows = statement.query_map(params![identity.arn()], |row| row.get(0)).map_err(failed)?;
+            rows.collect::<Result<_, _>>().map_err(failed)
+        })
+    }
+
     /// Adds a user to a group.
     ///
     /// # Errors
@@ -110,6 +126,7 @@ impl Store {
     pub fn add_to_group(&self, actor: &str, group: &str, user: &str) -> Result<(), Fault> {
         self.write(actor, "AddUserToGroup", group, |w| {
             let arn = find(w.view(), w.account, group)?;
+            w.target.clone_from(&arn);
             let identity = users::find(w.view(), w.account, IdentityKind::User, user)?;
             let account = w.account;
             w.run("INSERT OR IGNORE INTO membership VALUES (?1, ?2, ?3)", params![account, arn, identity.arn()])?;
@@ -125,6 +142,7 @@ impl Store {
     pub fn remove_from_group(&self, actor: &str, group: &str, user: &str) -> Result<(), Fault> {
         self.write(actor, "RemoveUserFromGroup", group, |w| {
             let arn = find(w.view(), w.account, group)?;
+            w.target.clone_from(&arn);
             let identity = users::find(w.view(), w.account, IdentityKind::User, user)?;
             if w.run("DELETE FROM membership WHERE grouping = ?1 AND identity = ?2", params![arn, identity.arn()])? == 0
             {

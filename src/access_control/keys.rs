@@ -4,7 +4,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::changes::Kind;
-use super::store::{Store, failed};
+use super::store::{Store, Write, failed};
 use super::users::{self, read_tags};
 use crate::credential::{Secret, access_key_id, secret_access_key};
 use crate::fault::{Fault, Status};
@@ -45,6 +45,18 @@ pub struct LoginRow {
     pub secret: Secret,
 }
 
+/// The ARN of whose key it is.
+fn owner_of(w: &Write<'_>, id: &str) -> Result<String, Fault> {
+    let owner = w
+        .view()
+        .query_row("SELECT identity FROM access_key WHERE id = ?1 AND account = ?2", params![id, w.account], |row| {
+            row.get(0)
+        })
+        .optional()
+        .map_err(failed)?;
+    owner.ok_or_else(|| Fault::new(Status::NotFound, format!("there is no access key {id:?}")))
+}
+
 fn context(account: &str, id: &str) -> Vec<u8> {
     format!("access-key/{account}/{id}").into_bytes()
 }
@@ -60,6 +72,7 @@ impl Store {
         let sealed = self.ring.seal(&*self.random, &context(self.account(), &id), secret.expose())?;
         let row = self.write(actor, "CreateAccessKey", user, |w| {
             let identity = users::find(w.view(), w.account, IdentityKind::User, user)?;
+            w.target = identity.arn().to_owned();
             let count: i64 = w
                 .view()
                 .query_row("SELECT count(*) FROM access_key WHERE identity = ?1", params![identity.arn()], |row| {
@@ -115,12 +128,8 @@ impl Store {
     /// [`Status::NotFound`].
     pub fn set_key_active(&self, actor: &str, id: &str, active: bool) -> Result<(), Fault> {
         self.write(actor, if active { "EnableAccessKey" } else { "DisableAccessKey" }, id, |w| {
-            let account = w.account;
-            if w.run("UPDATE access_key SET active = ?2 WHERE id = ?1 AND account = ?3", params![id, active, account])?
-                == 0
-            {
-                return Err(Fault::new(Status::NotFound, format!("there is no access key {id:?}")));
-            }
+            w.detail = owner_of(w, id)?;
+            w.run("UPDATE access_key SET active = ?2 WHERE id = ?1", params![id, active])?;
             w.announce(if active { Kind::KeyAppeared } else { Kind::KeyEnded }, id)
         })
     }
@@ -131,10 +140,8 @@ impl Store {
     /// [`Status::NotFound`].
     pub fn delete_key(&self, actor: &str, id: &str) -> Result<(), Fault> {
         self.write(actor, "DeleteAccessKey", id, |w| {
-            let account = w.account;
-            if w.run("DELETE FROM access_key WHERE id = ?1 AND account = ?2", params![id, account])? == 0 {
-                return Err(Fault::new(Status::NotFound, format!("there is no access key {id:?}")));
-            }
+            w.detail = owner_of(w, id)?;
+            w.run("DELETE FROM access_key WHERE id = ?1", params![id])?;
             w.announce(Kind::KeyEnded, id)
         })
     }

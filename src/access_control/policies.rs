@@ -187,6 +187,7 @@ impl Store {
     pub fn delete_policy(&self, actor: &str, name: &str, force: bool) -> Result<(), Fault> {
         self.write(actor, "DeletePolicy", name, |w| {
             let arn = find_policy(w.view(), w.account, name)?;
+            w.target.clone_from(&arn);
             // A boundary is never loosened by deleting it.
             let bounds: i64 = w
                 .view()
@@ -218,6 +219,7 @@ impl Store {
     pub fn attach(&self, actor: &str, owner: Owner<'_>, policy: &str) -> Result<(), Fault> {
         self.write(actor, "AttachPolicy", policy, |w| {
             let arn = find_policy(w.view(), w.account, policy)?;
+            w.target.clone_from(&arn);
             let owner = owner_arn(w.view(), w.account, owner)?;
             let account = w.account;
             w.run("INSERT OR IGNORE INTO attachment VALUES (?1, ?2, ?3)", params![owner, account, arn])?;
@@ -233,6 +235,7 @@ impl Store {
     pub fn detach(&self, actor: &str, owner: Owner<'_>, policy: &str) -> Result<(), Fault> {
         self.write(actor, "DetachPolicy", policy, |w| {
             let arn = find_policy(w.view(), w.account, policy)?;
+            w.target.clone_from(&arn);
             let owner = owner_arn(w.view(), w.account, owner)?;
             if w.run("DELETE FROM attachment WHERE owner = ?1 AND policy = ?2", params![owner, arn])? == 0 {
                 return Err(Fault::new(Status::NotFound, format!("{arn} is not attached to {owner}")));
@@ -297,6 +300,26 @@ impl Store {
                 w.announce(Kind::Entitlements, &owner)
             },
         )
+    }
+
+    /// The policies an owner has itself: ARNs of those attached, then names and
+    /// documents of its inline ones.
+    ///
+    /// # Errors
+    /// [`Status::NotFound`].
+    pub fn policies_of(&self, owner: Owner<'_>) -> Result<(Vec<String>, Vec<(String, String)>), Fault> {
+        self.read(|c, _| {
+            let owner = owner_arn(c, self.account(), owner)?;
+            let mut attached =
+                c.prepare_cached("SELECT policy FROM attachment WHERE owner = ?1 ORDER BY policy").map_err(failed)?;
+            let attached = attached.query_map(params![owner], |row| row.get(0)).and_then(Iterator::collect);
+            let mut inline = c
+                .prepare_cached("SELECT name, document FROM inline_policy WHERE owner = ?1 ORDER BY name")
+                .map_err(failed)?;
+            let inline =
+                inline.query_map(params![owner], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect);
+            Ok((attached.map_err(failed)?, inline.map_err(failed)?))
+        })
     }
 
     /// What is in force for an identity. None when it is gone or disabled.

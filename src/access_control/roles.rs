@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Roles.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::store::{Store, failed};
 use super::users::{self, read_tags, tags_text};
@@ -27,8 +27,23 @@ pub struct RoleRow {
     pub trust: String,
     /// Longest session, seconds.
     pub max_session: i64,
+    /// True when disabled.
+    pub disabled: bool,
     /// Tags.
     pub tags: Vec<(String, String)>,
+}
+
+fn check_trust(text: &str) -> Result<(), Fault> {
+    TrustPolicy::parse(text)
+        .map(drop)
+        .map_err(|e| Fault::new(Status::InvalidDocument, format!("the trust policy is not valid:\n{e}")))
+}
+
+fn check_longest(seconds: i64) -> Result<(), Fault> {
+    if DURATIONS.contains(&seconds) {
+        return Ok(());
+    }
+    Err(Fault::new(Status::InvalidArgument, format!("longest session {seconds} s: 15 to 43200 are accepted")))
 }
 
 impl Store {
@@ -46,15 +61,8 @@ impl Store {
         tags: &[(String, String)],
     ) -> Result<RoleRow, Fault> {
         let identity = Identity::new("aws", self.account(), IdentityKind::Role, path, name)?;
-        TrustPolicy::parse(trust).map_err(|e| {
-            Fault::new(Status::InvalidDocument, format!("the trust policy of role {name} is not valid:\n{e}"))
-        })?;
-        if !DURATIONS.contains(&max_session) {
-            return Err(Fault::new(
-                Status::InvalidArgument,
-                format!("longest session {max_session} s: 15 to 43200 are accepted"),
-            ));
-        }
+        check_trust(trust)?;
+        check_longest(max_session)?;
         let text = tags_text(tags)?;
         let unique_id = access_key_id(&*self.random, "AROA")?;
         self.write(actor, "CreateRole", identity.arn(), |w| {
@@ -65,6 +73,7 @@ impl Store {
                 created: w.now,
                 trust: trust.to_owned(),
                 max_session,
+                disabled: false,
                 tags: read_tags(&text)?,
             })
         })
@@ -76,7 +85,7 @@ impl Store {
     /// When the store cannot be read.
     pub fn roles(&self) -> Result<Vec<RoleRow>, Fault> {
         self.read(|c, _| {
-            let mut statement = c.prepare_cached("SELECT arn, unique_id, created, trust, max_session, tags FROM identity WHERE account = ?1 AND kind = 'role' ORDER BY name").map_err(failed)?;
+            let mut statement = c.prepare_cached("SELECT arn, unique_id, created, trust, max_session, tags, disabled FROM identity WHERE account = ?1 AND kind = 'role' ORDER BY name").map_err(failed)?;
             let mut rows = statement.query(params![self.account()]).map_err(failed)?;
             let mut roles = Vec::new();
             while let Some(row) = rows.next().map_err(failed)? {
@@ -87,6 +96,7 @@ impl Store {
                     trust: row.get::<_, Option<String>>(3).map_err(failed)?.unwrap_or_default(),
                     max_session: row.get::<_, Option<i64>>(4).map_err(failed)?.unwrap_or(3600),
                     tags: read_tags(&row.get::<_, String>(5).map_err(failed)?)?,
+                    disabled: row.get(6).map_err(failed)?,
                 });
             }
             Ok(roles)
@@ -104,6 +114,50 @@ impl Store {
             .ok_or_else(|| Fault::new(Status::NotFound, format!("there is no role {name:?}")))
     }
 
+    /// Replaces a role's trust policy, or its longest session in seconds, or
+    /// both. Sessions that are open stay as they are.
+    ///
+    /// # Errors
+    /// [`Status::InvalidDocument`]; [`Status::InvalidArgument`];
+    /// [`Status::NotFound`].
+    pub fn update_role(
+        &self,
+        actor: &str,
+        name: &str,
+        trust: Option<&str>,
+        max_session: Option<i64>,
+    ) -> Result<RoleRow, Fault> {
+        trust.map_or(Ok(()), check_trust)?;
+        max_session.map_or(Ok(()), check_longest)?;
+        self.write(actor, "UpdateRole", name, |w| {
+            let identity = users::find(w.view(), w.account, IdentityKind::Role, name)?;
+            w.target = identity.arn().to_owned();
+            w.run(
+                "UPDATE identity SET trust = coalesce(?2, trust), max_session = coalesce(?3, max_session) WHERE arn = ?1",
+                params![identity.arn(), trust, max_session],
+            )
+        })?;
+        self.role(name)
+    }
+
+    /// Disables a role, which ends its sessions, or enables it again.
+    ///
+    /// # Errors
+    /// [`Status::NotFound`].
+    pub fn set_role_disabled(&self, actor: &str, name: &str, disabled: bool) -> Result<(), Fault> {
+        let action = if disabled { "DisableRole" } else { "EnableRole" };
+        self.write(actor, action, name, |w| users::set_disabled(w, IdentityKind::Role, name, disabled))
+    }
+
+    /// Replaces a role's tags, also for sessions that are open.
+    ///
+    /// # Errors
+    /// [`Status::NotFound`].
+    pub fn tag_role(&self, actor: &str, name: &str, tags: &[(String, String)]) -> Result<(), Fault> {
+        let text = tags_text(tags)?;
+        self.write(actor, "TagRole", name, |w| users::set_tags(w, IdentityKind::Role, name, &text))
+    }
+
     /// Deletes a role; its sessions end.
     ///
     /// # Errors
@@ -111,6 +165,7 @@ impl Store {
     pub fn delete_role(&self, actor: &str, name: &str, force: bool) -> Result<(), Fault> {
         self.write(actor, "DeleteRole", name, |w| {
             let identity = users::find(w.view(), w.account, IdentityKind::Role, name)?;
+            w.target = identity.arn().to_owned();
             users::delete(w, &identity, force)
         })
     }
@@ -126,19 +181,5 @@ impl Store {
         }
         let attributes = Attributes { user_id: user.unique_id, tags: user.tags, ..Attributes::default() };
         Ok(Principal { subject: user.identity, attributes, actors: Vec::new(), grant: None })
-    }
-
-    /// Tags of a role at this moment; none when it is gone or disabled.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn role_tags(&self, identity: &Identity) -> Result<Option<Vec<(String, String)>>, Fault> {
-        self.read(|c, _| {
-            let row: Option<(String, bool)> = c
-                .prepare_cached("SELECT tags, disabled FROM identity WHERE arn = ?1")
-                .and_then(|mut s| s.query_row(params![identity.arn()], |row| Ok((row.get(0)?, row.get(1)?))).optional())
-                .map_err(failed)?;
-            row.filter(|(_, disabled)| !disabled).map(|(tags, _)| read_tags(&tags)).transpose()
-        })
     }
 }

@@ -60,6 +60,9 @@ pub struct Store {
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
     account: String,
+    path: PathBuf,
+    /// Device and number of the file that is open.
+    file: (u64, u64),
 }
 
 /// Turns a database error into its kind: what cannot be read now is not
@@ -140,7 +143,8 @@ impl Store {
             let (key_file, store) = (at.key_file.display(), at.store.display());
             Fault::new(Status::InvalidSetting, format!("key file {key_file} does not belong to the store {store}: {f}"))
         })?;
-        Ok(Self { ring, clock, random, writer: Mutex::new(writer), reader: Mutex::new(reader), account })
+        let (path, file) = (at.store.clone(), files::identity(&at.store)?);
+        Ok(Self { ring, clock, random, writer: Mutex::new(writer), reader: Mutex::new(reader), account, path, file })
     }
 
     /// This store, waiting up to `patience` for another process's lock: for
@@ -200,10 +204,11 @@ impl Store {
             position: 0,
             account: &self.account,
             now,
+            target: target.to_owned(),
             detail: String::new(),
         };
         let value = write(&mut scope)?;
-        let detail = scope.detail;
+        let (target, detail) = (scope.target, scope.detail);
         transaction
             .prepare_cached("INSERT INTO administration VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
             .and_then(|mut s| s.execute(params![number, self.account, now, actor, action, target, detail]))
@@ -228,11 +233,19 @@ impl Store {
         Ok(value)
     }
 
-    /// The newest revision.
+    /// The newest revision. Also notices when another file has taken the place
+    /// of the one that is open, which then has a history of its own.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read or its file was moved, replaced or
+    /// deleted.
     pub fn revision(&self) -> Result<Revision, Fault> {
+        if files::identity(&self.path).ok() != Some(self.file) {
+            return Err(Fault::unavailable(format!(
+                "the store {} was moved, replaced or deleted; put it back, or restart what has it open",
+                self.path.display()
+            )));
+        }
         revision_of(&*lock(&self.reader)?)
     }
 
@@ -291,7 +304,9 @@ pub(super) struct Write<'t> {
     position: i64,
     pub(super) account: &'t str,
     pub(super) now: i64,
-    /// Goes into the record of administration.
+    /// What is acted on, for the record: its ARN where it has one.
+    pub(super) target: String,
+    /// More, for the record.
     pub(super) detail: String,
 }
 

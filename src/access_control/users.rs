@@ -198,6 +198,7 @@ impl Store {
     pub fn delete_user(&self, actor: &str, name: &str, force: bool) -> Result<(), Fault> {
         self.write(actor, "DeleteUser", name, |w| {
             let identity = find(w.view(), w.account, IdentityKind::User, name)?;
+            w.target = identity.arn().to_owned();
             delete(w, &identity, force)
         })
     }
@@ -207,24 +208,30 @@ impl Store {
     /// # Errors
     /// [`Status::NotFound`].
     pub fn set_user_disabled(&self, actor: &str, name: &str, disabled: bool) -> Result<(), Fault> {
-        self.write(actor, if disabled { "DisableUser" } else { "EnableUser" }, name, |w| {
-            let identity = find(w.view(), w.account, IdentityKind::User, name)?;
-            w.run("UPDATE identity SET disabled = ?2 WHERE arn = ?1", params![identity.arn(), disabled])?;
-            w.announce(if disabled { Kind::IdentityEnded } else { Kind::Entitlements }, identity.arn())
-        })
+        let action = if disabled { "DisableUser" } else { "EnableUser" };
+        self.write(actor, action, name, |w| set_disabled(w, IdentityKind::User, name, disabled))
     }
 
-    /// Replaces a user's tags. They take effect at the next login: the tags of
-    /// a session are those it was begun with.
+    /// Replaces a user's tags, also for sessions that are open.
     ///
     /// # Errors
     /// [`Status::NotFound`].
     pub fn tag_user(&self, actor: &str, name: &str, tags: &[(String, String)]) -> Result<(), Fault> {
         let text = tags_text(tags)?;
-        self.write(actor, "TagUser", name, |w| {
-            let identity = find(w.view(), w.account, IdentityKind::User, name)?;
-            w.run("UPDATE identity SET tags = ?2 WHERE arn = ?1", params![identity.arn(), text])?;
-            w.announce(Kind::Entitlements, identity.arn())
-        })
+        self.write(actor, "TagUser", name, |w| set_tags(w, IdentityKind::User, name, &text))
     }
+}
+
+pub(super) fn set_disabled(w: &mut Write<'_>, kind: IdentityKind, name: &str, disabled: bool) -> Result<(), Fault> {
+    let identity = find(w.view(), w.account, kind, name)?;
+    w.target = identity.arn().to_owned();
+    w.run("UPDATE identity SET disabled = ?2 WHERE arn = ?1", params![identity.arn(), disabled])?;
+    w.announce(if disabled { Kind::IdentityEnded } else { Kind::Entitlements }, identity.arn())
+}
+
+pub(super) fn set_tags(w: &mut Write<'_>, kind: IdentityKind, name: &str, tags: &str) -> Result<(), Fault> {
+    let identity = find(w.view(), w.account, kind, name)?;
+    w.target = identity.arn().to_owned();
+    w.run("UPDATE identity SET tags = ?2 WHERE arn = ?1", params![identity.arn(), tags])?;
+    w.announce(Kind::Entitlements, identity.arn())
 }

@@ -55,6 +55,9 @@ pub(super) struct Standby {
     /// `credential.expires` by the steady clock.
     pub(super) expires: Steady,
     pub(super) renew_at: Steady,
+    /// From then on a login rather gets a new credential, so that its session
+    /// is not a short one.
+    pub(super) half: Steady,
 }
 
 /// What follows from the entitlements, and the sessions it is in force for.
@@ -139,6 +142,11 @@ impl Held {
             state.leases.insert(scope, Lease { key, until: now.plus(LEASE) });
         }
         Ok(())
+    }
+
+    /// True while the impersonation credential is in the first half of its life.
+    pub(super) fn is_young(&self, now: Steady) -> bool {
+        self.standby.load().as_ref().is_some_and(|s| now < s.half)
     }
 
     /// When the impersonation credential expires by the steady clock; none

@@ -71,19 +71,40 @@ impl Agent {
     pub fn log_in(self: &Arc<Self>, claim: &Arc<Claim>, waiting: &Waiting, wait: Duration) -> Result<Arc<Held>, Fault> {
         let key = CredentialKey::of(claim);
         let scope = KeyScope::of(claim);
-        if let Some(held) = self.verify_locally(&key, &scope, claim)? {
+        let local = self.verify_locally(&key, &scope, claim)?;
+        if let Some(held) = &local
+            && held.is_young(self.parts.clock.steady())
+        {
             self.counters.local_logins.fetch_add(1, Ordering::Relaxed);
-            return Ok(held);
+            return Ok(Arc::clone(held));
         }
+        match (self.log_in_by_service(&key, &scope, claim, waiting, wait), local) {
+            // The old credential is short, and better than none.
+            (Err(fault), Some(held)) if fault.kind() == Kind::Undecided => {
+                self.counters.local_logins.fetch_add(1, Ordering::Relaxed);
+                Ok(held)
+            }
+            (result, _) => result,
+        }
+    }
+
+    fn log_in_by_service(
+        self: &Arc<Self>,
+        key: &CredentialKey,
+        scope: &KeyScope,
+        claim: &Arc<Claim>,
+        waiting: &Waiting,
+        wait: Duration,
+    ) -> Result<Arc<Held>, Fault> {
         let _inside = waiting.enter()?;
         let by = Instant::now() + wait;
         loop {
-            let (promise, mine) = self.join_flight(&key, &scope, claim, wait)?;
+            let (promise, mine) = self.join_flight(key, scope, claim, wait)?;
             match promise.wait(by) {
                 Ok(held) if mine => return Ok(held),
                 // Verified for somebody else: this signature is still to be.
                 Ok(_) => {
-                    if let Some(held) = self.verify_locally(&key, &scope, claim)? {
+                    if let Some(held) = self.verify_locally(key, scope, claim)? {
                         return Ok(held);
                     }
                 }
@@ -207,7 +228,12 @@ impl Agent {
     pub(super) fn standby(&self, credential: Impersonation) -> Standby {
         let issued = self.parts.clock.wall();
         let renew: UnixMillis = schedule::renew_at(issued, credential.expires, self.fraction());
-        Standby { expires: self.steady_of(credential.expires), renew_at: self.steady_of(renew), credential }
+        Standby {
+            expires: self.steady_of(credential.expires),
+            renew_at: self.steady_of(renew),
+            half: self.steady_of(schedule::half(issued, credential.expires)),
+            credential,
+        }
     }
 }
 

@@ -13,6 +13,12 @@ pub(super) fn renew_at(issued: UnixMillis, expires: UnixMillis, fraction: f64) -
     issued.plus((life * (0.6 + 0.2 * fraction.clamp(0.0, 1.0))) as i64)
 }
 
+/// The middle of a credential's life.
+#[must_use]
+pub(super) fn half(issued: UnixMillis, expires: UnixMillis) -> UnixMillis {
+    issued.plus((expires.0 - issued.0).max(0) / 2)
+}
+
 /// How long to wait after the `failures`-th failure in a row: full jitter
 /// (uniform from zero) under a doubling bound from 250 ms to 30 s, and never
 /// less than 50 ms.

@@ -162,6 +162,12 @@ impl Follower {
         let service = &agent.parts.service;
         let newest = service.revision()?;
         let mut applied = agent.table()?.applied;
+        if newest < applied {
+            return Err(Fault::unavailable(format!(
+                "the store went back from revision {} to {}: an older one was restored; restart what has it open",
+                applied.0, newest.0
+            )));
+        }
         while applied < newest {
             let changes = service.changes(applied, CHANGES)?;
             let Some(last) = changes.last().map(|c| c.revision) else {

@@ -56,8 +56,9 @@ pub struct Refusal {
 }
 
 /// A lifetime below which a login is put off rather than begun, milliseconds:
-/// Kafka takes a lifetime that has passed for "none".
-const SHORTEST: i64 = 1000;
+/// Kafka takes one that has passed for "none", and lets nobody authenticate
+/// again within a second.
+const SHORTEST: i64 = 2000;
 
 impl Engine {
     /// Authenticates a connection and binds it to a session.

@@ -13,7 +13,7 @@ use crate::fault::{Fault, Status};
 use crate::policy::ActionId;
 use crate::service::{DecisionPoint, SecurityService};
 use crate::session::{Session, SessionId, Standing};
-use crate::settings::{EngineSettings, Given, ProfileSettings};
+use crate::settings::{EngineSettings, Given, ProfileSettings, Scope};
 use crate::time::{Clock, Random};
 
 /// See the module's page.
@@ -154,6 +154,8 @@ impl Engine {
         let index = match profiles.iter().position(|p| p.settings == settings) {
             Some(index) => index,
             None => {
+                let shown = given.shown(Scope::Profile);
+                self.journal.line("info", &format!("listener profile {}: {}", profiles.len(), shown.join(", ")));
                 profiles.push(Arc::new(Profile::new(settings)));
                 profiles.len() - 1
             }

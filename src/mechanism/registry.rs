@@ -12,7 +12,7 @@ use super::{Engine, Outside};
 use crate::fault::{Fault, Status};
 use crate::service::Embedded;
 use crate::session::SessionId;
-use crate::settings::{EngineSettings, Given};
+use crate::settings::{EngineSettings, Given, Scope};
 use crate::time::{Clock, Random, SystemClock, SystemRandom};
 
 const ENGINES: usize = 256;
@@ -42,12 +42,24 @@ fn named() -> Result<MutexGuard<'static, Vec<Named>>, Fault> {
 /// from being opened.
 pub fn open(given: &Given) -> Result<u8, Fault> {
     let settings = EngineSettings::of(given)?;
+    let name = settings.name.clone();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
-    open_with(settings, |settings| {
+    let mut first = false;
+    let number = open_with(settings, |settings| {
+        first = true;
         let embedded = Arc::new(Embedded::open(settings, Arc::clone(&clock), Arc::clone(&random))?);
         Ok(Outside { service: Arc::clone(&embedded) as _, decisions: embedded, clock, random })
-    })
+    })?;
+    if first {
+        let journal = engine(number)?;
+        let version = env!("CARGO_PKG_VERSION");
+        journal
+            .journal()
+            .line("info", &format!("engine {name:?} of Standin {version}; what is not shown has its default"));
+        given.shown(Scope::Engine).iter().for_each(|line| journal.journal().line("info", line));
+    }
+    Ok(number)
 }
 
 /// Opens an engine on a service, clock and generator of the caller's; `make`

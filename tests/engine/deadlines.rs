@@ -143,6 +143,35 @@ fn p1_16_credentials_in_use_are_renewed_before_they_expire() {
     assert!(issued.iter().all(|id| issued.iter().filter(|other| *other == id).count() == 1), "each is new");
 }
 
+/// A login late in a credential's life gets a new one, so that its session is
+/// not a short one; without the service the old one has to do.
+#[test]
+fn p1_16_a_late_login_gets_a_new_credential() {
+    let house = still_house(&[
+        ("standin.credential.lifetime.ms", "60000"),
+        ("standin.stale.after.ms", "600000"),
+        ("standin.stale.grace.ms", "600000"),
+    ]);
+    let user = house.user("writer", &policy("Allow", &["kafka-cluster:*"], "*"));
+    let left = || {
+        let done = house.log_in(&user.0, &user.1, None).map_err(|r| r.fault)?;
+        Ok::<_, standin::fault::Fault>(done.session.begin.deadline_wall.0 - house.clock.wall().0)
+    };
+    assert_eq!(left().unwrap(), 60_000);
+    house.clock.pass(29_999);
+    assert_eq!(left().unwrap(), 30_001);
+    assert_eq!(Stub::count(&house.service.logins), 1);
+    house.clock.pass(1);
+    assert_eq!(left().unwrap(), 60_000);
+    assert_eq!(Stub::count(&house.service.logins), 2);
+    house.service.down.store(true, Ordering::SeqCst);
+    house.clock.pass(57_000);
+    assert_eq!(left().unwrap(), 3000);
+    house.clock.pass(1001);
+    let fault = left().unwrap_err();
+    assert_eq!(fault.status, Status::Busy, "too short to begin: {fault}");
+}
+
 /// P1-17: a renewal that fails is tried again; one that is refused ends the
 /// sessions, though the feed brought nothing.
 #[test]

@@ -90,6 +90,33 @@ fn p1_43_no_fault_allows() {
     std::mem::forget(house);
 }
 
+/// Another file in the store's place, and an older state of the same, are
+/// noticed: what is known is kept for its time, nothing new is taken from them.
+#[test]
+fn a_store_that_was_replaced_or_went_back_is_not_followed() {
+    let house = house(&[]);
+    let user = house.user("writer", &policy("Allow", &["kafka-cluster:*"], "*"));
+    let id = house.enter(&user);
+    house.settled();
+    let failures = || house.engine.agent().counters().feed_failures.load(Ordering::SeqCst);
+    let (path, aside) = (house.dir.path().join("store.db"), house.dir.path().join("aside.db"));
+    std::fs::rename(&path, &aside).unwrap();
+    std::fs::copy(&aside, &path).unwrap();
+    house.until("the notice", || failures() > 0);
+    assert_eq!(house.decide(id, house.write, "t"), Outcome::Allow);
+    let other = house.log_in("AKIAUNKNOWNUNKNOWN77", &user.1, None).err().unwrap().fault;
+    assert_eq!(other.kind(), Kind::Undecided, "{other}");
+    let lines = house.engine.journal().take(1000).join("\n");
+    assert!(lines.contains("was moved, replaced or deleted"), "{lines}");
+    std::fs::rename(&aside, &path).unwrap();
+    house.until("the return", || house.engine.journal().take(1000).join("\n").contains("heard again"));
+    house.enter(&user);
+
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    raw.execute("UPDATE revision SET number = 1", []).unwrap();
+    house.until("its line", || house.engine.journal().take(1000).join("\n").contains("went back"));
+}
+
 /// the worker stops within its limit though the service hangs, and
 /// no thread of the engine is left when it does not.
 #[test]

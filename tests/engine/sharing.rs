@@ -25,6 +25,9 @@ fn a14_engines_are_shared_by_name_and_differing_settings_are_named() {
     let first = mechanism::open(&Given::read(pairs, None).unwrap()).unwrap();
     let second = mechanism::open(&Given::read(pairs, None).unwrap()).unwrap();
     assert_eq!(first, second);
+    let log = mechanism::engine(first).unwrap().journal().take(100).join("\n");
+    assert!(log.contains("standin.engine=shared (the host's configuration)"), "{log}");
+    assert!(log.contains("engine \"shared\" of Standin"), "{log}");
     let other = [pairs[0], pairs[1], ("standin.audit.window.ms", "5000")];
     let fault = mechanism::open(&Given::read(other, None).unwrap()).unwrap_err();
     assert_eq!(fault.status, Status::SettingsDiffer);
