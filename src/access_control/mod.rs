@@ -22,7 +22,7 @@ mod users;
 pub use assume::{AssumeRole, TemporaryCredentials};
 pub use changes::{ChangeRow, Kind as ChangeKind};
 pub use keys::{KeyRow, LoginRow};
-pub use policies::{Attached, Effective, Owner, PolicyRow};
+pub use policies::{Attached, Effective, Own, Owner, PolicyRow};
 pub use roles::RoleRow;
 pub use sessions::{SessionReport, SessionRow};
 pub use store::{AdminRow, Store, StoreFiles};

@@ -66,6 +66,15 @@ pub struct Effective {
     pub tags: Vec<(String, String)>,
 }
 
+/// The policies an owner has itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Own {
+    /// ARNs of attached policies.
+    pub attached: Vec<String>,
+    /// Names and documents of inline policies.
+    pub inline: Vec<(String, String)>,
+}
+
 fn checked(document: &str) -> Result<[u8; 32], Fault> {
     Document::parse(document)
         .map_err(|e| Fault::new(Status::InvalidDocument, format!("the policy is not valid:\n{e}")))?;
@@ -302,12 +311,11 @@ impl Store {
         )
     }
 
-    /// The policies an owner has itself: ARNs of those attached, then names and
-    /// documents of its inline ones.
+    /// The policies an owner has itself.
     ///
     /// # Errors
     /// [`Status::NotFound`].
-    pub fn policies_of(&self, owner: Owner<'_>) -> Result<(Vec<String>, Vec<(String, String)>), Fault> {
+    pub fn policies_of(&self, owner: Owner<'_>) -> Result<Own, Fault> {
         self.read(|c, _| {
             let owner = owner_arn(c, self.account(), owner)?;
             let mut attached =
@@ -318,7 +326,7 @@ impl Store {
                 .map_err(failed)?;
             let inline =
                 inline.query_map(params![owner], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect);
-            Ok((attached.map_err(failed)?, inline.map_err(failed)?))
+            Ok(Own { attached: attached.map_err(failed)?, inline: inline.map_err(failed)? })
         })
     }
 
