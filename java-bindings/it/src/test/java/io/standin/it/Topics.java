@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.standin.it;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.common.TopicPartition;
+
+/** Topics made and looked at by Kafka's own super user. */
+final class Topics {
+  private Topics() {}
+
+  /** Makes topics of one partition. */
+  static void create(Broker broker, String... names) throws Exception {
+    List<NewTopic> topics = new ArrayList<>();
+    for (String name : names) {
+      topics.add(new NewTopic(name, 1, (short) 1));
+    }
+    try (Admin admin = Clients.superUser(broker)) {
+      admin.createTopics(topics).all().get();
+    }
+  }
+
+  /** The offset behind the last record. */
+  static long end(Broker broker, String topic) throws Exception {
+    TopicPartition partition = new TopicPartition(topic, 0);
+    try (Admin admin = Clients.superUser(broker)) {
+      return admin
+          .listOffsets(Map.of(partition, OffsetSpec.latest()))
+          .partitionResult(partition)
+          .get()
+          .offset();
+    }
+  }
+
+  /** True when the topic exists. */
+  static boolean exists(Broker broker, String topic) throws Exception {
+    try (Admin admin = Clients.superUser(broker)) {
+      return admin.listTopics().names().get().contains(topic);
+    }
+  }
+}
