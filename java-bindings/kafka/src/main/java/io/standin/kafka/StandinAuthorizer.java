@@ -65,6 +65,7 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
               + " rights of Standin; set standin.delegation.tokens=ignore to accept that, or remove"
               + " the key");
     }
+    Listeners.check(configs);
     others.configure(configs);
     try {
       engine = Engine.open(settings);
