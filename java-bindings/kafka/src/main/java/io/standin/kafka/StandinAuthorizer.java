@@ -11,6 +11,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.kafka.common.Endpoint;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.acl.AclBinding;
@@ -48,6 +49,7 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   private KafkaActions actions;
   private LogPump log;
   private StandinMetrics metrics;
+  private final AtomicBoolean closed = new AtomicBoolean();
 
   /** Made by Kafka, once per role of the process. */
   public StandinAuthorizer() {}
@@ -279,8 +281,12 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
     return others.aclCount();
   }
 
+  /** Gives everything back, the engine last. Closing twice is harmless. */
   @Override
   public void close() throws IOException {
+    if (!closed.compareAndSet(false, true)) {
+      return;
+    }
     try {
       others.close();
     } finally {
