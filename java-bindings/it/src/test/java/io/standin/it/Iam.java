@@ -8,7 +8,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** Identities and policies of one broker's store, managed by the program. */
@@ -116,6 +119,20 @@ final class Iam {
     List<String> command = new ArrayList<>(List.of("audit"));
     command.addAll(Arrays.asList(filters));
     return broker.standin(command.toArray(String[]::new));
+  }
+
+  /** The records of logins of these ids, once all of them are written. */
+  Map<String, JsonNode> logins(Collection<String> ids) throws Exception {
+    Map<String, JsonNode> found = new HashMap<>();
+    Wait.until(
+        "the records of all logins",
+        () -> {
+          for (JsonNode record : audit("--action", "login")) {
+            found.put(record.at("/metadata/correlation_uid").asText(), record);
+          }
+          return found.keySet().containsAll(ids);
+        });
+    return found;
   }
 
   private interface OnFile {
