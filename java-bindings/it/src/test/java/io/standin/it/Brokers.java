@@ -50,7 +50,7 @@ final class Brokers {
     List<String> options = new ArrayList<>();
     // Sessions end by Standin's own setting, or by Kafka's.
     options.addAll(List.of("--listener", "SHORT:SASL_SSL"));
-    property(options, "listener.name.short.standin.session.max.ms=3000");
+    property(options, "listener.name.short.standin.session.max.ms=6000");
     property(options, "listener.name.short.aws_msk_iam.connections.max.reauth.ms=3600000");
     options.addAll(List.of("--listener", "LIMITED:SASL_SSL"));
     property(options, "listener.name.limited.aws_msk_iam.connections.max.reauth.ms=2000");

@@ -90,6 +90,16 @@ final class Iam {
 
   /** Temporary credentials of a role. */
   Keys assume(String role, String user, String session, int seconds, Policy... policies) {
+    return assume(fresh(broker.name() + "-" + role), role, user, session, seconds, policies);
+  }
+
+  /** Puts other temporary credentials into the profile of these. */
+  void renew(Keys keys, String role, String user, String session, int seconds) {
+    assume(keys.profile(), role, user, session, seconds);
+  }
+
+  private Keys assume(
+      String profile, String role, String user, String session, int seconds, Policy... policies) {
     Path file = temporary("keys");
     List<String> command =
         new ArrayList<>(List.of("role", "assume", role, "--user", user, "--session-name", session));
@@ -103,7 +113,7 @@ final class Iam {
     }
     JsonNode issued = broker.standin(command.toArray(String[]::new)).get(0);
     documents.forEach(Iam::remove);
-    return Keys.of(fresh(broker.name() + "-" + role), issued.get("Role").asText(), file);
+    return Keys.of(profile, issued.get("Role").asText(), file);
   }
 
   void disable(Keys keys) {

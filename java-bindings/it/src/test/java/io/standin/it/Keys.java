@@ -9,7 +9,9 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Collection;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
  * What a client signs with. Every one has a profile in the one credentials file that all AWS
@@ -17,7 +19,8 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 final class Keys {
   private static final Path FILE = Broker.WORK.resolve("credentials");
-  private static final Map<String, Keys> ALL = new ConcurrentHashMap<>();
+  private static final Map<String, Keys> PROFILES = new ConcurrentHashMap<>();
+  private static final Queue<Keys> ALL = new ConcurrentLinkedQueue<>();
 
   static {
     System.setProperty("aws.sharedCredentialsFile", FILE.toString());
@@ -68,7 +71,8 @@ final class Keys {
               lines.getProperty("aws_secret_access_key"),
               lines.getProperty("aws_session_token"));
       Files.delete(file);
-      ALL.put(profile, keys);
+      ALL.add(keys);
+      PROFILES.put(profile, keys);
       write();
       return keys;
     } catch (IOException e) {
@@ -78,7 +82,7 @@ final class Keys {
 
   private static synchronized void write() throws IOException {
     StringBuilder text = new StringBuilder();
-    for (Keys keys : ALL.values()) {
+    for (Keys keys : PROFILES.values()) {
       text.append('[').append(keys.profile).append("]\n");
       text.append("aws_access_key_id = ").append(keys.id).append('\n');
       text.append("aws_secret_access_key = ").append(keys.secret).append('\n');
@@ -97,12 +101,12 @@ final class Keys {
 
   /** Every one made so far, whose secrets must not turn up anywhere. */
   static Collection<Keys> all() {
-    return ALL.values();
+    return ALL;
   }
 
   /** Takes the profile out of the credentials file. */
   void forget() {
-    ALL.remove(profile);
+    PROFILES.remove(profile);
     try {
       write();
     } catch (IOException e) {

@@ -196,8 +196,14 @@ final class RawClient implements AutoCloseable {
 
   /** Asks for a mechanism. */
   SaslHandshakeResponse handshake(String mechanism) throws IOException {
+    sendHandshake(mechanism);
+    return (SaslHandshakeResponse) receive();
+  }
+
+  /** Asks for a mechanism without waiting for the answer. */
+  void sendHandshake(String mechanism) throws IOException {
     SaslHandshakeRequestData data = new SaslHandshakeRequestData().setMechanism(mechanism);
-    return call(new SaslHandshakeRequest(data, (short) 1), SaslHandshakeResponse.class);
+    send(new SaslHandshakeRequest(data, (short) 1));
   }
 
   /** Sends the client's message of the mechanism asked for. */

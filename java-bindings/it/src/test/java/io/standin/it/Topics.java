@@ -8,6 +8,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.protocol.Errors;
 
 /** Topics made and looked at by Kafka's own super user. */
 final class Topics {
@@ -21,6 +22,14 @@ final class Topics {
     }
     try (Admin admin = Clients.superUser(broker)) {
       admin.createTopics(topics).all().get();
+    }
+  }
+
+  /** Waits until groups and transactions have coordinators, which the first question sets up. */
+  static void coordinators(Broker broker) throws Exception {
+    try (RawClient client = RawClient.plain(broker.internal())) {
+      Wait.until("a group coordinator", () -> Wire.group(client, "any") == Errors.NONE);
+      Wait.until("a transaction coordinator", () -> Wire.transaction(client, "a") == Errors.NONE);
     }
   }
 
