@@ -118,6 +118,9 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   private List<AuthorizationResult> decide(
       StandinPrincipal principal, AuthorizableRequestContext context, List<Action> asked) {
     Session session = principal.session();
+    if (principal.hasEnded()) {
+      return Collections.nCopies(asked.size(), AuthorizationResult.DENIED);
+    }
     if (session == null) {
       throw Undecided.exception(context.requestType(), onCluster(asked));
     }
@@ -199,6 +202,9 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
     KafkaPrincipal principal = context.principal();
     if (principal instanceof StandinPrincipal ours) {
       Session session = ours.session();
+      if (ours.hasEnded()) {
+        return AuthorizationResult.DENIED;
+      }
       if (session == null) {
         throw Undecided.exception(context.requestType(), true);
       }

@@ -221,7 +221,7 @@ class StandinAuthorizerTest {
   @Test
   void p1_43_what_could_not_be_decided_is_an_error_of_the_request_and_no_denial() {
     StandinAuthorizer authorizer = stage.authorizer();
-    KafkaPrincipal forwarded = new StandinPrincipal("arn:aws:iam::000000000000:user/u", null);
+    KafkaPrincipal forwarded = StandinPrincipal.undecided("arn:aws:iam::000000000000:user/u");
     List<Action> asked =
         List.of(Stage.action(READ, TOPIC, "a"), Stage.action(CREATE, CLUSTER, "kafka-cluster"));
     assertInstanceOf(

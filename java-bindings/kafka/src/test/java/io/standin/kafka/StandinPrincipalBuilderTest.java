@@ -107,7 +107,8 @@ class StandinPrincipalBuilderTest {
       altered[at] ^= 0x10;
       assertThrows(SerializationException.class, () -> builder.deserialize(altered), "byte " + at);
     }
-    for (int length : new int[] {5, 20, bytes.length / 2, bytes.length - 1}) {
+    for (int length :
+        new int[] {5 + original.getName().length() + 1, 60, bytes.length / 2, bytes.length - 1}) {
       byte[] cut = Arrays.copyOf(bytes, length);
       assertThrows(SerializationException.class, () -> builder.deserialize(cut), "" + length);
     }
@@ -133,11 +134,13 @@ class StandinPrincipalBuilderTest {
     assertThrows(
         org.apache.kafka.common.errors.RetriableException.class,
         () -> read(authorizer, arrived, "t"));
-    assertThrows(SerializationException.class, () -> stage.builder().serialize(arrived));
+    assertThrows(
+        org.apache.kafka.common.errors.RetriableException.class,
+        () -> stage.builder().serialize(arrived));
   }
 
   @Test
-  void p1_17_a_forwarded_session_whose_key_was_disabled_is_refused() throws Exception {
+  void p1_17_a_forwarded_session_whose_user_was_disabled_is_denied() throws Exception {
     StandinAuthorizer authorizer = stage.authorizer();
     StandinPrincipal original = stage.logIn(stage.user("user", Stage.statement("Allow", "*", "*")));
     byte[] bytes = stage.builder().serialize(original);
@@ -149,7 +152,21 @@ class StandinPrincipalBuilderTest {
       Thread.sleep(10);
     }
     assertEquals(AuthorizationResult.DENIED, read(authorizer, original, "t"));
-    assertThrows(SerializationException.class, () -> stage.builder().serialize(original));
+    // What the broker forwards from now on, and what it had forwarded before, is denied.
+    KafkaPrincipal late = stage.builder().deserialize(stage.builder().serialize(original));
+    assertEquals(original, late);
+    assertEquals(AuthorizationResult.DENIED, read(authorizer, late, "t"));
+    assertEquals(
+        AuthorizationResult.DENIED, read(authorizer, stage.builder().deserialize(bytes), "t"));
+    assertEquals(
+        AuthorizationResult.DENIED,
+        authorizer.authorizeByResourceType(
+            Stage.request(late, ApiKeys.INIT_PRODUCER_ID.id),
+            AclOperation.WRITE,
+            ResourceType.TOPIC));
+    // And further on, should a controller forward it.
+    KafkaPrincipal later = stage.builder().deserialize(stage.builder().serialize(late));
+    assertEquals(AuthorizationResult.DENIED, read(authorizer, later, "t"));
   }
 
   @Test
