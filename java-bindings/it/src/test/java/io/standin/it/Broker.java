@@ -223,6 +223,11 @@ final class Broker {
     }
   }
 
+  /** Address of the controller, which only brokers are to use. */
+  String controller() {
+    return property("controller.quorum.bootstrap.servers");
+  }
+
   /** A line of the broker's settings. */
   String property(String name) {
     return properties.getProperty(name);

@@ -27,6 +27,11 @@ final class Brokers {
         "separate", name -> Broker.start(name, options("--separate-controller")));
   }
 
+  /** One of the two above, by its name. */
+  static Broker named(String name) {
+    return name.equals("separate") ? separate() : combined();
+  }
+
   /** Every broker started so far. */
   static Collection<Broker> started() {
     return STARTED.values();
