@@ -108,6 +108,17 @@ class EngineTest {
     assertTrue(Status.isMisuse(status), "status " + status);
   }
 
+  @Test
+  void x_05_metrics_are_read_by_compiled_code_too() throws Exception {
+    try (Engine engine = Engine.open(Stores.make(dir, "compiled"))) {
+      int names = Engine.metricNames().size();
+      // Often enough to be compiled by every compiler of the JVM.
+      for (int i = 0; i < 100_000; i++) {
+        assertEquals(names, engine.metrics().length);
+      }
+    }
+  }
+
   /** Threads of the library, as the kernel names them. */
   private static long nativeThreads() throws Exception {
     long count = 0;

@@ -41,7 +41,7 @@ class NativeTest {
         assertRefused(Native.bind(id, bytes, bytes));
         assertRefused(Native.action(id, bytes, bytes));
         assertRefused(Native.authorizeOne(id, 1, 0, 1, bytes, bytes, 0));
-        assertRefused(Native.authorizeAny(id, 1, bytes));
+        assertRefused(Native.authorizeAny(id, 1, bytes, 0));
         assertRefused(Native.info(id, bytes));
         assertRefused(Native.exportSession(id, bytes));
         assertRefused(Native.importSession(id, bytes, 1));
