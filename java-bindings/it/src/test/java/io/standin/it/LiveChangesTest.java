@@ -167,6 +167,30 @@ class LiveChangesTest {
   }
 
   @Test
+  void p1_35_tags_of_an_identity_count_in_its_policies() throws Exception {
+    String name = Iam.fresh("user");
+    broker.standin("user", "create", name, "--tag", "team=blue");
+    iam.put(
+        name,
+        "own",
+        Policy.connect(broker)
+            .topic("WriteData", topic)
+            .when("StringEquals", "aws:PrincipalTag/team", "red"));
+    Keys user = iam.key(name, "arn:aws:iam::000000000000:user/" + name);
+    try (RawClient client = RawClient.loggedIn(broker, user)) {
+      assertEquals(DENIED, Wire.produce(client, topic));
+    }
+    broker.standin("user", "tag", name, "team=red");
+    Wait.until(
+        "the new tag",
+        () -> {
+          try (RawClient client = RawClient.loggedIn(broker, user)) {
+            return Wire.produce(client, topic) == Errors.NONE;
+          }
+        });
+  }
+
+  @Test
   void p1_17_a_disabled_key_ends_its_sessions_and_no_others() throws Exception {
     String name = Iam.fresh("user");
     Keys user = iam.user(name, Policy.connect(broker).produce(topic));

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -62,25 +63,32 @@ class LoginTest {
         });
   }
 
-  /** The id in the reply to a login that succeeded. */
-  private static String id(SaslAuthenticateResponse answer) {
-    assertEquals(Errors.NONE, answer.error());
-    JsonNode reply = Broker.json(new String(answer.saslAuthBytes(), StandardCharsets.UTF_8));
-    assertEquals(2, reply.size());
-    assertEquals("2020_10_22", reply.get("version").asText());
-    return reply.get("request-id").asText();
+  /** Sends a message on a new connection, which must be accepted; the id it is told. */
+  private String accepted(String listener, InetAddress from, byte[] message) throws Exception {
+    try (RawClient client = RawClient.connect(broker, listener, from)) {
+      SaslAuthenticateResponse answer = client.tryLogIn(message);
+      assertEquals(Errors.NONE, answer.error());
+      JsonNode reply = Broker.json(new String(answer.saslAuthBytes(), StandardCharsets.UTF_8));
+      assertEquals(2, reply.size());
+      assertEquals("2020_10_22", reply.get("version").asText());
+      // With the first request the broker tells where the connection comes from.
+      Wire.describe(client, "any");
+      return reply.get("request-id").asText();
+    }
   }
 
   @Test
   void p1_02_a_well_formed_login_is_accepted_with_exactly_the_reply_clients_know()
       throws Exception {
     Keys keys = iam.user(Iam.fresh("user"), Policy.connect(broker));
-    try (RawClient client = RawClient.connect(broker, "CLIENT")) {
-      String id = id(client.logIn(keys));
-      JsonNode record = iam.logins(List.of(id)).get(id);
-      assertEquals("Success", record.get("status").asText());
-      assertEquals(keys.arn(), record.at("/actor/user/uid").asText());
-    }
+    String id = accepted("CLIENT", null, Signed.by(keys).message());
+    JsonNode record = iam.logins(List.of(id)).get(id);
+    assertEquals("Success", record.get("status").asText());
+    assertEquals(keys.arn(), record.at("/actor/user/uid").asText());
+    assertEquals(keys.id(), record.at("/actor/user/credential_uid").asText());
+    assertEquals("127.0.0.1", record.at("/src_endpoint/ip").asText());
+    assertEquals("localhost", record.at("/dst_endpoint/hostname").asText());
+    assertEquals("CLIENT", record.at("/dst_endpoint/svc_name").asText());
   }
 
   @Test
@@ -219,26 +227,24 @@ class LoginTest {
     Keys keys = iam.user(Iam.fresh("user"), Policy.connect(broker));
     Instant now = Instant.now();
     byte[] message = Signed.by(keys).date(now).message();
+    InetAddress other = InetAddress.getByAddress(new byte[] {127, 0, 0, 2});
     List<String> ids = new ArrayList<>();
-    for (int times = 1; times <= 3; times++) {
-      try (RawClient client = RawClient.connect(broker, "CLIENT")) {
-        ids.add(id(client.tryLogIn(message)));
-      }
-    }
+    ids.add(accepted("CLIENT", null, message));
+    ids.add(accepted("CLIENT", null, message));
+    ids.add(accepted("CLIENT", other, message));
     byte[] once = Signed.by(keys).date(now.minusSeconds(1)).message();
-    try (RawClient client = RawClient.connect(broker, "ONCE")) {
-      ids.add(id(client.tryLogIn(once)));
-    }
+    ids.add(accepted("ONCE", null, once));
     ids.add(refused("ONCE", once));
-    try (RawClient client = RawClient.connect(broker, "ONCE")) {
-      byte[] fresh = Signed.by(keys).date(now.minusSeconds(2)).message();
-      ids.add(id(client.tryLogIn(fresh)));
-    }
+    ids.add(accepted("ONCE", null, Signed.by(keys).date(now.minusSeconds(2)).message()));
     Map<String, JsonNode> records = iam.logins(ids);
-    List<Integer> uses =
-        ids.stream().map(id -> records.get(id).at("/unmapped/signature_seen").asInt(1)).toList();
-    assertEquals(List.of(1, 2, 3, 1, 2, 1), uses);
+    assertEquals(List.of(1, 2, 3, 1, 2, 1), numbers(records, ids, "signature_seen"));
+    assertEquals(List.of(1, 1, 2), numbers(records, ids.subList(0, 3), "signature_sources"));
     assertEquals(-210, records.get(ids.get(4)).at("/status_code").asInt());
+  }
+
+  private static List<Integer> numbers(
+      Map<String, JsonNode> records, List<String> ids, String field) {
+    return ids.stream().map(id -> records.get(id).at("/unmapped/" + field).asInt(1)).toList();
   }
 
   @Test

@@ -15,9 +15,11 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.apache.kafka.common.protocol.Errors;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 
 /** Many clients at once, each with rights of its own. */
+@Order(2)
 class ManyClientsTest {
   private static final int CLIENTS = 200;
   private static final int OPERATIONS = 100;

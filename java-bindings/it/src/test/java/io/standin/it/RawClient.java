@@ -98,11 +98,21 @@ final class RawClient implements AutoCloseable {
     return loggedIn(broker, "CLIENT", keys);
   }
 
-  /** Connects and logs in. */
+  /** Connects and logs in; tries again, as clients do, when the broker could not decide. */
   static RawClient loggedIn(Broker broker, String listener, Keys keys) throws IOException {
-    RawClient client = connect(broker, listener);
-    client.logIn(keys);
-    return client;
+    long end = System.nanoTime() + TIME_OUT_MS * 1_000_000L;
+    while (true) {
+      RawClient client = connect(broker, listener);
+      try {
+        client.logIn(keys);
+        return client;
+      } catch (Closed e) {
+        client.close();
+        if (System.nanoTime() > end) {
+          throw e;
+        }
+      }
+    }
   }
 
   private static Socket open(String address, InetAddress from) throws IOException {

@@ -21,11 +21,13 @@ import org.apache.kafka.common.requests.AbstractResponse;
 import org.apache.kafka.common.requests.ProduceResponse;
 import org.apache.kafka.common.requests.SaslAuthenticateResponse;
 import org.apache.kafka.common.requests.SaslHandshakeResponse;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** Logging in again on a connection that stays open. */
+@Order(1)
 @Execution(ExecutionMode.CONCURRENT)
 class ReauthenticationTest {
   /** Kafka takes no second login on a connection within a second. */
