@@ -16,6 +16,7 @@ public final class Engine implements AutoCloseable {
   private static final String DEFAULT_NAME = "default";
 
   private final long id;
+  private final int metrics = metricNames().size();
   private final AtomicBoolean closed = new AtomicBoolean();
 
   private Engine(long id) {
@@ -82,13 +83,12 @@ public final class Engine implements AutoCloseable {
     return Native.login(id, profile, 1, payload, facts, waitMs, out);
   }
 
-  /** Values of all metrics. */
+  /** Values of all metrics; none when the engine is closed. */
   public long[] metrics() {
-    long[] values = new long[64];
-    int count = Native.metrics(id, values);
-    return count < 0
-        ? new long[0]
-        : java.util.Arrays.copyOf(values, Math.min(count, values.length));
+    long[] values = new long[metrics];
+    // Compared and not used as a length: compiled code takes an int from a native with the
+    // whole register, whose upper half belongs to nobody, and an array copy crashed by it.
+    return Native.metrics(id, values) == values.length ? values : new long[0];
   }
 
   /** Names of all metrics, in the order of their values. */

@@ -68,8 +68,12 @@ public final class Session {
     }
   }
 
-  /** The session sealed for another host; null when that is not possible now. */
-  public byte[] export() {
+  /**
+   * The session sealed for another host.
+   *
+   * @throws StandinException refused when it has ended; else it cannot be sealed now
+   */
+  public byte[] export() throws StandinException {
     try {
       byte[] out = new byte[4096];
       int status = Native.exportSession(id, out);
@@ -77,7 +81,10 @@ public final class Session {
         out = new byte[Fields.needed(out) + 4];
         status = Native.exportSession(id, out);
       }
-      return status == 0 ? Fields.content(out) : null;
+      if (status != 0) {
+        throw new StandinException(status, "The session was not sealed");
+      }
+      return Fields.content(out);
     } finally {
       Reference.reachabilityFence(this);
     }

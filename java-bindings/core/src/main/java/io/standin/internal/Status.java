@@ -9,6 +9,9 @@ public final class Status {
   /** The caller's buffer is too small. */
   public static final int BUFFER_TOO_SMALL = -104;
 
+  /** What came has not the documented shape, or was altered. */
+  public static final int MALFORMED = -200;
+
   private Status() {}
 
   /** Decided, and the answer is no. */

@@ -11,6 +11,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.kafka.common.Endpoint;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.acl.AclBinding;
@@ -48,6 +49,7 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   private KafkaActions actions;
   private LogPump log;
   private StandinMetrics metrics;
+  private final AtomicBoolean closed = new AtomicBoolean();
 
   /** Made by Kafka, once per role of the process. */
   public StandinAuthorizer() {}
@@ -65,6 +67,7 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
               + " rights of Standin; set standin.delegation.tokens=ignore to accept that, or remove"
               + " the key");
     }
+    Listeners.check(configs);
     others.configure(configs);
     try {
       engine = Engine.open(settings);
@@ -115,6 +118,9 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   private List<AuthorizationResult> decide(
       StandinPrincipal principal, AuthorizableRequestContext context, List<Action> asked) {
     Session session = principal.session();
+    if (principal.hasEnded()) {
+      return Collections.nCopies(asked.size(), AuthorizationResult.DENIED);
+    }
     if (session == null) {
       throw Undecided.exception(context.requestType(), onCluster(asked));
     }
@@ -196,6 +202,9 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
     KafkaPrincipal principal = context.principal();
     if (principal instanceof StandinPrincipal ours) {
       Session session = ours.session();
+      if (ours.hasEnded()) {
+        return AuthorizationResult.DENIED;
+      }
       if (session == null) {
         throw Undecided.exception(context.requestType(), true);
       }
@@ -278,8 +287,12 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
     return others.aclCount();
   }
 
+  /** Gives everything back, the engine last. Closing twice is harmless. */
   @Override
   public void close() throws IOException {
+    if (!closed.compareAndSet(false, true)) {
+      return;
+    }
     try {
       others.close();
     } finally {

@@ -11,16 +11,36 @@ import org.apache.kafka.common.security.auth.KafkaPrincipal;
  * builder.
  */
 public final class StandinPrincipal extends KafkaPrincipal {
-  /** Null when a forwarded session could not be taken in: nothing can be decided then. */
   private final Session session;
+  private final boolean ended;
 
   StandinPrincipal(String name, Session session) {
-    super(USER_TYPE, name);
-    this.session = session;
+    this(name, session, false);
   }
 
+  private StandinPrincipal(String name, Session session, boolean ended) {
+    super(USER_TYPE, name);
+    this.session = session;
+    this.ended = ended;
+  }
+
+  /** A forwarded principal whose session could not be taken in: nothing can be decided for it. */
+  static StandinPrincipal undecided(String name) {
+    return new StandinPrincipal(name, null, false);
+  }
+
+  /** A forwarded principal whose session is over: everything is denied. */
+  static StandinPrincipal ended(String name) {
+    return new StandinPrincipal(name, null, true);
+  }
+
+  /** Null when nothing can be decided, or the session has ended. */
   Session session() {
     return session;
+  }
+
+  boolean hasEnded() {
+    return ended;
   }
 
   /** True for names that only principals with a session of Standin may have: ARNs. */

@@ -35,6 +35,7 @@ public final class StandinPrincipalBuilder
   private static final byte VERSION = 1;
 
   private static final int LONGEST = 16 * 1024;
+  private static final byte[] ENDED = {};
   private static final int IMPORT_WAIT_MS = 1000;
 
   private KafkaPrincipalBuilder others = new DefaultKafkaPrincipalBuilder(null, null);
@@ -90,15 +91,33 @@ public final class StandinPrincipalBuilder
     if (!(principal instanceof StandinPrincipal ours)) {
       return ((KafkaPrincipalSerde) others).serialize(principal);
     }
-    byte[] sealed = ours.session() == null ? null : ours.session().export();
-    if (sealed == null || sealed.length > LONGEST) {
+    byte[] sealed = sealed(ours);
+    if (sealed.length > LONGEST) {
       throw new SerializationException(
-          "The session of " + principal.getName() + " cannot be forwarded");
+          "The session of " + principal.getName() + " is too large to be forwarded");
     }
     byte[] name = Fields.text(principal.getName());
     ByteBuffer out = ByteBuffer.allocate(5 + name.length + sealed.length);
     out.putShort(MAGIC).put(VERSION).putShort((short) name.length).put(name).put(sealed);
     return out.array();
+  }
+
+  /** The session as it travels; empty when it has ended, so that the controller denies. */
+  private static byte[] sealed(StandinPrincipal principal) {
+    if (principal.hasEnded()) {
+      return ENDED;
+    }
+    if (principal.session() == null) {
+      throw Undecided.exception();
+    }
+    try {
+      return principal.session().export();
+    } catch (StandinException e) {
+      if (Status.isRefused(e.status())) {
+        return ENDED;
+      }
+      throw Undecided.exception();
+    }
   }
 
   @Override
@@ -108,14 +127,21 @@ public final class StandinPrincipalBuilder
     }
     ByteBuffer in = ByteBuffer.wrap(bytes, 2, bytes.length - 2);
     byte version = in.get();
-    byte[] name = new byte[Math.min(in.getShort() & 0xffff, in.remaining())];
+    int length = in.getShort() & 0xffff;
+    if (length > in.remaining()) {
+      throw new SerializationException("The forwarded session is cut off");
+    }
+    byte[] name = new byte[length];
     in.get(name);
     if (version > VERSION) {
       // Written by a newer broker: not a denial, the client tries again.
-      return new StandinPrincipal(Fields.text(name), null);
+      return StandinPrincipal.undecided(Fields.text(name));
     }
     byte[] sealed = new byte[in.remaining()];
     in.get(sealed);
+    if (sealed.length == 0) {
+      return StandinPrincipal.ended(Fields.text(name));
+    }
     try {
       Session session = Session.importFrom(Engine.idOf(engine), sealed, IMPORT_WAIT_MS);
       if (!session.principal().equals(Fields.text(name))) {
@@ -123,10 +149,12 @@ public final class StandinPrincipalBuilder
       }
       return new StandinPrincipal(session.principal(), session);
     } catch (StandinException e) {
-      if (Status.isRefused(e.status())) {
+      if (e.status() == Status.MALFORMED) {
         throw new SerializationException(e.getMessage());
       }
-      return new StandinPrincipal(Fields.text(name), null);
+      return Status.isRefused(e.status())
+          ? StandinPrincipal.ended(Fields.text(name))
+          : StandinPrincipal.undecided(Fields.text(name));
     }
   }
 }

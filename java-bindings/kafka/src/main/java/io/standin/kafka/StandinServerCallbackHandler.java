@@ -4,7 +4,6 @@ package io.standin.kafka;
 import io.standin.internal.Engine;
 import io.standin.internal.StandinException;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import javax.security.auth.callback.Callback;
 import javax.security.auth.callback.UnsupportedCallbackException;
@@ -33,8 +32,7 @@ public final class StandinServerCallbackHandler implements AuthenticateCallbackH
       throw new ConfigException(
           getClass().getName() + " serves " + StandinSaslServer.MECHANISM + ", not " + mechanism);
     }
-    Map<String, String> settings = Settings.of(configs);
-    refusePlaintext(configs, settings);
+    Map<String, String> settings = Listeners.settings(configs);
     try {
       engine = Engine.open(settings);
       profile = engine.profile(settings);
@@ -47,28 +45,6 @@ public final class StandinServerCallbackHandler implements AuthenticateCallbackH
     String grace = settings.get("standin.retire.grace.ms");
     if (grace != null) {
       retireGraceMs = Integer.parseInt(grace);
-    }
-  }
-
-  /** Refuses to start on a listener whose channels are not encrypted, unless told otherwise. */
-  private static void refusePlaintext(Map<String, ?> configs, Map<String, String> settings) {
-    if ("true".equals(settings.get("standin.allow.plaintext"))) {
-      return;
-    }
-    Object map = configs.get("listener.security.protocol.map");
-    for (String pair : map == null ? new String[0] : map.toString().split(",")) {
-      String[] parts = pair.trim().split(":");
-      if (parts.length == 2 && parts[1].equalsIgnoreCase("SASL_PLAINTEXT")) {
-        String key =
-            "listener.name." + parts[0].toLowerCase(Locale.ROOT) + ".aws_msk_iam.sasl.jaas.config";
-        if (configs.containsKey(key)) {
-          throw new ConfigException(
-              "Listener "
-                  + parts[0]
-                  + " has SASL_PLAINTEXT, where logins can be replayed; use SASL_SSL, or"
-                  + " standin.allow.plaintext=true for tests on one machine");
-        }
-      }
     }
   }
 

@@ -70,6 +70,11 @@ final class Undecided {
     }
   }
 
+  /** The exception for requests that are forwarded to the controller. */
+  static ApiException exception() {
+    return new Timeout();
+  }
+
   /**
    * The exception for a request type.
    *
