@@ -16,6 +16,7 @@ public final class Bench {
         Thread.currentThread().setName(Micro.HANDLER + "0");
         Micro.run(effort, Path.of(arguments[3]), Path.of(arguments[4]), results);
       }
+      case "login" -> Login.run(effort, Path.of(arguments[3]), Path.of(arguments[4]), results);
       default -> throw new IllegalArgumentException("unknown part " + arguments[0]);
     }
     System.exit(0);
