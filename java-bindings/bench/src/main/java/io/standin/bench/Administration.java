@@ -65,13 +65,13 @@ final class Administration {
   /** Makes a group with these policies. */
   void group(String name, List<String> policies) throws IOException {
     standin("group", "create", name);
-    put("--group", name, policies);
+    put("--group", name, "p", policies);
   }
 
   /** Makes a user with these policies, in these groups; its access key. */
   AccessKey user(String name, List<String> policies, String... groups) throws IOException {
     standin("user", "create", name);
-    put("--user", name, policies);
+    put("--user", name, "p", policies);
     for (String group : groups) {
       standin("group", "add", group, name);
     }
@@ -84,12 +84,12 @@ final class Administration {
     return standin("user", "show", user).get("arn").asText();
   }
 
-  /** Puts inline policies on a user or group. */
-  void put(String owner, String name, List<String> policies) throws IOException {
+  /** Puts inline policies, named by a prefix and a number, on a user or group. */
+  void put(String owner, String name, String prefix, List<String> policies) throws IOException {
     for (int i = 0; i < policies.size(); i++) {
-      Path file = documents.resolve(name + "-" + i + ".json");
+      Path file = documents.resolve(name + "-" + prefix + i + ".json");
       Files.writeString(file, policies.get(i));
-      standin("policy", "put", "p" + i, file.toString(), owner, name);
+      standin("policy", "put", prefix + i, file.toString(), owner, name);
     }
   }
 }

@@ -15,7 +15,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import javax.security.sasl.Sasl;
-import javax.security.sasl.SaslException;
 import javax.security.sasl.SaslServer;
 import org.apache.kafka.common.metrics.Metrics;
 import org.apache.kafka.common.metrics.internals.PluginMetricsImpl;
@@ -26,6 +25,9 @@ import org.apache.kafka.common.security.auth.SecurityProtocol;
 /** What a broker loads of Standin, in this process: the real jars, library and store. */
 final class House implements AutoCloseable {
   private static final String MECHANISM = "AWS_MSK_IAM";
+
+  /** How often a login is tried that could not be decided in time, on a busy machine. */
+  private static final int TRIES = 20;
 
   private final Map<String, Object> configs = new HashMap<>();
   private final StandinServerCallbackHandler handler = new StandinServerCallbackHandler();
@@ -60,14 +62,24 @@ final class House implements AutoCloseable {
     return cluster;
   }
 
-  SaslServer server() throws SaslException {
-    return Sasl.createSaslServer(MECHANISM, "kafka", "localhost", configs, handler);
+  /** A server that has let this key in. Tries again when it could not decide, as clients do. */
+  private SaslServer server(AccessKey key) throws IOException {
+    for (int tries = 1; ; tries++) {
+      SaslServer server = Sasl.createSaslServer(MECHANISM, "kafka", "localhost", configs, handler);
+      try {
+        server.evaluateResponse(key.login("localhost"));
+        return server;
+      } catch (IOException e) {
+        if (tries == TRIES) {
+          throw e;
+        }
+      }
+    }
   }
 
   /** Logs in as a client would from this address; the principal its requests carry. */
-  KafkaPrincipal login(AccessKey key, InetAddress address) throws SaslException {
-    SaslServer server = server();
-    server.evaluateResponse(key.login("localhost"));
+  KafkaPrincipal login(AccessKey key, InetAddress address) throws IOException {
+    SaslServer server = server(key);
     StandinPrincipalBuilder builder = new StandinPrincipalBuilder();
     builder.configure(configs);
     return builder.build(

@@ -111,10 +111,8 @@ final class Login {
     }
     List<Way> ways = ways(key);
     for (Way way : ways) {
-      // The first comes alone: those that wait for the same answer are put off.
-      try (Wire wire = new Wire(doors.get(way.door()))) {
-        wire.login(way.mechanism(), way.make().get().get());
-      }
+      // The first comes alone: of many that wait for the same answer most are put off.
+      Wire.patient(doors.get(way.door()), way.mechanism(), way.make().get()).close();
     }
     int warm = effort.pick(3, 5, 8);
     double[][] work = new double[ways.size()][effort.rounds];

@@ -39,6 +39,9 @@ final class Micro {
       new Results.Table(PART, "processor time of one call of authorize", "ns", STANDIN);
   private static final Results.Table BYTES =
       new Results.Table(PART, "bytes one call of authorize allocates", "B", "nothing");
+  private static final Results.Table FLAT =
+      new Results.Table(
+          PART, "processor time of a known decision of Standin by its rules", "ns", "10 rules");
   private static final Results.Table SCALING =
       new Results.Table(PART, "calls a second by two threads, times those by one", "x", "");
 
@@ -59,6 +62,7 @@ final class Micro {
   private final House house;
   private final InetAddress address = InetAddress.getByName("127.0.0.1");
   private final Loop[] loops = {Loop.fresh(), Loop.fresh(), Loop.fresh()};
+  private final List<Rounds.Contestant> sizes = new ArrayList<>();
   private int cold;
 
   private Micro(Effort effort, Results results, House house) throws IOException {
@@ -80,6 +84,7 @@ final class Micro {
       if (effort == Effort.FULL) {
         micro.own(1_000_000);
       }
+      micro.rounds.measure(FLAT, null, "allowed", micro.sizes);
       micro.benchmark(10_000);
       micro.everywhere(7000, 504);
       System.err.println(
@@ -103,6 +108,7 @@ final class Micro {
       warm("denied" + rule, judges, singles(AclOperation.WRITE, unknown, true), false);
       warm(TOPICS + " topics" + rule, judges, metadata(count), true);
       any("any topic" + rule, judges);
+      size(count, judges.get(judges.size() - 1), singles(AclOperation.WRITE, known, true));
       cold(count, rule, judges, group);
       if (count == 1000) {
         AccessKey other = house.administration().user(group + "-other", List.of(), group);
@@ -277,6 +283,21 @@ final class Micro {
                       calls)));
     }
     rounds.measure(TIME, BYTES, row, contestants);
+  }
+
+  /** Keeps who decides by so many rules, to be compared with others when all are there. */
+  private void size(int count, Judge standin, List<List<Action>> asked) {
+    Loop loop = loops[loops.length - 1];
+    String who = String.format(Locale.ROOT, "%,d rules", count);
+    sizes.add(
+        new Rounds.Contestant(
+            who,
+            calls ->
+                check(
+                    who,
+                    standin,
+                    loop.ask(standin.authorizer(), standin.context(), asked, calls),
+                    calls)));
   }
 
   /** Questions that are new to a context, and how many of them are allowed. */

@@ -32,7 +32,7 @@ final class Rounds {
    * Measures a row: processor time of this thread a call, and the bytes it allocated.
    *
    * @param time table of the times, in nanoseconds
-   * @param bytes table of the bytes
+   * @param bytes table of the bytes, or null
    */
   void measure(Results.Table time, Results.Table bytes, String row, List<Contestant> contestants) {
     int many = contestants.size();
@@ -52,7 +52,9 @@ final class Rounds {
     }
     for (int i = 0; i < many; i++) {
       results.add(time, row, contestants.get(i).who(), nanos[i]);
-      results.add(bytes, row, contestants.get(i).who(), allocated[i]);
+      if (bytes != null) {
+        results.add(bytes, row, contestants.get(i).who(), allocated[i]);
+      }
     }
   }
 

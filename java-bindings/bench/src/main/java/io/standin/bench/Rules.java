@@ -35,6 +35,11 @@ final class Rules {
     return "bench-topic-" + i;
   }
 
+  /** An address of its own for each of many rules. */
+  static String address(int i) {
+    return "10." + (i >> 16) + "." + (i >> 8 & 255) + "." + (i & 255);
+  }
+
   /** One rule for each of {@code count} topics by name: it may be written and described. */
   static Rules own(String cluster, int count) {
     Rules rules = new Rules(cluster);
@@ -53,8 +58,7 @@ final class Rules {
   static Rules everywhere(String cluster, int count) {
     Rules rules = new Rules(cluster);
     for (int i = 0; i < count; i++) {
-      String host =
-          i == count - 1 ? null : "10." + (i >> 16) + "." + (i >> 8 & 255) + "." + (i & 255);
+      String host = i == count - 1 ? null : address(i);
       rules.acl(
           ResourceType.TOPIC,
           "*",

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.standin.bench;
 
+import java.io.BufferedInputStream;
 import java.io.DataInputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.function.Supplier;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.SSLSocketFactory;
 import org.apache.kafka.common.message.MetadataResponseData;
@@ -55,6 +58,7 @@ final class Wire implements AutoCloseable {
     }
   }
 
+  private static final int TRIES = 20;
   private static final short HANDSHAKE = 1;
   private static final short AUTHENTICATE = 1;
   private static final short METADATA = 12;
@@ -81,7 +85,7 @@ final class Wire implements AutoCloseable {
       encrypted.getSession().invalidate();
       socket = encrypted;
     }
-    in = new DataInputStream(new java.io.BufferedInputStream(socket.getInputStream(), 65536));
+    in = new DataInputStream(new BufferedInputStream(socket.getInputStream(), 65536));
     out = socket.getOutputStream();
   }
 
@@ -101,6 +105,23 @@ final class Wire implements AutoCloseable {
     ByteBuffer buffer = ByteBuffer.wrap(answer);
     buffer.getInt();
     return buffer;
+  }
+
+  /** Connects and logs in; tries again when the broker could not decide, as clients do. */
+  static Wire patient(Door door, String mechanism, Supplier<Conversation> conversations)
+      throws IOException {
+    for (int tries = 1; ; tries++) {
+      Wire wire = new Wire(door);
+      try {
+        wire.login(mechanism, conversations.get());
+        return wire;
+      } catch (EOFException e) {
+        wire.close();
+        if (tries == TRIES) {
+          throw e;
+        }
+      }
+    }
   }
 
   /** The whole way in: versions, mechanism, messages. */
