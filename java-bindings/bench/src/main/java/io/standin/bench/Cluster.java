@@ -3,16 +3,20 @@ package io.standin.bench;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.acl.AccessControlEntry;
 import org.apache.kafka.common.acl.AclBinding;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.acl.AclPermissionType;
+import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.resource.PatternType;
 import org.apache.kafka.common.resource.ResourcePattern;
 import org.apache.kafka.common.resource.ResourceType;
@@ -46,7 +50,7 @@ final class Cluster {
     return Admin.create(Map.<String, Object>of("bootstrap.servers", broker.internal()));
   }
 
-  /** Makes the topics. */
+  /** Makes the topics, and waits until the broker has them. */
   void topics() throws IOException, InterruptedException, ExecutionException {
     // Little is kept of what is written.
     Map<String, String> brief = Map.of("retention.bytes", "67108864", "segment.bytes", "33554432");
@@ -56,6 +60,24 @@ final class Cluster {
     IntStream.range(0, TOPICS).forEach(i -> topics.add(new NewTopic(Rules.topic(i), 1, (short) 1)));
     try (Admin admin = admin()) {
       admin.createTopics(topics).all().get();
+      // The logs are made after the topics are known; who writes earlier upsets sequence numbers.
+      Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
+      for (NewTopic topic : topics) {
+        for (int i = 0; i < topic.numPartitions(); i++) {
+          ends.put(new TopicPartition(topic.name(), i), OffsetSpec.latest());
+        }
+      }
+      while (true) {
+        try {
+          admin.listOffsets(ends).all().get();
+          return;
+        } catch (ExecutionException e) {
+          if (!(e.getCause() instanceof RetriableException)) {
+            throw e;
+          }
+          Thread.sleep(200);
+        }
+      }
     }
   }
 
