@@ -39,7 +39,7 @@ fn sessions(run: &Run, count: usize) {
         move |calls: u64| {
             for _ in 0..calls {
                 let id = ids.next().unwrap();
-                assert!(table.with(black_box(id), |session| session.deadline).is_some());
+                assert!(table.with(black_box(id), |session| session.begin.deadline).is_some());
             }
         }
     };
