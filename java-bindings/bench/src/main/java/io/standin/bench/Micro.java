@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.metrics.Metrics;
@@ -47,6 +48,9 @@ final class Micro {
 
   /** Different names asked about when decisions are known already. */
   private static final int WARM_NAMES = 8;
+
+  /** How often each name is there: a broker reads every request's names anew. */
+  private static final int COPIES = 8;
 
   /** Names never asked about before, in one turn. */
   private static final int COLD_NAMES = 4000;
@@ -102,18 +106,19 @@ final class Micro {
     try (StandardAuthorizer standard = standard(rules.acls())) {
       List<Judge> judges = judges(standard, key);
       String rule = String.format(Locale.ROOT, ", %,d rules", count);
-      List<String> known = spread(count, WARM_NAMES);
-      List<String> unknown = names("other-topic-", WARM_NAMES);
-      warm("allowed" + rule, judges, singles(AclOperation.WRITE, known, true), true);
-      warm("denied" + rule, judges, singles(AclOperation.WRITE, unknown, true), false);
-      warm(TOPICS + " topics" + rule, judges, metadata(count), true);
+      List<List<Action>> known =
+          copies(() -> singles(AclOperation.WRITE, spread(count, WARM_NAMES), true));
+      List<List<Action>> unknown =
+          copies(() -> singles(AclOperation.WRITE, names("other-topic-", WARM_NAMES), true));
+      warm("allowed" + rule, judges, known, true);
+      warm("denied" + rule, judges, unknown, false);
+      warm(TOPICS + " topics" + rule, judges, copies(() -> metadata(count)), true);
       any("any topic" + rule, judges);
-      size(count, judges.get(judges.size() - 1), singles(AclOperation.WRITE, known, true));
+      size(count, judges.get(judges.size() - 1), known);
       cold(count, rule, judges, group);
       if (count == 1000) {
         AccessKey other = house.administration().user(group + "-other", List.of(), group);
-        List<List<Action>> asked = singles(AclOperation.WRITE, known, true);
-        scaling("allowed" + rule, judges, asked, standin(other));
+        scaling("allowed" + rule, judges, known, standin(other));
       }
     }
   }
@@ -142,7 +147,7 @@ final class Micro {
     AccessKey key = house.administration().user("everywhere-user", List.of(), group);
     try (StandardAuthorizer standard = standard(rules.acls())) {
       List<List<Action>> asked =
-          List.of(batch(AclOperation.DESCRIBE, names("some-topic-", topics), topics));
+          copies(() -> List.of(batch(AclOperation.DESCRIBE, names("some-topic-", topics), topics)));
       warm(
           String.format(Locale.ROOT, "%d topics, KAFKA-20667 (%,d rules on *)", topics, count),
           judges(standard, key),
@@ -224,6 +229,15 @@ final class Micro {
   private static List<List<Action>> metadata(int count) {
     List<String> known = spread(count, Math.min(count, TOPICS));
     return List.of(batch(AclOperation.DESCRIBE, known, TOPICS));
+  }
+
+  /** The same requests several times over, each with names of its own that are only equal. */
+  private static List<List<Action>> copies(Supplier<List<List<Action>>> requests) {
+    List<List<Action>> copies = new ArrayList<>();
+    for (int i = 0; i < COPIES; i++) {
+      copies.addAll(requests.get());
+    }
+    return copies;
   }
 
   /** One request about so many topics; names that are missing have no rule. */
