@@ -61,7 +61,8 @@ final class Broker {
 
   /**
    * Processor time of the broker so far, by its threads, in nanoseconds: exact, where
-   * /proc/PID/stat counts in hundredths of a second.
+   * /proc/PID/stat counts in hundredths of a second. Without the compiler's threads: what they do
+   * is no request's.
    */
   Map<String, Long> work() throws IOException {
     Map<String, Long> work = new HashMap<>();
@@ -69,10 +70,13 @@ final class Broker {
         Files.newDirectoryStream(Path.of("/proc", Long.toString(pid), "task"))) {
       for (Path thread : threads) {
         try {
-          String text = Files.readString(thread.resolve("schedstat"));
-          work.put(
-              thread.getFileName().toString(),
-              Long.parseLong(text.substring(0, text.indexOf(' '))));
+          String name = Files.readString(thread.resolve("comm"));
+          if (!name.startsWith("C1 Compiler") && !name.startsWith("C2 Compiler")) {
+            String text = Files.readString(thread.resolve("schedstat"));
+            work.put(
+                thread.getFileName().toString(),
+                Long.parseLong(text.substring(0, text.indexOf(' '))));
+          }
         } catch (NoSuchFileException e) {
           // The thread ended since the folder was listed.
           continue;
