@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use common::house::{CLUSTER, House, channel, documents, topic};
 use common::{Contestant, Run, Table, Time, grouped};
-use standin::decision::{Inputs, Outcome};
+use standin::decision::{Inputs, Keys, Outcome};
 use standin::identity::{Attributes, Identity, Principal};
 use standin::mechanism::Batch;
 use standin::policy::{ActionId, ActionTable, ArnMatch, ClusterArn, Compiled, Document, Named, PolicySet, Scope};
@@ -106,7 +106,7 @@ fn by_policies(run: &Run, counts: &[usize]) {
         client_id: "bench",
         now: UnixMillis(1_800_000_000_000),
         resource_tags: &[],
-        given: None,
+        keys: Keys::Host,
     };
     for (shape, how) in [(Shape::Name, "by name"), (Shape::Begin, "by its begin")] {
         let policies: Vec<(usize, Policies)> = counts.iter().map(|n| (*n, compile(shape, *n))).collect();
