@@ -3,7 +3,7 @@
 
 use super::key::{Facts, Found, Key, Source};
 use super::number::Decimal;
-use super::operand::Operand;
+use super::operand::{NANOS, Operand};
 use super::operator::{Family, Operator, Quantity};
 use crate::decision::Inputs;
 
@@ -87,7 +87,7 @@ impl Condition {
         let now = inputs.now.0;
         for operand in &self.operands {
             let second = match operand {
-                Operand::Date(at) => Some(at.div_euclid(1000)),
+                Operand::Date(at) => i64::try_from(at.div_euclid(NANOS)).ok(),
                 Operand::Number(text) => Decimal::read(text).and_then(|n| n.floor()),
                 _ => None,
             };

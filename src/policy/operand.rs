@@ -14,6 +14,9 @@ use super::operator::Family;
 use super::pattern::Pattern;
 use crate::decision::Inputs;
 
+/// Nanoseconds of a second.
+pub(super) const NANOS: i128 = 1_000_000_000;
+
 /// A value of a condition, ready to compare with.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Operand {
@@ -22,8 +25,8 @@ pub(super) enum Operand {
     Pattern(Pattern),
     /// As it is written.
     Number(Box<str>),
-    /// Milliseconds since the epoch.
-    Date(i64),
+    /// Nanoseconds since the epoch.
+    Date(i128),
     Bool(bool),
     Binary(Box<[u8]>),
     Net(IpNet),
@@ -117,14 +120,14 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// Milliseconds since the epoch of an ISO 8601 date (W3C profile) or of
-/// seconds since the epoch.
-fn date(text: &str) -> Option<i64> {
+/// Nanoseconds since the epoch of an ISO 8601 date (W3C profile) or of seconds
+/// since the epoch.
+fn date(text: &str) -> Option<i128> {
     use time::format_description::well_known::Rfc3339;
     let bytes = text.as_bytes();
     let digits = text.strip_prefix('-').unwrap_or(text);
     if bytes.len() != 4 && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
-        return text.parse::<i64>().ok()?.checked_mul(1000);
+        return text.parse::<i64>().ok().map(|seconds| i128::from(seconds) * NANOS);
     }
     // Shorter forms of the W3C profile are filled up; no allocation.
     let mut full = *b"0000-01-01T00:00:00+00:00";
@@ -145,8 +148,7 @@ fn date(text: &str) -> Option<i64> {
         _ if bytes.get(10) == Some(&b'T') => text,
         _ => return None,
     };
-    let parsed = time::OffsetDateTime::parse(known, &Rfc3339).ok()?;
-    i64::try_from(parsed.unix_timestamp_nanos().div_euclid(1_000_000)).ok()
+    time::OffsetDateTime::parse(known, &Rfc3339).ok().map(time::OffsetDateTime::unix_timestamp_nanos)
 }
 
 /// An address in one form: an IPv4 address written as IPv6 counts as IPv4.

@@ -226,13 +226,20 @@ fn resource(text: &str, variables: bool) -> Result<Pattern, String> {
     let [prefix, partition, service] = [fields.next(), fields.next(), fields.next()].map(Option::unwrap_or_default);
     let rest: Vec<&[Atom]> = fields.collect();
     let is_arn = prefix == [Atom::Char('a'), Atom::Char('r'), Atom::Char('n')] && !partition.is_empty();
-    // A star may stand for fields that are not written.
-    let ends = rest.len() == 3 || rest.last().is_some_and(|last| last.last() == Some(&Atom::Star));
-    if !is_arn || !ends {
+    // A star that ends a field may stand for fields that are not written.
+    let stars = |field: &[Atom]| field.last() == Some(&Atom::Star);
+    if !is_arn || rest.len() < 3 && !stars(partition) && !rest.iter().any(|field| stars(field)) {
         return Err("* or an ARN of six fields separated by colons is accepted, such as arn:aws:kafka:us-east-1:123456789012:topic/demo/*".into());
     }
-    let is_variable = |a: &Atom| matches!(a, Atom::Variable(..));
-    if [partition, service].iter().chain(rest.iter().take(2)).any(|field| field.iter().any(is_variable)) {
+    // What follows such a star may be the resource already.
+    let mut behind_star = false;
+    let misplaced = [partition, service].into_iter().chain(rest.iter().copied().take(2)).any(|field| {
+        let variable = field.iter().any(|a| matches!(a, Atom::Variable(..)));
+        let wrong = variable && !behind_star;
+        behind_star |= stars(field);
+        wrong
+    });
+    if misplaced {
         return Err("variables are accepted behind the fifth colon of an ARN; write the fields before it out".into());
     }
     if service.is_empty() || service.iter().any(|a| matches!(a, Atom::Star | Atom::One)) {

@@ -64,7 +64,7 @@ impl EngineSettings {
     /// Validates the engine's part of what was given.
     ///
     /// # Errors
-    /// [`Status::InvalidSetting`] naming the setting, its value and what is
+    /// [`crate::fault::Status::InvalidSetting`] naming the setting, its value and what is
     /// accepted.
     pub fn of(given: &Given) -> Result<Self, Fault> {
         let store = PathBuf::from(given.required("standin.store")?);

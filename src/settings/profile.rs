@@ -37,7 +37,7 @@ impl ProfileSettings {
     /// cluster's ARN, whose region is the default of accepted regions.
     ///
     /// # Errors
-    /// [`Status::InvalidSetting`] naming the setting, its value and what is
+    /// [`crate::fault::Status::InvalidSetting`] naming the setting, its value and what is
     /// accepted.
     pub fn of(given: &Given, cluster: Option<&str>) -> Result<Self, Fault> {
         let hosts: Vec<String> = given.list("standin.hosts").iter().map(|h| h.to_ascii_lowercase()).collect();
