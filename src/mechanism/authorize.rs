@@ -13,7 +13,7 @@ use crate::decision::{Outcome, Verdict};
 use crate::fault::{Fault, Kind, Status};
 use crate::policy::ActionId;
 use crate::service::{Question, Questions};
-use crate::session::{Ask, Context, CredentialKey, Request, Session, SessionId, Standing};
+use crate::session::{Ask, Begin, Context, CredentialKey, Request, Session, SessionId, Standing};
 use crate::time::UnixMillis;
 
 /// Facts that hold for all questions of one call.
@@ -84,8 +84,13 @@ impl Engine {
             let ground = self.ground(session);
             let context = session.context();
             let channel = session.channel().unwrap_or(&nowhere);
-            let request =
-                Request { channel, address: batch.address, client_id: batch.client_id, now: self.clock().wall() };
+            let request = Request {
+                session: Some(&session.begin),
+                channel,
+                address: batch.address,
+                client_id: batch.client_id,
+                now: self.clock().wall(),
+            };
             let mut missing = Vec::new();
             for ((place, slot), ask) in outcomes.iter_mut().enumerate().zip(asks) {
                 let local = match ground {
@@ -101,7 +106,13 @@ impl Engine {
             (!missing.is_empty()).then(|| (Arc::clone(session), Arc::clone(&context), missing))
         });
         let Some((session, context, missing)) = found.ok_or_else(unknown)? else { return Ok(()) };
-        self.ask_service(&session.begin.credential, &context, (session.channel(), batch), &missing, outcomes);
+        self.ask_service(
+            (&session.begin.credential, Some(&session.begin)),
+            &context,
+            (session.channel(), batch),
+            &missing,
+            outcomes,
+        );
         Ok(())
     }
 
@@ -116,7 +127,7 @@ impl Engine {
     /// Has the service decide what is missing.
     fn ask_service(
         &self,
-        credential: &CredentialKey,
+        (credential, session): (&CredentialKey, Option<&Begin>),
         context: &Arc<Context>,
         (channel, batch): (Option<&Channel>, Batch<'_>),
         missing: &[Missing<'_>],
@@ -137,14 +148,14 @@ impl Engine {
             (Arc::clone(context), batch.address, batch.client_id.to_owned(), self.clock().wall());
         let later_channel = channel.clone();
         let aside = move |verdicts: &[Verdict]| {
-            let request = Request { channel: &later_channel, address, client_id: &client_id, now };
+            let request = Request { session: None, channel: &later_channel, address, client_id: &client_id, now };
             for ((action, resource), verdict) in kept.iter().zip(verdicts) {
                 // Full: the next question asks again.
                 let _kept = later.keep(*action, resource, request, *verdict);
             }
         };
         let answers = self.agent().decide_remotely(credential, context, questions, batch.wait, Box::new(aside));
-        let request = Request { channel: &channel, address: batch.address, client_id: batch.client_id, now };
+        let request = Request { session, channel: &channel, address: batch.address, client_id: batch.client_id, now };
         for (n, m) in missing.iter().enumerate() {
             let outcome = match &answers {
                 Ok(verdicts) => verdicts.get(n).map_or(Outcome::Undecided, |v| context.settle(m.ask, request, *v)),
@@ -168,14 +179,14 @@ impl Engine {
     ) -> Outcome {
         let ask = Ask { action: self.connect_action(), resource: "", count: 1, log_allow: false, log_deny: false };
         let now: UnixMillis = self.clock().wall();
-        let request = Request { channel, address: channel.address, client_id: "", now };
+        let request = Request { session: None, channel, address: channel.address, client_id: "", now };
         if let Some(outcome) = context.decide(ask, request) {
             return outcome;
         }
         let batch = Batch { address: channel.address, client_id: "", wait };
         let mut outcomes = [Outcome::Undecided];
         let missing = [Missing { place: 0, ask }];
-        self.ask_service(credential, context, (Some(channel), batch), &missing, &mut outcomes);
+        self.ask_service((credential, None), context, (Some(channel), batch), &missing, &mut outcomes);
         let [outcome] = outcomes;
         outcome
     }
@@ -190,7 +201,13 @@ impl Engine {
         let nowhere = Channel::default();
         let found = self.agent().sessions().with(id, |session| {
             let channel = session.channel().unwrap_or(&nowhere);
-            let request = Request { channel, address: batch.address, client_id: batch.client_id, now };
+            let request = Request {
+                session: Some(&session.begin),
+                channel,
+                address: batch.address,
+                client_id: batch.client_id,
+                now,
+            };
             match self.ground(session) {
                 Ground::All(outcome) => Ok(outcome),
                 Ground::Stale if !self.rides_out(action) => Ok(Outcome::Undecided),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::cache::Found;
-use super::{Cache, Tally};
+use super::{Begin, Cache, Tally};
 use crate::audit::{Event, Operation, Record, Who};
 use crate::channel::Channel;
 use crate::decision::{Inputs, Keys, Outcome, Reason, Verdict};
@@ -35,6 +35,8 @@ pub struct Ask<'a> {
 /// From where and when a request came.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
+    /// The session it belongs to; none while its login is still going on.
+    pub session: Option<&'a Begin>,
     /// The connection.
     pub channel: &'a Channel,
     /// The address of this request, where it has one of its own.
@@ -266,11 +268,16 @@ impl Context {
     fn event(&self, ask: Ask<'_>, request: Request<'_>, verdict: &Verdict) {
         self.tally.denied.add(u64::from(ask.count));
         let operation = self.operation(ask.action, ask.resource, verdict, u64::from(ask.count), request.now);
+        // The context is shared: which session it was stands with the request.
+        let (principal, key, request_id) = match request.session {
+            Some(begin) => (&*begin.principal, begin.credential.access_key_id.as_str(), begin.request_id.as_str()),
+            None => (&self.principal, "", ""),
+        };
         self.tally.recorder.record(Record {
             time: request.now,
-            who: Who::of(&self.principal, ""),
+            who: Who::of(principal, key),
             channel: Some(request.channel.clone()),
-            request_id: String::new(),
+            request_id: request_id.to_owned(),
             event: Event::Operation(operation),
         });
     }

@@ -61,6 +61,14 @@ pub(super) fn open(env: Env, settings: jbyteArray, why: jbyteArray) -> Result<jl
     opened.map(jlong::from).inspect_err(|fault| env.explain(why, &fault.text))
 }
 
+/// Every setting that was given, by the host or in a file: name and value.
+pub(super) fn resolve(env: Env, settings: jbyteArray, out: jbyteArray) -> Result<jint, Fault> {
+    let read = env.bytes(settings).and_then(|bytes| given(&bytes));
+    let read = read.inspect_err(|fault| env.explain(out, &fault.text))?;
+    let content = join(read.iter().flat_map(|(name, text, _)| [name.as_bytes(), text.as_bytes()]));
+    env.write(out, &content).map(|()| 0)
+}
+
 pub(super) fn close(_env: Env, engine: jlong, wait: jint) -> Result<jint, Fault> {
     mechanism::close(engine_number(engine)?, millis(wait)).map(jint::from)
 }

@@ -55,6 +55,7 @@ macro_rules! natives {
 natives! {
     abi c"(Ljava/lang/String;)I" (build: jobject) -> jint;
     open c"([B[B)J" (settings: jbyteArray, why: jbyteArray) -> jlong;
+    resolve c"([B[B)I" (settings: jbyteArray, out: jbyteArray) -> jint;
     close c"(JI)I" (engine: jlong, wait: jint) -> jint;
     profile c"(J[B[B)I" (engine: jlong, settings: jbyteArray, why: jbyteArray) -> jint;
     action c"(J[B[B)I" (engine: jlong, name: jbyteArray, resource_type: jbyteArray) -> jint;

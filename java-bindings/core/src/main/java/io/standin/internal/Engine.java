@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 
@@ -42,6 +43,30 @@ public final class Engine implements AutoCloseable {
     }
     OPEN.put(name(settings), id);
     return new Engine(id);
+  }
+
+  /**
+   * The given settings together with those in the file they, or the environment, name.
+   *
+   * @throws StandinException with what is wrong and what is accepted
+   */
+  public static Map<String, String> resolve(Map<String, String> settings) throws StandinException {
+    NativeLoader.load(settings.get("standin.native.path"));
+    byte[] out = new byte[1 << 16];
+    int status = Native.resolve(pairs(settings), out);
+    if (status == Status.BUFFER_TOO_SMALL) {
+      out = new byte[Fields.needed(out) + 4];
+      status = Native.resolve(pairs(settings), out);
+    }
+    if (status != 0) {
+      throw new StandinException(status, Fields.text(Fields.content(out)));
+    }
+    Map<String, String> resolved = new TreeMap<>();
+    List<byte[]> fields = Fields.split(Fields.content(out));
+    for (int i = 0; i + 1 < fields.size(); i += 2) {
+      resolved.put(Fields.text(fields.get(i)), Fields.text(fields.get(i + 1)));
+    }
+    return resolved;
   }
 
   /** The id of an engine somebody has open; 0 when nobody has. */

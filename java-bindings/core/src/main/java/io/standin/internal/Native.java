@@ -18,6 +18,8 @@ final class Native {
 
   static native long open(byte[] settings, byte[] why);
 
+  static native int resolve(byte[] settings, byte[] out);
+
   static native int close(long engine, int waitMs);
 
   static native int profile(long engine, byte[] settings, byte[] why);

@@ -3,9 +3,13 @@ package io.standin.kafka;
 
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.ToIntBiFunction;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.resource.ResourceType;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Kafka's operations as IAM actions: those of Amazon MSK, and names of our own in the same style
@@ -18,6 +22,8 @@ final class KafkaActions {
   /** Stands for pairs that are always denied. */
   static final Action DENIED = new Action("", "");
 
+  private static final Logger LOG = LoggerFactory.getLogger(KafkaActions.class);
+  private static final Set<String> UNKNOWN = ConcurrentHashMap.newKeySet();
   private static final String PREFIX = "kafka-cluster:";
 
   private final int[][] numbers;
@@ -39,7 +45,15 @@ final class KafkaActions {
 
   /** The number of the action; 0, which is always denied, when there is none. */
   int number(AclOperation operation, ResourceType type) {
-    return numbers[operation.ordinal()][type.ordinal()];
+    int number = numbers[operation.ordinal()][type.ordinal()];
+    if (number == 0 && of(operation, type) == null && UNKNOWN.add(operation + " on " + type)) {
+      LOG.warn(
+          "This version of Kafka asks for {} on {}, which this version of Standin does not know;"
+              + " it is denied",
+          operation,
+          type);
+    }
+    return number;
   }
 
   /** Every pair that has an action or is denied on purpose. */

@@ -24,9 +24,10 @@ final class Listeners {
   /**
    * Refuses listeners over which logins could be replayed, and settings of listeners that have no
    * use for them. For the authorizer, whose configuration is the broker's as it was written.
+   *
+   * @param all the settings of Standin, those of its file included
    */
-  static void check(Map<String, ?> configs) {
-    Map<String, String> all = Settings.of(configs);
+  static void check(Map<String, ?> configs, Map<String, String> all) {
     for (Map.Entry<String, String> listener : protocols(configs).entrySet()) {
       String prefix = PREFIX + listener.getKey();
       String allowed = text(configs, prefix + ".standin.allow.plaintext");

@@ -57,6 +57,19 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   @Override
   public void configure(Map<String, ?> configs) {
     Map<String, String> settings = Settings.of(configs);
+    others.configure(configs);
+    try {
+      check(configs, Engine.resolve(settings));
+      engine = Engine.open(settings);
+    } catch (StandinException | IllegalStateException e) {
+      throw new ConfigException(e.getMessage());
+    }
+    actions = new KafkaActions(engine::action);
+    log = new LogPump(engine);
+    warn(configs);
+  }
+
+  private static void check(Map<String, ?> configs, Map<String, String> settings) {
     boolean tokens =
         configs.get("delegation.token.secret.key") != null
             || configs.get("delegation.token.master.key") != null;
@@ -67,16 +80,7 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
               + " rights of Standin; set standin.delegation.tokens=ignore to accept that, or remove"
               + " the key");
     }
-    Listeners.check(configs);
-    others.configure(configs);
-    try {
-      engine = Engine.open(settings);
-    } catch (StandinException | IllegalStateException e) {
-      throw new ConfigException(e.getMessage());
-    }
-    actions = new KafkaActions(engine::action);
-    log = new LogPump(engine);
-    warn(configs);
+    Listeners.check(configs, settings);
   }
 
   private static void warn(Map<String, ?> configs) {
@@ -135,11 +139,13 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
           (action.logIfAllowed() ? Requests.LOG_ALLOW : 0)
               | (action.logIfDenied() ? Requests.LOG_DENY : 0);
       int number = actions.number(action.operation(), type);
-      if (requests.add(
-          number, flags, action.resourceReferenceCount(), action.resourcePattern().name())) {
+      // Nothing is asked about what is always denied, and nothing about a name that is no
+      // text: no policy can speak of either.
+      if (number != 0
+          && requests.add(
+              number, flags, action.resourceReferenceCount(), action.resourcePattern().name())) {
         count++;
       } else {
-        // A name that is no text: no policy can speak of it.
         refused = refused == null ? new boolean[asked.size()] : refused;
         refused[i] = true;
       }

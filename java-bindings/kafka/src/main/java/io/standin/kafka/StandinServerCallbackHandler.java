@@ -36,15 +36,15 @@ public final class StandinServerCallbackHandler implements AuthenticateCallbackH
     try {
       engine = Engine.open(settings);
       profile = engine.profile(settings);
+      String grace = Engine.resolve(settings).get("standin.retire.grace.ms");
+      if (grace != null) {
+        retireGraceMs = Integer.parseInt(grace);
+      }
     } catch (StandinException e) {
       close();
       throw new ConfigException(e.getMessage());
     } catch (IllegalStateException e) {
       throw new ConfigException(e.getMessage());
-    }
-    String grace = settings.get("standin.retire.grace.ms");
-    if (grace != null) {
-      retireGraceMs = Integer.parseInt(grace);
     }
   }
 

@@ -24,7 +24,8 @@ class ListenersTest {
   }
 
   private static String refusal(Map<String, Object> configs) {
-    return assertThrows(ConfigException.class, () -> Listeners.check(configs)).getMessage();
+    return assertThrows(ConfigException.class, () -> Listeners.check(configs, Settings.of(configs)))
+        .getMessage();
   }
 
   @Test
@@ -37,7 +38,7 @@ class ListenersTest {
         refusal(broker(null, "sasl_plaintext")).contains("SASL_PLAINTEXT"),
         "also when it is named as its protocol");
     // Other mechanisms are not ours to judge.
-    Listeners.check(broker(map, "a"));
+    Listeners.check(broker(map, "a"), Map.of());
   }
 
   @Test
@@ -47,7 +48,7 @@ class ListenersTest {
     configs.put("listener.name.a.standin.allow.plaintext", "true");
     assertTrue(refusal(configs).contains("Listener B"), "the setting of a is no setting of b");
     configs.put("standin.allow.plaintext", "true");
-    Listeners.check(configs);
+    Listeners.check(configs, Settings.of(configs));
     configs.put("listener.name.b.standin.allow.plaintext", "false");
     assertTrue(refusal(configs).contains("Listener B"));
   }

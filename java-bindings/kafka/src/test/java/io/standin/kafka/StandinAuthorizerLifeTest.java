@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -104,6 +105,33 @@ class StandinAuthorizerLifeTest {
       assertTrue(text.contains("standin.delegation.tokens=ignore"), text);
       configs.put("standin.delegation.tokens", "ignore");
       stage.authorizer(configs);
+    }
+  }
+
+  @Test
+  void settings_of_a_file_count_like_those_of_the_broker() throws Exception {
+    try (Stage stage = new Stage(dir, "file")) {
+      Path file = dir.resolve("standin.toml");
+      Files.writeString(
+          file,
+          """
+          [standin]
+          delegation.tokens = "ignore"
+          allow.plaintext = true
+          retire.grace.ms = 1234
+          """);
+      Map<String, Object> configs = stage.configs("standin.config", file.toString());
+      configs.put("delegation.token.secret.key", "secret");
+      configs.put("listener.security.protocol.map", "CLIENT:SASL_PLAINTEXT");
+      configs.put("listener.name.client.aws_msk_iam.sasl.jaas.config", "of no matter here");
+      stage.authorizer(configs);
+      StandinServerCallbackHandler handler = new StandinServerCallbackHandler();
+      handler.configure(configs, "AWS_MSK_IAM", List.of());
+      assertEquals(1234, handler.retireGraceMs());
+      handler.close();
+      Files.writeString(file, "[standin]\ndelegation.tokens = \"ignore\"\n");
+      String text = refusal(configs);
+      assertTrue(text.contains("SASL_PLAINTEXT"), text);
     }
   }
 
