@@ -15,6 +15,8 @@ use rcgen::{
 use serde_json::json;
 use standin::access_control::{Store, StoreFiles};
 use standin::fault::{Fault, Status};
+use standin::identity::check_account;
+use standin::settings::{EngineSettings, Given, ProfileSettings};
 use standin::time::{Random, SystemClock, SystemRandom};
 
 use crate::Desk;
@@ -56,8 +58,11 @@ fn write(path: &Path, mode: u32, text: &str) -> Result<(), Fault> {
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| failed(path, e))
 }
 
+/// A file to be made: name, mode, content.
+type Planned = (&'static str, u32, zeroize::Zeroizing<String>);
+
 /// A CA of this installation's own, and a certificate for the broker.
-fn certificates(dir: &Path, hosts: &[String]) -> Result<(), Fault> {
+fn certificates(hosts: &[String]) -> Result<[Planned; 3], Fault> {
     let wrong = |e: rcgen::Error| Fault::new(Status::InvalidArgument, format!("certificate: {e}"));
     let mut ca = CertificateParams::new(Vec::<String>::new()).map_err(wrong)?;
     ca.distinguished_name.push(DnType::CommonName, "Standin development CA");
@@ -74,18 +79,20 @@ fn certificates(dir: &Path, hosts: &[String]) -> Result<(), Fault> {
     broker.not_after = now + time::Duration::days(397);
     let key = KeyPair::generate().map_err(wrong)?;
     let certificate = broker.signed_by(&key, &issuer).map_err(wrong)?;
-    write(&dir.join("ca.pem"), 0o644, &issuer.pem())?;
-    write(&dir.join("ca.key.pem"), 0o600, &zeroize::Zeroizing::new(issuer.key().serialize_pem()))?;
     // Kafka reads key and chain from one file.
-    let keystore = zeroize::Zeroizing::new(format!("{}{}{}", key.serialize_pem(), certificate.pem(), issuer.pem()));
-    write(&dir.join("broker.pem"), 0o600, &keystore)
+    let keystore = format!("{}{}{}", key.serialize_pem(), certificate.pem(), issuer.pem());
+    Ok([
+        ("ca.pem", 0o644, issuer.pem().into()),
+        ("ca.key.pem", 0o600, issuer.key().serialize_pem().into()),
+        ("broker.pem", 0o600, keystore.into()),
+    ])
 }
 
 impl Init {
     pub(crate) fn run(self, desk: &Desk) -> Result<ExitCode, Fault> {
         let dir = std::path::absolute(&self.dir).map_err(|e| failed(&self.dir, e))?;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(|e| failed(&dir, e))?;
-        let names = ["store.db", "store.db.key", "ca.pem", "ca.key.pem", "broker.pem"];
+        let names = ["store.db", "store.db.key", "ca.pem", "ca.key.pem", "broker.pem", "standin.properties"];
         let present: Vec<&str> = names.into_iter().filter(|n| dir.join(n).exists()).collect();
         if !present.is_empty() {
             return Err(Fault::new(
@@ -106,10 +113,23 @@ impl Init {
             self.cluster_name,
             parts.join("-")
         );
-        Store::create(&files, &self.account, Arc::new(SystemClock::new()), Arc::new(SystemRandom))?;
-        certificates(&dir, &self.hosts)?;
         let lines = self.properties(&dir, &arn);
-        write(&dir.join("standin.properties"), 0o600, &lines)?;
+        // Whatever can be wrong with what was asked for is found before.
+        self.check(&files.store, &arn)?;
+        let certificates = certificates(&self.hosts)?;
+        let make = || {
+            Store::create(&files, &self.account, Arc::new(SystemClock::new()), Arc::new(SystemRandom))?;
+            for (name, mode, content) in &certificates {
+                write(&dir.join(name), *mode, content)?;
+            }
+            write(&dir.join("standin.properties"), 0o600, &lines)
+        };
+        make().inspect_err(|_| {
+            for name in names.iter().chain(&["store.db-wal", "store.db-shm"]) {
+                // None of them was there before; those never made are not there now.
+                drop(std::fs::remove_file(dir.join(name)));
+            }
+        })?;
         if desk.output == Output::Json {
             output::line(&json!({"dir": dir.display().to_string(), "store": files.store.display().to_string(), "cluster": arn, "properties": lines}).to_string());
         } else {
@@ -121,6 +141,26 @@ impl Init {
             output::line(lines.trim_end());
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Reads what will be printed as a broker would.
+    fn check(&self, store: &Path, arn: &str) -> Result<(), Fault> {
+        check_account(&self.account)?;
+        let (store, hosts) = (store.display().to_string(), self.hosts.join(","));
+        let pairs =
+            [("standin.store", store.as_str()), ("standin.cluster.arn", arn), ("standin.hosts", hosts.as_str())];
+        let given = Given::read(pairs, None)?;
+        EngineSettings::of(&given)?;
+        ProfileSettings::of(&given, Some(arn))?;
+        let listener = !self.listener.is_empty()
+            && self.listener.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        if !listener {
+            return Err(Fault::new(
+                Status::InvalidArgument,
+                format!("listener {:?}: letters, digits, '_' and '-' are accepted", self.listener),
+            ));
+        }
+        Ok(())
     }
 
     fn properties(&self, dir: &Path, arn: &str) -> String {

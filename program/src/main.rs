@@ -93,13 +93,18 @@ impl Desk {
     }
 }
 
-/// Who acts, as the audit names it: the machine's user.
+/// Who acts, as the audit names it: the machine's user, and behind `sudo` who
+/// called it.
 fn actor() -> String {
-    let user = std::env::var("SUDO_USER")
-        .or_else(|_| std::env::var("USER"))
-        .or_else(|_| std::env::var("LOGNAME"))
-        .unwrap_or_default();
-    format!("local/{}({})", if user.is_empty() { "uid" } else { &user }, rustix::process::getuid().as_raw())
+    let uid = rustix::process::getuid().as_raw();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let known = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    let name = std::env::var("SUDO_USER").ok().filter(|n| !n.is_empty()).or(known);
+    format!("local/{}({uid})", name.unwrap_or_else(|| "unknown".into()))
 }
 
 fn run(arguments: Arguments) -> Result<ExitCode, Fault> {

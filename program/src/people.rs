@@ -4,11 +4,12 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use serde_json::{Value, json};
-use standin::access_control::UserRow;
+use serde_json::{Map, Value, json};
+use standin::access_control::{Owner, UserRow};
 use standin::fault::{Fault, Status};
 
 use crate::output::date;
+use crate::policies::add_policies;
 use crate::{Desk, actor};
 
 /// Commands on users.
@@ -99,7 +100,17 @@ impl User {
                 let rows: Vec<Value> = store.users()?.iter().map(shown).collect();
                 desk.output.list(&["name", "state", "arn", "created"], &rows);
             }
-            Self::Show { name } => desk.output.one(&shown(&store.user(&name)?)),
+            Self::Show { name } => {
+                let user = store.user(&name)?;
+                let name = user.identity.name();
+                let mut out = shown(&user);
+                out["groups"] = json!(store.groups_of(name)?);
+                add_policies(&mut out, &store.policies_of(Owner::User(name))?);
+                let state = |active| if active { "active" } else { "disabled" };
+                let keys = store.keys(Some(name))?;
+                out["keys"] = keys.iter().map(|k| (k.id.clone(), json!(state(k.active)))).collect::<Map<_, _>>().into();
+                desk.output.one(&out);
+            }
             Self::Delete { name, force } => store.delete_user(&actor(), &name, force)?,
             Self::Disable { name } => store.set_user_disabled(&actor(), &name, true)?,
             Self::Enable { name } => store.set_user_disabled(&actor(), &name, false)?,
@@ -122,6 +133,11 @@ pub(crate) enum Group {
     },
     /// List groups with their members.
     List,
+    /// Show one group.
+    Show {
+        /// Name.
+        name: String,
+    },
     /// Delete a group.
     Delete {
         /// Name.
@@ -157,6 +173,15 @@ impl Group {
                 let rows: Vec<Value> =
                     store.groups()?.into_iter().map(|(arn, members)| json!({"arn": arn, "members": members})).collect();
                 desk.output.list(&["arn", "members"], &rows);
+            }
+            Self::Show { name } => {
+                let found =
+                    store.groups()?.into_iter().find(|(arn, _)| *arn == name || arn.ends_with(&format!("/{name}")));
+                let (arn, members) =
+                    found.ok_or_else(|| Fault::new(Status::NotFound, format!("there is no group {name:?}")))?;
+                let mut out = json!({"arn": arn, "members": members});
+                add_policies(&mut out, &store.policies_of(Owner::Group(&arn))?);
+                desk.output.one(&out);
             }
             Self::Delete { name, force } => store.delete_group(&actor(), &name, force)?,
             Self::Add { group, user } => store.add_to_group(&actor(), &group, &user)?,

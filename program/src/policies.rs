@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use standin::access_control::Owner;
+use standin::access_control::{Own, Owner, PolicyRow};
 use standin::fault::{Fault, Status};
 
 use crate::{Desk, actor, output, simulation, validation};
@@ -50,13 +50,18 @@ pub(crate) enum Policy {
         #[command(flatten)]
         owner: For,
     },
-    /// Show the document of a managed policy.
+    /// Show the document of a policy: managed, or inline with --user, --group or --role.
     Get {
         /// Name or ARN.
         name: String,
+        #[command(flatten)]
+        owner: For,
     },
-    /// List managed policies.
-    List,
+    /// List managed policies, or with --user, --group or --role what that one has.
+    List {
+        #[command(flatten)]
+        owner: For,
+    },
     /// Delete a policy: managed, or inline with --user, --group or --role.
     Delete {
         /// Name.
@@ -105,6 +110,12 @@ pub(crate) enum Policy {
     },
 }
 
+/// Adds what an owner has to what is shown of it.
+pub(crate) fn add_policies(shown: &mut Value, own: &Own) {
+    shown["policies"] = json!(own.attached);
+    shown["inline_policies"] = json!(own.inline.iter().map(|(name, _)| name).collect::<Vec<_>>());
+}
+
 /// The text of a file, or of standard input for `-`.
 pub(crate) fn read(path: &Path) -> Result<String, Fault> {
     let failed = |e: std::io::Error| Fault::new(Status::InvalidArgument, format!("{}: {e}", path.display()));
@@ -129,25 +140,34 @@ impl Policy {
                     None => desk.output.one(&json!({"arn": store.put_policy(&actor(), "/", &name, &text)?})),
                 }
             }
-            Self::Get { name } => {
-                let policies = desk.store()?.policies()?;
-                let found = policies.into_iter().find(|p| p.name == name || p.arn == name);
-                output::line(
-                    &found
-                        .ok_or_else(|| Fault::new(Status::NotFound, format!("there is no policy {name:?}")))?
-                        .document,
-                );
+            Self::Get { name, owner } => {
+                let store = desk.store()?;
+                let document = match owner.owner() {
+                    Some(owner) => {
+                        store.policies_of(owner)?.inline.into_iter().find(|(n, _)| *n == name).map(|(_, text)| text)
+                    }
+                    None => store.policies()?.into_iter().find(|p| p.name == name || p.arn == name).map(|p| p.document),
+                };
+                let document =
+                    document.ok_or_else(|| Fault::new(Status::NotFound, format!("there is no policy {name:?}")))?;
+                output::line(document.trim_end_matches('\n'));
             }
-            Self::List => {
-                let rows: Vec<Value> = desk
-                    .store()?
-                    .policies()?
-                    .into_iter()
-                    .map(
-                        |p| json!({"name": p.name, "arn": p.arn, "version": p.default_version, "attached": p.attached}),
-                    )
-                    .collect();
-                desk.output.list(&["name", "arn", "version", "attached"], &rows);
+            Self::List { owner } => {
+                let store = desk.store()?;
+                match owner.owner() {
+                    Some(owner) => {
+                        let own = store.policies_of(owner)?;
+                        let mut rows: Vec<Value> =
+                            own.attached.iter().map(|arn| json!({"policy": arn, "kind": "managed"})).collect();
+                        rows.extend(own.inline.iter().map(|(name, _)| json!({"policy": name, "kind": "inline"})));
+                        desk.output.list(&["policy", "kind"], &rows);
+                    }
+                    None => {
+                        let row = |p: PolicyRow| json!({"name": p.name, "arn": p.arn, "version": p.default_version, "attached": p.attached});
+                        let rows: Vec<Value> = store.policies()?.into_iter().map(row).collect();
+                        desk.output.list(&["name", "arn", "version", "attached"], &rows);
+                    }
+                }
             }
             Self::Delete { name, force, owner } => match owner.owner() {
                 Some(owner) => desk.store()?.delete_inline(&actor(), owner, &name)?,

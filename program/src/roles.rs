@@ -6,13 +6,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use standin::access_control::{AssumeRole, RoleRow};
+use standin::access_control::{AssumeRole, Owner, RoleRow};
 use standin::fault::Fault;
 
-use crate::keys::write_profile;
+use crate::keys::ProfileFile;
 use crate::output::date;
 use crate::people::{tag_map, tags};
-use crate::policies::read;
+use crate::policies::{add_policies, read};
 use crate::{Desk, actor};
 
 /// Commands on roles.
@@ -39,6 +39,34 @@ pub(crate) enum Role {
     List,
     /// Show one role.
     Show {
+        /// Name.
+        name: String,
+    },
+    /// Change a role's trust policy or longest session.
+    Update {
+        /// Name.
+        name: String,
+        /// File with the trust policy.
+        #[arg(long, required_unless_present = "max_session")]
+        trust: Option<PathBuf>,
+        /// Longest session, seconds.
+        #[arg(long)]
+        max_session: Option<i64>,
+    },
+    /// Replace a role's tags.
+    Tag {
+        /// Name.
+        name: String,
+        /// KEY=VALUE.
+        tags: Vec<String>,
+    },
+    /// Disable a role; its sessions end.
+    Disable {
+        /// Name.
+        name: String,
+    },
+    /// Enable a role again.
+    Enable {
         /// Name.
         name: String,
     },
@@ -80,9 +108,8 @@ pub(crate) struct Assume {
     /// Source identity.
     #[arg(long)]
     source_identity: Option<String>,
-    /// Write an AWS credentials file (mode 0600) instead of showing the secret.
-    #[arg(long)]
-    profile_file: Option<PathBuf>,
+    #[command(flatten)]
+    file: ProfileFile,
 }
 
 fn shown(role: &RoleRow) -> Value {
@@ -91,6 +118,7 @@ fn shown(role: &RoleRow) -> Value {
         "arn": role.identity.arn(),
         "id": role.unique_id,
         "created": date(role.created),
+        "state": if role.disabled { "disabled" } else { "enabled" },
         "max_session": role.max_session,
         "tags": tag_map(&role.tags),
         "trust": role.trust,
@@ -107,9 +135,21 @@ impl Role {
             }
             Self::List => {
                 let rows: Vec<Value> = store.roles()?.iter().map(shown).collect();
-                desk.output.list(&["name", "arn", "max_session", "created"], &rows);
+                desk.output.list(&["name", "state", "arn", "max_session", "created"], &rows);
             }
-            Self::Show { name } => desk.output.one(&shown(&store.role(&name)?)),
+            Self::Show { name } => {
+                let role = store.role(&name)?;
+                let mut out = shown(&role);
+                add_policies(&mut out, &store.policies_of(Owner::Role(role.identity.name()))?);
+                desk.output.one(&out);
+            }
+            Self::Update { name, trust, max_session } => {
+                let trust = trust.map(|file| read(&file)).transpose()?;
+                desk.output.one(&shown(&store.update_role(&actor(), &name, trust.as_deref(), max_session)?));
+            }
+            Self::Tag { name, tags: given } => store.tag_role(&actor(), &name, &tags(&given)?)?,
+            Self::Disable { name } => store.set_role_disabled(&actor(), &name, true)?,
+            Self::Enable { name } => store.set_role_disabled(&actor(), &name, false)?,
             Self::Delete { name, force } => store.delete_role(&actor(), &name, force)?,
             Self::Assume(assume) => assume.run(desk, &store)?,
         }
@@ -119,6 +159,7 @@ impl Role {
 
 impl Assume {
     fn run(self, desk: &Desk, store: &standin::access_control::Store) -> Result<(), Fault> {
+        self.file.check()?;
         let caller = store.principal_of_user(&self.user)?;
         let issued = store.assume_role(
             &caller,
@@ -133,12 +174,10 @@ impl Assume {
                 ..AssumeRole::default()
             },
         )?;
-        let mut out = json!({"AccessKeyId": issued.access_key_id, "Expiration": date(issued.expires.0), "Role": issued.role.arn()});
-        match self.profile_file {
-            Some(path) => {
-                write_profile(&path, &issued.access_key_id, &issued.secret, Some(&issued.session_token))?;
-                out["Profile"] = json!(path.display().to_string());
-            }
+        // As JSON this is what the AWS SDKs read from a credential_process.
+        let mut out = json!({"Version": 1, "AccessKeyId": issued.access_key_id, "Expiration": date(issued.expires.0), "Role": issued.role.arn()});
+        match self.file.write(&issued.access_key_id, &issued.secret, Some(&issued.session_token))? {
+            Some(path) => out["Profile"] = json!(path.display().to_string()),
             None => {
                 out["SecretAccessKey"] = json!(String::from_utf8_lossy(issued.secret.expose()));
                 out["SessionToken"] = json!(issued.session_token);

@@ -257,7 +257,9 @@ fn actions_of_kafka_are_documented_and_those_documented_exist() {
         .split('"')
         .skip(1)
         .step_by(2)
-        .filter(|text| text.chars().next().is_some_and(|c| c.is_ascii_uppercase()))
+        .filter(|text| {
+            text.starts_with(|c: char| c.is_ascii_uppercase()) && text.bytes().all(|b| b.is_ascii_alphabetic())
+        })
         .map(|text| format!("kafka-cluster:{text}"))
         .collect();
     actions.insert("kafka-cluster:Connect".into());
