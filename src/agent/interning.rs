@@ -76,7 +76,9 @@ fn seen_of_principal(principal: &Principal, depends: Facts) -> Principal {
     let mut seen = principal.clone();
     let attributes = &mut seen.attributes;
     attributes.session_name = None;
-    attributes.source_identity = None;
+    if !depends.contains(Facts::SOURCE_IDENTITY) {
+        attributes.source_identity = None;
+    }
     if !depends.contains(Facts::USER_ID) {
         attributes.user_id = String::new();
     }

@@ -13,7 +13,7 @@ use super::arn::Scope;
 use super::condition::{Condition, Validity};
 use super::document::Document;
 use super::index::Index;
-use super::key::{Facts, Source};
+use super::key::{Facts, Origin};
 use super::pattern::Pattern;
 use super::statement::{Effect, Statement};
 use crate::decision::{Inputs, Outcome, Reason, StatementRef, Verdict};
@@ -197,7 +197,7 @@ impl Compiled {
         let mut validity = Validity { until: None, cacheable: false };
         let met = |rule: &Rule| {
             rule.conditions.iter().all(|c| {
-                let of_resource = !index.scoped && c.keys().any(|k| k.source() == Source::ResourceTag);
+                let of_resource = !index.scoped && c.keys().any(|k| k.origin() == Origin::ResourceTag);
                 !of_resource && c.is_met(inputs, &mut validity)
             })
         };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Evaluating conditions, with AWS's rules for missing keys and sets.
 
-use super::key::{Facts, Found, Key, Source};
+use super::key::{Facts, Found, Key, Origin};
 use super::number::Decimal;
 use super::operand::{NANOS, Operand};
 use super::operator::{Family, Operator, Quantity};
@@ -50,7 +50,7 @@ impl Condition {
     pub(super) fn reads_time_as_text(&self) -> bool {
         let variable = self.operands.iter().flat_map(Operand::variables).any(|k| k.facts() == Facts::TIME);
         let ordered = matches!(self.operator.family, Family::Date(_) | Family::Null)
-            || matches!(self.operator.family, Family::Numeric(_)) && self.key.source() == Source::EpochTime;
+            || matches!(self.operator.family, Family::Numeric(_)) && self.key.origin() == Origin::EpochTime;
         variable || self.key.facts() == Facts::TIME && !ordered
     }
 

@@ -30,6 +30,8 @@ impl Facts {
     pub const TOKEN_ISSUE_TIME: Self = Self(1 << 8);
     /// `aws:PrincipalTag/…`.
     pub const TAGS: Self = Self(1 << 9);
+    /// `aws:SourceIdentity`.
+    pub const SOURCE_IDENTITY: Self = Self(1 << 10);
 
     /// True when every fact of `other` is in here.
     #[must_use]
@@ -44,7 +46,7 @@ impl Facts {
 
 /// Where a host finds the value of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Source {
+pub(super) enum Origin {
     Address,
     CurrentTime,
     EpochTime,
@@ -55,6 +57,7 @@ pub(super) enum Source {
     PrincipalType,
     PrincipalAccount,
     PrincipalTag,
+    SourceIdentity,
     TokenIssueTime,
     ResourceTag,
     ClientId,
@@ -76,56 +79,58 @@ pub(super) const OF_TAGS: [&str; 3] = ["aws:PrincipalTag", "aws:ResourceTag", "a
 pub(super) struct Key {
     /// In lower case.
     name: Box<str>,
-    source: Source,
+    origin: Origin,
 }
 
 impl Key {
     pub(super) fn of(name: &str) -> Self {
         let name = name.to_lowercase();
-        let source = match name.as_str() {
-            "aws:sourceip" => Source::Address,
-            "aws:currenttime" => Source::CurrentTime,
-            "aws:epochtime" => Source::EpochTime,
-            "aws:securetransport" => Source::SecureTransport,
-            "aws:username" => Source::Username,
-            "aws:userid" => Source::UserId,
-            "aws:principalarn" => Source::PrincipalArn,
-            "aws:principaltype" => Source::PrincipalType,
-            "aws:principalaccount" => Source::PrincipalAccount,
-            "aws:tokenissuetime" => Source::TokenIssueTime,
-            "standin:clientid" => Source::ClientId,
-            "standin:listener" => Source::Listener,
-            "standin:protocol" => Source::Protocol,
-            "standin:host" => Source::Host,
-            name if name.starts_with(PRINCIPAL_TAG) => Source::PrincipalTag,
-            name if name.starts_with(RESOURCE_TAG) => Source::ResourceTag,
-            _ => Source::Nowhere,
+        let origin = match name.as_str() {
+            "aws:sourceip" => Origin::Address,
+            "aws:currenttime" => Origin::CurrentTime,
+            "aws:epochtime" => Origin::EpochTime,
+            "aws:securetransport" => Origin::SecureTransport,
+            "aws:username" => Origin::Username,
+            "aws:userid" => Origin::UserId,
+            "aws:principalarn" => Origin::PrincipalArn,
+            "aws:principaltype" => Origin::PrincipalType,
+            "aws:principalaccount" => Origin::PrincipalAccount,
+            "aws:sourceidentity" => Origin::SourceIdentity,
+            "aws:tokenissuetime" => Origin::TokenIssueTime,
+            "standin:clientid" => Origin::ClientId,
+            "standin:listener" => Origin::Listener,
+            "standin:protocol" => Origin::Protocol,
+            "standin:host" => Origin::Host,
+            name if name.starts_with(PRINCIPAL_TAG) => Origin::PrincipalTag,
+            name if name.starts_with(RESOURCE_TAG) => Origin::ResourceTag,
+            _ => Origin::Nowhere,
         };
-        Self { name: name.into(), source }
+        Self { name: name.into(), origin }
     }
 
-    pub(super) fn source(&self) -> Source {
-        self.source
+    pub(super) fn origin(&self) -> Origin {
+        self.origin
     }
 
     pub(super) fn facts(&self) -> Facts {
-        match self.source {
-            Source::Address => Facts::SOURCE_IP,
-            Source::CurrentTime | Source::EpochTime => Facts::TIME,
-            Source::SecureTransport => Facts::SECURE,
-            Source::UserId => Facts::USER_ID,
-            Source::PrincipalTag => Facts::TAGS,
-            Source::TokenIssueTime => Facts::TOKEN_ISSUE_TIME,
-            Source::ClientId => Facts::CLIENT_ID,
-            Source::Listener => Facts::LISTENER,
-            Source::Protocol => Facts::PROTOCOL,
-            Source::Host => Facts::HOST,
-            Source::Username
-            | Source::PrincipalArn
-            | Source::PrincipalType
-            | Source::PrincipalAccount
-            | Source::ResourceTag
-            | Source::Nowhere => Facts::default(),
+        match self.origin {
+            Origin::Address => Facts::SOURCE_IP,
+            Origin::CurrentTime | Origin::EpochTime => Facts::TIME,
+            Origin::SecureTransport => Facts::SECURE,
+            Origin::UserId => Facts::USER_ID,
+            Origin::PrincipalTag => Facts::TAGS,
+            Origin::SourceIdentity => Facts::SOURCE_IDENTITY,
+            Origin::TokenIssueTime => Facts::TOKEN_ISSUE_TIME,
+            Origin::ClientId => Facts::CLIENT_ID,
+            Origin::Listener => Facts::LISTENER,
+            Origin::Protocol => Facts::PROTOCOL,
+            Origin::Host => Facts::HOST,
+            Origin::Username
+            | Origin::PrincipalArn
+            | Origin::PrincipalType
+            | Origin::PrincipalAccount
+            | Origin::ResourceTag
+            | Origin::Nowhere => Facts::default(),
         }
     }
 }
@@ -142,7 +147,7 @@ impl<'a> Found<'a> {
     pub(super) fn of(inputs: &Inputs<'a>, key: &Key) -> Self {
         let given = match inputs.keys {
             Keys::Only(given) => given,
-            Keys::HostAnd(given) if key.source == Source::Nowhere => given,
+            Keys::HostAnd(given) if key.origin == Origin::Nowhere => given,
             Keys::Host | Keys::HostAnd(_) => return fact(inputs, key).map_or(Self::Missing, Self::One),
         };
         // A key without values counts as missing.
@@ -172,26 +177,27 @@ fn fact<'a>(inputs: &Inputs<'a>, key: &Key) -> Option<Text<'a>> {
         tags.iter().find(|(k, _)| same_without_case(k, tag)).map(|(_, v)| Text::Borrowed(v.as_str()))
     };
     let present = |text: &'a str| (!text.is_empty()).then_some(Text::Borrowed(text));
-    match key.source {
-        Source::Address => inputs.address.or(inputs.channel.address).map(|a| Text::Made(Short::of(a))),
-        Source::CurrentTime => Some(Text::Made(Short::of(Instant(inputs.now.seconds())))),
-        Source::EpochTime => Some(Text::Made(Short::of(inputs.now.seconds()))),
-        Source::SecureTransport => Some(Text::Borrowed(if inputs.channel.secure { "true" } else { "false" })),
-        Source::Username => (subject.kind() == IdentityKind::User).then(|| Text::Borrowed(subject.name())),
-        Source::UserId => present(&attributes.user_id),
-        Source::PrincipalArn => Some(Text::Borrowed(subject.arn())),
-        Source::PrincipalType => {
+    match key.origin {
+        Origin::Address => inputs.address.or(inputs.channel.address).map(|a| Text::Made(Short::of(a))),
+        Origin::CurrentTime => Some(Text::Made(Short::of(Instant(inputs.now.seconds())))),
+        Origin::EpochTime => Some(Text::Made(Short::of(inputs.now.seconds()))),
+        Origin::SecureTransport => Some(Text::Borrowed(if inputs.channel.secure { "true" } else { "false" })),
+        Origin::Username => (subject.kind() == IdentityKind::User).then(|| Text::Borrowed(subject.name())),
+        Origin::UserId => present(&attributes.user_id),
+        Origin::PrincipalArn => Some(Text::Borrowed(subject.arn())),
+        Origin::PrincipalType => {
             Some(Text::Borrowed(if subject.kind() == IdentityKind::Role { "AssumedRole" } else { "User" }))
         }
-        Source::PrincipalAccount => Some(Text::Borrowed(subject.account())),
-        Source::PrincipalTag => tagged(&attributes.tags, PRINCIPAL_TAG),
-        Source::TokenIssueTime => attributes.token_issued.map(|t| Text::Made(Short::of(Instant(t.div_euclid(1000))))),
-        Source::ResourceTag => tagged(inputs.resource_tags, RESOURCE_TAG),
-        Source::ClientId => present(inputs.client_id),
-        Source::Listener => present(&inputs.channel.listener),
-        Source::Protocol => present(&inputs.channel.protocol),
-        Source::Host => present(&inputs.channel.host),
-        Source::Nowhere => None,
+        Origin::PrincipalAccount => Some(Text::Borrowed(subject.account())),
+        Origin::PrincipalTag => tagged(&attributes.tags, PRINCIPAL_TAG),
+        Origin::SourceIdentity => attributes.source_identity.as_deref().and_then(present),
+        Origin::TokenIssueTime => attributes.token_issued.map(|t| Text::Made(Short::of(Instant(t.div_euclid(1000))))),
+        Origin::ResourceTag => tagged(inputs.resource_tags, RESOURCE_TAG),
+        Origin::ClientId => present(inputs.client_id),
+        Origin::Listener => present(&inputs.channel.listener),
+        Origin::Protocol => present(&inputs.channel.protocol),
+        Origin::Host => present(&inputs.channel.host),
+        Origin::Nowhere => None,
     }
 }
 

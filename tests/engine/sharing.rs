@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use standin::access_control::{Owner, Store};
+use standin::access_control::{AssumeRole, Owner, Store};
 use standin::decision::Outcome;
 use standin::fault::Status;
 use standin::mechanism;
@@ -64,6 +64,41 @@ fn p1_44_connections_of_one_identity_share_credential_and_context() {
     let outcomes: Vec<_> = sessions.iter().map(|id| house.decide(*id, house.write, "t")).collect();
     use Outcome::{Allow, Deny};
     assert_eq!(outcomes, [Allow, Allow, Allow, Deny, Allow]);
+}
+
+/// A6 of the design review: what the policies look at is never shared, here the
+/// source identity behind one role; what they do not look at is.
+#[test]
+fn a6_sessions_of_one_role_are_told_apart_by_source_identity() {
+    let house = house(&[]);
+    house.user("ann", &policy("Allow", &["kafka-cluster:*"], "*"));
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:user/ann"},"Action":["sts:AssumeRole","sts:SetSourceIdentity"]}]}"#;
+    house.store.create_role("test", "/", "app", trust, 3600, &[]).unwrap();
+    let document = r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Allow","Action":"kafka-cluster:*","Resource":"*"},
+        {"Effect":"Deny","Action":"kafka-cluster:WriteData","Resource":"*","Condition":{"StringEquals":{"aws:SourceIdentity":"mallory"}}}]}"#;
+    house.store.put_inline("test", Owner::Role("app"), "own", document).unwrap();
+    let ann = house.store.principal_of_user("ann").unwrap();
+    let enter = |session: &str, source: Option<&str>| {
+        let ask = AssumeRole {
+            role: "app".into(),
+            session_name: session.into(),
+            source_identity: source.map(str::to_owned),
+            ..AssumeRole::default()
+        };
+        let issued = house.store.assume_role(&ann, &ask).unwrap();
+        house
+            .log_in(&issued.access_key_id, &issued.secret, Some(&issued.session_token))
+            .map_err(|r| r.fault)
+            .unwrap()
+            .id
+    };
+    let sessions = [("s-1", Some("alice")), ("s-2", Some("mallory")), ("s-3", None), ("s-4", Some("alice"))]
+        .map(|(s, i)| enter(s, i));
+    let outcomes = sessions.map(|id| house.decide(id, house.write, "t"));
+    use Outcome::{Allow, Deny};
+    assert_eq!(outcomes, [Allow, Deny, Allow, Allow]);
+    assert_eq!(house.engine.agent().contexts(), 3, "two sessions of one source identity share theirs");
 }
 
 /// X-09: a request that carries an address of its own is decided for that

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+//! How the shared library is linked.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    // Worker threads and thread-locals of the library outlive any dlclose a
+    // host may do, so the code stays mapped.
+    println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
+}
