@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Sessions by id: found without a lock, and an id that is stale finds nothing.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwapOption;
@@ -10,8 +10,8 @@ use super::Session;
 use crate::fault::{Fault, Status};
 
 /// Names a session: generation (31 bits), engine (8), slot (24). Never a
-/// pointer; never zero; fits a signed 64-bit number. Used again only after two
-/// thousand million sessions in the same slot.
+/// pointer; never zero; fits a signed 64-bit number. Never used again in this
+/// process, also not by another engine that gets the number of a closed one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(u64);
 
@@ -43,6 +43,11 @@ impl SessionId {
     }
 }
 
+/// A generation that no table of this process has used yet.
+static UNUSED: AtomicU32 = AtomicU32::new(1);
+/// Generations end before this one.
+const LAST: u32 = 0x7fff_ffff;
+
 struct Slot {
     held: ArcSwapOption<(SessionId, Arc<Session>)>,
 }
@@ -55,6 +60,8 @@ const SEGMENTS: usize = 14;
 /// Every session of one engine.
 pub struct Table {
     engine: u8,
+    /// The generation of slots that were never used.
+    first: u32,
     segments: [OnceLock<Box<[Slot]>>; SEGMENTS],
     free: Mutex<Free>,
     live: AtomicUsize,
@@ -79,6 +86,7 @@ impl Table {
     pub fn new(engine: u8) -> Self {
         Self {
             engine,
+            first: UNUSED.fetch_add(1, Ordering::Relaxed),
             segments: std::array::from_fn(|_| OnceLock::new()),
             free: Mutex::new(Free { slots: Vec::new(), next: 0 }),
             live: AtomicUsize::new(0),
@@ -93,7 +101,7 @@ impl Table {
     /// Adds a session and names it.
     ///
     /// # Errors
-    /// [`Status::Busy`] when the table is full.
+    /// [`Status::Busy`] when the table is full, or no generation is left.
     pub fn add(&self, session: Arc<Session>) -> Result<SessionId, Fault> {
         let mut free = self.free.lock().map_err(|_| Fault::internal("the session table failed earlier"))?;
         let (index, generation) = match free.slots.pop() {
@@ -105,10 +113,13 @@ impl Table {
                     self.segments.get(segment).ok_or_else(|| Fault::new(Status::Busy, "the session table is full"))?;
                 cell.get_or_init(|| (0..FIRST << segment).map(|_| Slot { held: ArcSwapOption::empty() }).collect());
                 free.next += 1;
-                (index, 1)
+                (index, self.first)
             }
         };
         drop(free);
+        if generation >= LAST {
+            return Err(Fault::new(Status::Busy, "the numbers of sessions are used up; restart the host"));
+        }
         let id = SessionId::new(self.engine, index, generation);
         let slot = self.slot(index).ok_or_else(|| Fault::internal("a session slot is missing"))?;
         slot.held.store(Some(Arc::new((id, session))));
@@ -143,8 +154,10 @@ impl Table {
         slot.held.store(None);
         let generation = u32::try_from(id.0 >> 32).unwrap_or(0);
         // A slot whose generations are used up is left alone for good.
-        if generation < 0x7fff_ffff {
+        if generation + 1 < LAST {
             free.slots.push((id.slot(), generation + 1));
+            // Under the lock, so before the generation is given out.
+            UNUSED.fetch_max(generation + 2, Ordering::Relaxed);
         }
         self.live.fetch_sub(1, Ordering::Relaxed);
         Some(session)
