@@ -14,7 +14,7 @@ use crate::policy::ActionId;
 use crate::service::{DecisionPoint, SecurityService};
 use crate::session::{Session, SessionId, Standing};
 use crate::settings::{EngineSettings, Given, ProfileSettings, Scope};
-use crate::time::{Clock, Random};
+use crate::time::{Clock, Random, Steady};
 
 /// See the module's page.
 pub struct Engine {
@@ -182,12 +182,7 @@ impl Engine {
             session_name: session.begin.principal.attributes.session_name.clone().unwrap_or_default(),
             access_key_id: session.begin.credential.access_key_id.clone(),
             deadline: session.begin.deadline_wall.0,
-            state: match session.standing() {
-                Standing::Ended => "ended",
-                _ if now >= session.begin.deadline => "expired",
-                Standing::Binding => "binding",
-                Standing::Live => "live",
-            },
+            state: state_of(session, now),
             listener: session.channel().map(|c| c.listener.clone()).unwrap_or_default(),
         };
         self.agent
@@ -198,6 +193,16 @@ impl Engine {
 
     pub(super) fn close(&self, wait: Duration) {
         self.agent.close(wait);
+    }
+}
+
+/// How a session stands, in a word.
+pub(super) fn state_of(session: &Session, now: Steady) -> &'static str {
+    match session.standing() {
+        Standing::Ended => "ended",
+        _ if now >= session.begin.deadline => "expired",
+        Standing::Binding => "binding",
+        Standing::Live => "live",
     }
 }
 

@@ -150,6 +150,39 @@ pub unsafe extern "C" fn standin_authorize_any(
     })
 }
 
+/// Explains how a question is decided at this moment: outcome, reason, the
+/// statement it comes from, principal, state of the session. One JSON object,
+/// for the operator; it names policies, so it is not for clients. Nothing is
+/// counted or recorded. Takes some microseconds.
+///
+/// `batch` may be null. `out` gets the text.
+///
+/// Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_BUFFER_TOO_SMALL;
+/// STANDIN_UNKNOWN_ID; STANDIN_FORKED.
+///
+/// # Safety
+/// Pointers are null or point to what the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn standin_explain(
+    session: standin_session,
+    batch: *const standin_batch,
+    request: *const standin_request,
+    out: *mut standin_buffer,
+) -> standin_status {
+    entry(|| {
+        // SAFETY: as the caller promises; nothing is written to the request.
+        let (out, batch, ask) = unsafe {
+            let out = Buffer::new(out, "out")?;
+            let request = Rows::new(request.cast_mut(), size_of::<standin_request>(), 1, 1, "request")?;
+            let request = request.get(0).ok_or_else(|| invalid("request"))?;
+            (out, self::batch(batch)?, ask(request)?)
+        };
+        let id = session_id(session)?;
+        let explained = mechanism::engine_of(id, |engine| engine.explain(id, batch, ask))??;
+        out.put(explained.to_string().as_bytes())
+    })
+}
+
 /// How a session stands.
 ///
 /// `out` gets state and deadline. `names` may be null; else it gets principal
