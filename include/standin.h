@@ -636,6 +636,11 @@ typedef struct standin_metric {
 #define STANDIN_NOT_ALLOWED -213
 
 /**
+ * The listener does not take this kind of credential.
+ */
+#define STANDIN_KIND_NOT_ACCEPTED -214
+
+/**
  * Too many callers are waiting already, or a budget is used up.
  */
 #define STANDIN_BUSY -300
@@ -720,6 +725,24 @@ standin_status standin_open(const struct standin_options *options,
                             struct standin_buffer *why);
 
 /**
+ * Reads settings again: `count` of them in place of those that the engine was
+ * opened with (none: those stay), and the file anew. Every profile that was
+ * made with this number is made again, of the new ones and of its own. All or
+ * nothing: if something is wrong, all stays as it was.
+ *
+ * Sessions go on. Settings of the engine cannot be changed while it is open.
+ * `why` as with standin_open.
+ *
+ * Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_INVALID_SETTING (what
+ * is wrong is in `why`); STANDIN_SETTINGS_DIFFER (`why` names those that need
+ * a restart); STANDIN_UNKNOWN_ID; STANDIN_FORKED.
+ */
+standin_status standin_reload(standin_engine engine,
+                              const struct standin_pair *settings,
+                              size_t count,
+                              struct standin_buffer *why);
+
+/**
  * Gives an engine back. The last one of its name stops the threads, writes
  * what the audit still holds, and takes about `wait_ms` at most. Sessions of
  * it are gone then; calls that other threads are in finish, later ones answer
@@ -762,8 +785,8 @@ standin_status standin_profile(standin_engine engine,
  * such as "topic"; empty when resources are asked about by their whole ARN.
  * `flags` is STANDIN_ACTION_RIDES_OUT or 0. `out` becomes the number.
  *
- * Called twice with the same name and type, it gives the same number; the
- * flags of the last call count.
+ * Called twice with the same name and type, it gives the same number; a flag
+ * that was set once stays.
  *
  * Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_UNKNOWN_ID;
  * STANDIN_FORKED.
@@ -782,15 +805,17 @@ standin_status standin_action(standin_engine engine,
  * `login` is what the client sent, and over which connection; everything in
  * it is copied. `out` says what came of it, also when it failed. `reply` may
  * be null; else it gets what the client is to be sent: after success what
- * completes the exchange, else a text that is safe to show. It must have room
- * for STANDIN_REPLY_MAX bytes, and is looked at before anything is done.
+ * completes the exchange (nothing, for tokens and certificates), else a text
+ * that is safe to show. It must have room for STANDIN_REPLY_MAX bytes, and is
+ * looked at before anything is done.
  *
  * The session is the caller's until standin_session_retire or _release.
  *
  * Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT, STANDIN_BUFFER_TOO_SMALL and
- * STANDIN_UNKNOWN_ID before anything was done; a -2xx when the client is
- * refused (the number is for the host's log, not for the client); a -3xx when
- * it could not be decided and the client should try again; STANDIN_FORKED.
+ * STANDIN_UNKNOWN_ID before anything was done (the last also for a profile
+ * that there is not); a -2xx when the client is refused (the number is for the
+ * host's log, not for the client); a -3xx when it could not be decided and the
+ * client should try again; STANDIN_FORKED.
  */
 standin_status standin_login_now(standin_engine engine,
                                  const struct standin_login *login,
@@ -799,35 +824,69 @@ standin_status standin_login_now(standin_engine engine,
                                  struct standin_buffer *reply);
 
 /**
- * Starts a login and returns at once: for hosts with an event loop.
+ * Starts a login and returns at once: for hosts with an event loop, whose one
+ * thread must never wait. As standin_login_now, except that what comes of it
+ * is one STANDIN_EVENT_LOGIN_DONE, taken by standin_events, with this `tag`: a
+ * number of the host's that names its connection. The event may be there
+ * already when the function returns.
  *
- * Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_UNKNOWN_ID;
- * STANDIN_BUSY; STANDIN_FORKED.
+ * A login that is not wanted any more, because its connection is closed, is not
+ * called off: release the session that comes of it.
+ *
+ * Returns STANDIN_OK: one event follows, within `wait_ms` and a little, or
+ * when the engine is closed never. Anything else, and no event follows:
+ * STANDIN_INVALID_ARGUMENT; STANDIN_UNKNOWN_ID; STANDIN_BUSY when 4,096 logins
+ * are under way or done and not taken; STANDIN_FORKED.
  */
 standin_status standin_login_start(standin_engine engine,
-                                   const struct standin_login *_login,
-                                   uint32_t _wait_ms,
-                                   uint64_t _tag);
+                                   const struct standin_login *login,
+                                   uint32_t wait_ms,
+                                   uint64_t tag);
 
 /**
- * A descriptor to poll.
+ * A descriptor that is readable as long as standin_events has something, for
+ * poll, epoll or the like. It is the engine's: do not read, write or close it.
+ * It stays the same, and standin_close closes it.
+ *
+ * The first call also turns the events about sessions on
+ * (STANDIN_EVENT_SESSION_ENDED and _EXPIRED): without it only logins are told.
+ *
+ * Returns the descriptor; -1 when the engine is not open, the process has no
+ * descriptor left, or this is a forked child.
  */
 int standin_event_fd(standin_engine engine);
 
 /**
- * Takes events.
+ * Takes what has happened, oldest first, at most `cap` events, each `stride`
+ * bytes (`sizeof(standin_event)`) from the next. `n` becomes how many; 0 when
+ * there are none. Never waits.
+ *
+ * Sessions deny from the moment they ended or expired, whether the event was
+ * taken or not; it is there so that the host can disconnect the client. The
+ * host still releases them. Ends of 65,536 sessions are kept; logins never get
+ * lost.
+ *
+ * Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_UNKNOWN_ID;
+ * STANDIN_FORKED.
  */
 standin_status standin_events(standin_engine engine,
-                              struct standin_event *_out,
-                              size_t _stride,
-                              size_t _cap,
-                              size_t *_n);
+                              struct standin_event *out,
+                              size_t stride,
+                              size_t cap,
+                              size_t *n);
 
 /**
- * Writes the id of a login.
+ * The id of a login as it stands in log and audit (`standin audit --request`),
+ * and in the text that its client was sent.
+ *
+ * `request` is the number of a result or an event. `text` gets the id.
+ *
+ * Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_BUFFER_TOO_SMALL;
+ * STANDIN_NOT_FOUND when there was no such login; STANDIN_UNKNOWN_ID;
+ * STANDIN_FORKED.
  */
 standin_status standin_request_id(standin_engine engine,
-                                  uint64_t _request,
+                                  uint64_t request,
                                   struct standin_buffer *text);
 
 /**
@@ -867,6 +926,22 @@ standin_status standin_authorize_any(standin_session session,
                                      const struct standin_batch *batch,
                                      uint32_t action,
                                      standin_outcome *out);
+
+/**
+ * Explains how a question is decided at this moment: outcome, reason, the
+ * statement it comes from, principal, state of the session. One JSON object,
+ * for the operator; it names policies, so it is not for clients. Nothing is
+ * counted or recorded. Takes some microseconds.
+ *
+ * `batch` may be null. `out` gets the text.
+ *
+ * Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_BUFFER_TOO_SMALL;
+ * STANDIN_UNKNOWN_ID; STANDIN_FORKED.
+ */
+standin_status standin_explain(standin_session session,
+                               const struct standin_batch *batch,
+                               const struct standin_request *request,
+                               struct standin_buffer *out);
 
 /**
  * How a session stands.

@@ -10,7 +10,7 @@ use super::profile::Profile;
 use crate::agent::{Agent, Parts};
 use crate::audit::{Files, Journal, Recorder};
 use crate::fault::{Fault, Status};
-use crate::policy::ActionId;
+use crate::policy::{ActionId, Namespace};
 use crate::service::{DecisionPoint, SecurityService};
 use crate::session::{Session, SessionId, Standing};
 use crate::settings::{EngineSettings, Given, ProfileSettings, Scope};
@@ -133,7 +133,9 @@ impl Engine {
         &self.journal
     }
 
-    pub(super) fn connect_action(&self) -> ActionId {
+    /// `kafka-cluster:Connect` on the cluster.
+    #[must_use]
+    pub fn kafka_connect(&self) -> ActionId {
         self.connect
     }
 
@@ -143,15 +145,30 @@ impl Engine {
         format!("{}-{}", self.boot, self.requests.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// The number of a login's id, for hosts that pass numbers; zero for an id
+    /// that is not of this engine.
+    #[must_use]
+    pub fn request_number(&self, id: &str) -> u64 {
+        let number = id.strip_prefix(&self.boot).and_then(|rest| rest.strip_prefix('-')?.parse::<u64>().ok());
+        number.map_or(0, |n| n.saturating_add(1))
+    }
+
+    /// The id of the login with this number; none when there was none.
+    #[must_use]
+    pub fn request_text(&self, number: u64) -> Option<String> {
+        let number = number.checked_sub(1)?;
+        (number < self.requests.load(Ordering::Relaxed)).then(|| format!("{}-{number}", self.boot))
+    }
+
     /// Makes the profile of one listener, or finds the equal one.
     ///
     /// # Errors
     /// [`Status::InvalidSetting`].
     pub fn profile(&self, given: &Given) -> Result<u32, Fault> {
-        let settings = ProfileSettings::of(given, self.settings.clusters.first().map(String::as_str))?;
+        let settings = ProfileSettings::of(given, self.settings.namespaces.first().map(Namespace::region))?;
         let mut profiles = self.profiles.write().map_err(|_| Fault::internal("the profiles failed earlier"))?;
         // Kafka makes one callback handler per network thread of a listener.
-        let index = match profiles.iter().position(|p| p.settings == settings) {
+        let index = match profiles.iter().position(|p| p.name.is_none() && p.settings == settings) {
             Some(index) => index,
             None => {
                 let shown = given.shown(Scope::Profile);
@@ -161,6 +178,40 @@ impl Engine {
             }
         };
         u32::try_from(index).map_err(|_| Fault::new(Status::InvalidArgument, "too many profiles"))
+    }
+
+    /// Makes the profile of this name, or changes it: the next login finds the
+    /// new settings, sessions keep their deadlines. All or nothing.
+    ///
+    /// # Errors
+    /// [`Status::InvalidSetting`]; the old settings stay in force.
+    pub fn named_profile(&self, name: &str, given: &Given) -> Result<u32, Fault> {
+        let settings = ProfileSettings::of(given, self.settings.namespaces.first().map(Namespace::region))?;
+        let mut profiles = self.profiles.write().map_err(|_| Fault::internal("the profiles failed earlier"))?;
+        let known = profiles.iter().position(|p| p.name.as_deref() == Some(name));
+        let before = known.and_then(|n| profiles.get(n).cloned());
+        let profile = Arc::new(Profile::named(name, settings, before.as_deref()));
+        let shown = given.shown(Scope::Profile);
+        self.journal.line("info", &format!("listener profile {name:?}: {}", shown.join(", ")));
+        let index = match known.and_then(|n| Some((n, profiles.get_mut(n)?))) {
+            Some((index, place)) => {
+                *place = profile;
+                index
+            }
+            None => {
+                profiles.push(profile);
+                profiles.len() - 1
+            }
+        };
+        u32::try_from(index).map_err(|_| Fault::new(Status::InvalidArgument, "too many profiles"))
+    }
+
+    /// Checks the settings of a profile without putting them in force.
+    ///
+    /// # Errors
+    /// [`Status::InvalidSetting`].
+    pub fn check_profile(&self, given: &Given) -> Result<(), Fault> {
+        ProfileSettings::of(given, self.settings.namespaces.first().map(Namespace::region)).map(drop)
     }
 
     pub(super) fn profile_numbered(&self, number: u32) -> Result<Arc<Profile>, Fault> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Sessions by id: found without a lock, and an id that is stale finds nothing.
 
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwapOption;
@@ -10,8 +10,9 @@ use super::Session;
 use crate::fault::{Fault, Status};
 
 /// Names a session: generation (31 bits), engine (8), slot (24). Never a
-/// pointer; never zero; fits a signed 64-bit number. Never used again in this
-/// process, also not by another engine that gets the number of a closed one.
+/// pointer; never zero; fits a signed 64-bit number. Generations begin anywhere,
+/// so that an id of a closed engine finds nothing in the next one of its number,
+/// and are used again only after two thousand million sessions in the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(u64);
 
@@ -43,15 +44,12 @@ impl SessionId {
     }
 }
 
-/// A generation that no table of this process has used yet.
-static UNUSED: AtomicU32 = AtomicU32::new(1);
-/// Generations end before this one.
-const LAST: u32 = 0x7fff_ffff;
-
 struct Slot {
     held: ArcSwapOption<(SessionId, Arc<Session>)>,
 }
 
+/// The last generation.
+const LAST: u32 = 0x7fff_ffff;
 /// Slots of the first segment; each further one is twice as large.
 const FIRST: usize = 1024;
 /// Segments: more than sixteen million sessions in all.
@@ -60,7 +58,6 @@ const SEGMENTS: usize = 14;
 /// Every session of one engine.
 pub struct Table {
     engine: u8,
-    /// The generation of slots that were never used.
     first: u32,
     segments: [OnceLock<Box<[Slot]>>; SEGMENTS],
     free: Mutex<Free>,
@@ -81,12 +78,13 @@ fn place(slot: usize) -> (usize, usize) {
 }
 
 impl Table {
-    /// An empty table of the engine with this number.
+    /// An empty table of the engine with this number. `seed` decides where
+    /// generations begin.
     #[must_use]
-    pub fn new(engine: u8) -> Self {
+    pub fn new(engine: u8, seed: u32) -> Self {
         Self {
             engine,
-            first: UNUSED.fetch_add(1, Ordering::Relaxed),
+            first: seed % LAST + 1,
             segments: std::array::from_fn(|_| OnceLock::new()),
             free: Mutex::new(Free { slots: Vec::new(), next: 0 }),
             live: AtomicUsize::new(0),
@@ -101,7 +99,7 @@ impl Table {
     /// Adds a session and names it.
     ///
     /// # Errors
-    /// [`Status::Busy`] when the table is full, or no generation is left.
+    /// [`Status::Busy`] when the table is full.
     pub fn add(&self, session: Arc<Session>) -> Result<SessionId, Fault> {
         let mut free = self.free.lock().map_err(|_| Fault::internal("the session table failed earlier"))?;
         let (index, generation) = match free.slots.pop() {
@@ -117,9 +115,6 @@ impl Table {
             }
         };
         drop(free);
-        if generation >= LAST {
-            return Err(Fault::new(Status::Busy, "the numbers of sessions are used up; restart the host"));
-        }
         let id = SessionId::new(self.engine, index, generation);
         let slot = self.slot(index).ok_or_else(|| Fault::internal("a session slot is missing"))?;
         slot.held.store(Some(Arc::new((id, session))));
@@ -153,11 +148,10 @@ impl Table {
         };
         slot.held.store(None);
         let generation = u32::try_from(id.0 >> 32).unwrap_or(0);
+        let next = if generation == LAST { 1 } else { generation + 1 };
         // A slot whose generations are used up is left alone for good.
-        if generation + 1 < LAST {
-            free.slots.push((id.slot(), generation + 1));
-            // Under the lock, so before the generation is given out.
-            UNUSED.fetch_max(generation + 2, Ordering::Relaxed);
+        if next != self.first {
+            free.slots.push((id.slot(), next));
         }
         self.live.fetch_sub(1, Ordering::Relaxed);
         Some(session)

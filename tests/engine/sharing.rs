@@ -161,20 +161,3 @@ fn p1_12_many_clients_at_once_are_not_mixed_up() {
     });
     house.becomes(sessions[0], house.read, "shared", Outcome::Allow);
 }
-
-/// The number of a closed engine goes to the next one that is opened; numbers
-/// of sessions do not: one that is stale must not name somebody else's.
-#[test]
-fn x_05_numbers_of_sessions_are_not_used_again_by_later_engines() {
-    let enter = || {
-        let house = house(&[]);
-        let user = house.user("writer", &policy("Allow", &["kafka-cluster:*"], "*"));
-        // A slot that is used again counts on.
-        for _ in 0..3 {
-            house.engine.agent().release(house.enter(&user));
-        }
-        house.enter(&user).number() >> 32
-    };
-    let (before, after) = (enter(), enter());
-    assert!(after > before, "{before} {after}");
-}

@@ -6,27 +6,50 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::handle::{self, Opening};
+use super::handle::{self, Opening, Settings};
 use super::memory::{self, Buffer, Cell, invalid};
 use super::types::{
     STANDIN_ACTION_RIDES_OUT, standin_buffer, standin_bytes, standin_engine, standin_options, standin_pair,
     standin_status,
 };
 use super::{entry, fork, signals};
-use crate::fault::Fault;
-use crate::mechanism;
-use crate::settings::Given;
+use crate::fault::{Fault, Status};
+use crate::mechanism::{self, Engine};
+use crate::settings::{EngineSettings, Given};
 
 /// Most settings in one call.
 const MOST_SETTINGS: usize = 1024;
 
 impl Opening {
-    /// Settings of a host, over those that the engine was opened with.
-    fn given(&self, over: &[(&str, &str)]) -> Result<Given, Fault> {
-        let under = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let under = under.filter(|(name, _)| !over.iter().any(|(n, _)| n == name));
-        Given::read(under.chain(over.iter().copied()), self.file.as_deref())
+    /// Settings of a profile, over those that the engine was opened with.
+    fn given(&self, over: &Settings) -> Result<Given, Fault> {
+        let under = self.settings.iter().filter(|(name, _)| !over.iter().any(|(n, _)| n == name));
+        let pairs = under.chain(over).map(|(name, value)| (name.as_str(), value.as_str()));
+        Given::read(pairs, self.file.as_deref())
     }
+
+    /// Puts these settings in force: the engine's have to be those it has.
+    fn reload(&self, open: &Engine) -> Result<(), Fault> {
+        let new = EngineSettings::of(&self.given(&Settings::new())?)?;
+        let mut differing = open.settings().differing(&new);
+        if open.settings().name != new.name {
+            differing.push("standin.engine");
+        }
+        if !differing.is_empty() {
+            let names = differing.join(", ");
+            let text = format!("{names} cannot be changed while the engine is open; restart for that");
+            return Err(Fault::new(Status::SettingsDiffer, text));
+        }
+        // All are right before the first is changed.
+        let profiles: Vec<(&str, Given)> =
+            self.profiles.iter().map(|(name, own)| Ok((name.as_str(), self.given(own)?))).collect::<Result<_, _>>()?;
+        profiles.iter().try_for_each(|(_, given)| open.check_profile(given))?;
+        profiles.iter().try_for_each(|(name, given)| open.named_profile(name, given).map(drop))
+    }
+}
+
+fn owned(pairs: &[(&str, &str)]) -> Settings {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// Tells the caller what is wrong with its own configuration.
@@ -55,7 +78,7 @@ unsafe fn opening(options: *const standin_options) -> Result<Opening, Fault> {
         [] => std::env::var_os("STANDIN_CONFIG").map(PathBuf::from),
         path => Some(PathBuf::from(OsStr::from_bytes(path))),
     };
-    Ok(Opening { settings: settings.into_iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect(), file })
+    Ok(Opening { settings: owned(&settings), file, profiles: Vec::new() })
 }
 
 /// Opens an engine, or takes another reference to the open one of the same
@@ -91,7 +114,7 @@ pub unsafe extern "C" fn standin_open(
         fork::watch();
         // SAFETY: as the caller promises.
         let opened = unsafe { opening(options) }.and_then(|opening| {
-            let given = opening.given(&[])?;
+            let given = opening.given(&Settings::new())?;
             let number = signals::blocked(|| mechanism::open(&given))?;
             handle::give(number, opening).inspect_err(|_| {
                 let _closed = mechanism::close(number, Duration::ZERO);
@@ -99,6 +122,41 @@ pub unsafe extern "C" fn standin_open(
         });
         out.put(explain(why.as_ref(), opened)?);
         Ok(())
+    })
+}
+
+/// Reads settings again: `count` of them in place of those that the engine was
+/// opened with (none: those stay), and the file anew. Every profile that was
+/// made with this number is made again, of the new ones and of its own. All or
+/// nothing: if something is wrong, all stays as it was.
+///
+/// Sessions go on. Settings of the engine cannot be changed while it is open.
+/// `why` as with standin_open.
+///
+/// Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_INVALID_SETTING (what
+/// is wrong is in `why`); STANDIN_SETTINGS_DIFFER (`why` names those that need
+/// a restart); STANDIN_UNKNOWN_ID; STANDIN_FORKED.
+///
+/// # Safety
+/// Pointers are null or point to what the header says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn standin_reload(
+    engine: standin_engine,
+    settings: *const standin_pair,
+    count: usize,
+    why: *mut standin_buffer,
+) -> standin_status {
+    entry(|| {
+        // SAFETY: as the caller promises.
+        let (why, settings) =
+            unsafe { (Buffer::wanted(why, "why")?, memory::pairs(settings, count, MOST_SETTINGS, "settings")?) };
+        let open = handle::engine(engine)?;
+        let mut opening = handle::opening(engine)?;
+        if !settings.is_empty() {
+            opening.settings = owned(&settings);
+        }
+        explain(why.as_ref(), opening.reload(&open))?;
+        handle::amend(engine, |known| known.settings = opening.settings)
     })
 }
 
@@ -153,10 +211,13 @@ pub unsafe extern "C" fn standin_profile(
         if !(1..=255).contains(&name.len()) {
             return Err(invalid("a profile has a name of 1 to 255 bytes"));
         }
-        let open = handle::engine(engine)?;
-        let made = handle::opening(engine)?.given(&settings).and_then(|given| open.profile(&given));
+        let (open, own) = (handle::engine(engine)?, owned(&settings));
+        let made = handle::opening(engine)?.given(&own).and_then(|given| open.named_profile(name, &given));
         out.put(explain(why.as_ref(), made)?);
-        Ok(())
+        handle::amend(engine, |opening| {
+            opening.profiles.retain(|(known, _)| known != name);
+            opening.profiles.push((name.to_owned(), own));
+        })
     })
 }
 
@@ -168,8 +229,8 @@ pub unsafe extern "C" fn standin_profile(
 /// such as "topic"; empty when resources are asked about by their whole ARN.
 /// `flags` is STANDIN_ACTION_RIDES_OUT or 0. `out` becomes the number.
 ///
-/// Called twice with the same name and type, it gives the same number; the
-/// flags of the last call count.
+/// Called twice with the same name and type, it gives the same number; a flag
+/// that was set once stays.
 ///
 /// Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_UNKNOWN_ID;
 /// STANDIN_FORKED.
@@ -197,7 +258,12 @@ pub unsafe extern "C" fn standin_action(
         if flags & !STANDIN_ACTION_RIDES_OUT != 0 {
             return Err(invalid("flags of an action: only STANDIN_ACTION_RIDES_OUT is known"));
         }
-        out.put(handle::engine(engine)?.agent().intern(name, resource_type)?.0);
+        let open = handle::engine(engine)?;
+        let id = open.agent().intern(name, resource_type)?;
+        if flags & STANDIN_ACTION_RIDES_OUT != 0 {
+            open.agent().let_ride(id)?;
+        }
+        out.put(id.0);
         Ok(())
     })
 }

@@ -19,11 +19,15 @@ const NONE: u64 = 0xffff;
 /// (16).
 static SLOTS_IN_USE: [AtomicU64; SLOTS] = [const { AtomicU64::new(NONE) }; SLOTS];
 
-/// What an engine was opened with, for its profiles.
+/// Names and values, as a host gave them.
+pub(super) type Settings = Vec<(String, String)>;
+
+/// What an engine was opened with, and the profiles that were made with it.
 #[derive(Clone, Default)]
 pub(super) struct Opening {
-    pub(super) settings: Vec<(String, String)>,
+    pub(super) settings: Settings,
     pub(super) file: Option<PathBuf>,
+    pub(super) profiles: Vec<(String, Settings)>,
 }
 
 static OPENINGS: Mutex<Vec<(u64, Opening)>> = Mutex::new(Vec::new());
@@ -74,6 +78,11 @@ pub(super) fn engine(id: u64) -> Result<Arc<Engine>, Fault> {
 /// What it was opened with.
 pub(super) fn opening(id: u64) -> Result<Opening, Fault> {
     openings()?.iter().find(|(known, _)| *known == id).map(|(_, opening)| opening.clone()).ok_or_else(unknown)
+}
+
+/// Changes what is known of it.
+pub(super) fn amend(id: u64, change: impl FnOnce(&mut Opening)) -> Result<(), Fault> {
+    openings()?.iter_mut().find(|(known, _)| *known == id).map(|(_, opening)| change(opening)).ok_or_else(unknown)
 }
 
 /// Takes a number back: the engine's own, for whoever took it.

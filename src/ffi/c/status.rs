@@ -60,6 +60,8 @@ pub const STANDIN_PLAINTEXT_CHANNEL: standin_status = -211;
 pub const STANDIN_REVOKED: standin_status = -212;
 /// Not allowed by policy.
 pub const STANDIN_NOT_ALLOWED: standin_status = -213;
+/// The listener does not take this kind of credential.
+pub const STANDIN_KIND_NOT_ACCEPTED: standin_status = -214;
 /// Too many callers are waiting already, or a budget is used up.
 pub const STANDIN_BUSY: standin_status = -300;
 /// The security service or store did not answer.
@@ -102,6 +104,7 @@ const TEXTS: &[(standin_status, &CStr)] = &[
     (STANDIN_PLAINTEXT_CHANNEL, c"the channel is not encrypted"),
     (STANDIN_REVOKED, c"revoked by an administrator"),
     (STANDIN_NOT_ALLOWED, c"not allowed by policy"),
+    (STANDIN_KIND_NOT_ACCEPTED, c"the listener does not take this kind of credential"),
     (STANDIN_BUSY, c"too many callers are waiting already, or a budget is used up"),
     (STANDIN_UNAVAILABLE, c"the security service or store did not answer"),
     (STANDIN_STALE, c"what is known is older than the published bound"),
