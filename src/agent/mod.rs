@@ -455,6 +455,7 @@ impl Agent {
         let threads = self.threads.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default();
         pool::join_by(threads, by);
         self.pool.close(by);
+        self.sessions.close();
         for (id, _) in self.sessions.all() {
             self.remove(id);
         }
