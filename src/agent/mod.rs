@@ -125,9 +125,7 @@ impl Agent {
         let tally = Arc::new(Tally::new(Arc::clone(&parts.clock), Arc::clone(&actions), Arc::clone(&parts.recorder)));
         let fresh = Arc::new(Fresh::default());
         fresh.heard(parts.clock.steady());
-        let mut seed = [0; 4];
-        parts.random.fill(&mut seed)?;
-        let sessions = Arc::new(Table::new(parts.engine, u32::from_le_bytes(seed)));
+        let sessions = Arc::new(Table::new(parts.engine));
         let events = Events::default();
         let agent = Arc::new(Self {
             parts,
@@ -472,6 +470,7 @@ impl Agent {
         if let Some(aside) = self.aside.lock().ok().and_then(|mut aside| aside.take()) {
             aside.close(by);
         }
+        self.sessions.close();
         for (id, _) in self.sessions.all() {
             self.remove(id);
         }
