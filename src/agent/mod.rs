@@ -39,7 +39,7 @@ use crate::policy::{ActionId, ActionTable};
 use crate::revision::Revision;
 use crate::service::{DecisionPoint, Entitlements, SecurityService, SessionReport, Shelf};
 use crate::session::{Common, Context, CredentialKey, Fresh, Session, SessionId, Table, Tally};
-use crate::settings::{Decide, EngineSettings};
+use crate::settings::{Decide, EngineSettings, Tuning};
 use crate::time::{Clock, Random, Steady, UnixMillis};
 use held::State;
 use interning::Interning;
@@ -54,8 +54,10 @@ const SERVICE_THREADS: usize = 4;
 
 /// Everything the agent is made with.
 pub struct Parts {
-    /// The engine's settings.
+    /// The engine's settings, as they were at the start.
     pub settings: Arc<EngineSettings>,
+    /// Those that may have changed since.
+    pub tuning: Arc<Tuning>,
     /// The security service.
     pub service: Arc<dyn SecurityService>,
     /// Who decides with `standin.decide=remote`.
