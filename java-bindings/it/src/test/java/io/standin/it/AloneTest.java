@@ -58,6 +58,9 @@ class AloneTest {
     try (Gauges gauges = Gauges.of(broker, "broker");
         RawClient client = RawClient.loggedIn(broker, user);
         RawClient other = RawClient.loggedIn(broker, user)) {
+      // Whether they may connect is decided with their first requests.
+      Wire.describe(client, topic);
+      Wire.describe(other, topic);
       // The end of what other tests left behind.
       Wait.until("silence", () -> silent(gauges));
       long asked = gauges.standin("logins-service-total");
