@@ -51,8 +51,7 @@ class ClockTest {
                 "-fPIC",
                 "-o",
                 library.toString(),
-                source.toString(),
-                "-ldl"));
+                source.toString()));
     assertEquals(0, compiled.code(), compiled.errors());
     broker =
         Brokers.own(

@@ -36,11 +36,7 @@ class CrossingTest {
       server.evaluateResponse(login.clone());
       StandinPrincipal principal =
           (StandinPrincipal)
-              stage
-                  .builder()
-                  .build(
-                      Stage.channel(
-                          server, SecurityProtocol.SASL_SSL));
+              stage.builder().build(Stage.channel(server, SecurityProtocol.SASL_SSL));
       List<String> proofs = new ArrayList<>(stage.credential(user));
       String message = new String(login, StandardCharsets.UTF_8);
       proofs.add(field(message, "x-amz-signature"));
