@@ -251,7 +251,7 @@ impl Engine {
     /// # Errors
     /// [`Status::InvalidSetting`].
     pub fn check_profile(&self, given: &Given) -> Result<(), Fault> {
-        ProfileSettings::of(given, self.settings().namespaces.first().map(Namespace::region)).map(drop)
+        ProfileSettings::of(given, self.settings.load().namespaces.first().map(Namespace::region)).map(drop)
     }
 
     pub(super) fn profile_numbered(&self, number: u32) -> Result<Arc<Profile>, Fault> {

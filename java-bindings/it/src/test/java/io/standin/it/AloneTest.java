@@ -173,6 +173,8 @@ class AloneTest {
         assertEquals(Set.of(), found, one.name());
         assertEquals(Set.of(), proofs.in(path), one.name());
       }
+    }
+    for (Broker one : List.of(broker, Brokers.separate())) {
       byte[] metrics = metrics(one).getBytes(StandardCharsets.UTF_8);
       assertTrue(metrics.length > 1000);
       assertEquals(Set.of(), secrets.in(metrics));

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import org.apache.kafka.common.protocol.Errors;
 import org.apache.kafka.common.requests.SaslAuthenticateResponse;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 
@@ -51,8 +52,7 @@ class ClockTest {
                 "-fPIC",
                 "-o",
                 library.toString(),
-                source.toString(),
-                "-ldl"));
+                source.toString()));
     assertEquals(0, compiled.code(), compiled.errors());
     broker =
         Brokers.own(
@@ -80,6 +80,11 @@ class ClockTest {
   /** Waits for an answer that is not about Kafka's own trouble with the clock. */
   private static void produces(RawClient client, String topic) throws Exception {
     Wait.until("an accepted write", () -> Wire.produce(client, topic) == Errors.NONE);
+  }
+
+  @AfterAll
+  static void done() {
+    Brokers.done("clock");
   }
 
   @Test

@@ -2,6 +2,7 @@
 package io.standin.it;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -61,6 +62,12 @@ class OldestKafkaTest {
       assertEquals(
           Errors.SASL_AUTHENTICATION_FAILED, client.tryLogIn(Signed.by(user).message()).error());
     }
+    // Told to stop, it does, and what it knew is written.
+    int written = iam.audit("--identity", user.arn()).size();
+    broker.stop();
+    assertTrue(broker.log().contains("shut down completed"), "the broker was killed");
+    assertFalse(broker.log().contains("ERROR StandinAuthorizer"), "an error while stopping");
+    assertTrue(iam.audit("--identity", user.arn()).size() >= written);
   }
 
   private static boolean refused(KafkaProducer<byte[], byte[]> producer, String topic)

@@ -21,6 +21,7 @@ import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.protocol.Errors;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 
@@ -70,6 +71,11 @@ class OutageTest {
     public void close() throws IOException {
       channel.close();
     }
+  }
+
+  @AfterAll
+  static void done() {
+    Brokers.done("outage");
   }
 
   @Test
