@@ -385,11 +385,12 @@ impl Outcomes {
                 Err(Fault { status: Status::InvalidArgument, text: String::new() })
             };
         }
-        // SAFETY: not null, of a length that can exist, writable as promised.
-        match count {
-            // One is not worth a call.
-            1 => unsafe { at.write(0) },
-            _ => unsafe { ptr::write_bytes(at, 0, count) },
+        if count == 1 {
+            // One is not worth a call. SAFETY: not null, writable as promised.
+            unsafe { at.write(0) };
+        } else {
+            // SAFETY: not null, of a length that can exist, writable as promised.
+            unsafe { ptr::write_bytes(at, 0, count) };
         }
         Ok(Self { at, count })
     }
@@ -401,3 +402,6 @@ impl Outcomes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
