@@ -965,7 +965,9 @@ standin_status standin_session_info(standin_session session,
 standin_status standin_session_retire(standin_session session, uint32_t grace_ms);
 
 /**
- * The session is gone at once. Calls that other threads are in finish.
+ * The session is gone at once. Calls that other threads are in finish. One that
+ * was brought in by standin_session_import stays, for when the same bytes come
+ * again, until its deadline.
  *
  * Returns STANDIN_OK; STANDIN_UNKNOWN_ID, also when called twice;
  * STANDIN_FORKED.

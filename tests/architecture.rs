@@ -192,7 +192,7 @@ fn the_library_pulls_in_no_runtime_and_no_server() {
 
 #[test]
 fn every_source_names_its_licence_and_is_a_room() {
-    let sources = ["src", "program", "tests", "java-bindings", "scripts", "include"]
+    let sources = ["src", "program", "tests", "java-bindings", "scripts", "include", "fuzz"]
         .into_iter()
         .flat_map(|folder| files(folder, &[".rs", ".java", ".py", ".sh", ".c", ".h", ".hpp", ".cc"]));
     for path in sources {
@@ -212,7 +212,7 @@ fn every_source_names_its_licence_and_is_a_room() {
 #[test]
 fn nothing_is_left_lying_about() {
     let here = root().to_str().unwrap();
-    for folder in ["src", "program/src", "tests", "java-bindings", "scripts", "include"] {
+    for folder in ["src", "program/src", "tests", "java-bindings", "scripts", "include", "fuzz"] {
         for path in files(folder, &[".rs", ".java", ".py", ".sh", ".xml", ".txt", ".c", ".cc", ".h", ".hpp"]) {
             if path.ends_with("tests/architecture.rs") {
                 continue;

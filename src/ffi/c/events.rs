@@ -80,7 +80,7 @@ pub unsafe extern "C" fn standin_events(
                 deadline_unix_ms: event.deadline.0,
                 request: open.request_number(&event.request_id),
             };
-            rows.put(place, row);
+            rows.put(place, &row);
         }
         n.put(events.len());
         Ok(())

@@ -37,6 +37,29 @@ pub(super) unsafe trait Plain: Copy {}
 /// As [`Plain`], and the first field is the size, a `u32`.
 pub(super) unsafe trait Growing: Plain {}
 
+/// A struct that comes in arrays, whose stride says how long it is at the
+/// caller.
+pub(super) trait Row: Plain {
+    /// Its size in the first version: what every caller has at least.
+    const FIRST: usize;
+}
+
+impl Row for standin_pair {
+    const FIRST: usize = 32;
+}
+
+impl Row for standin_request {
+    const FIRST: usize = 32;
+}
+
+impl Row for standin_event {
+    const FIRST: usize = 48;
+}
+
+impl Row for standin_metric {
+    const FIRST: usize = 24;
+}
+
 macro_rules! plain {
     ($($plain:ty),*; $($growing:ty),*) => {
         $(
@@ -146,7 +169,7 @@ pub(super) struct Rows<T> {
     pub(super) count: usize,
 }
 
-impl<T: Plain> Rows<T> {
+impl<T: Row> Rows<T> {
     /// # Safety
     /// `at` is null, misaligned, or readable (to write: writable) for `count`
     /// times `stride` bytes, until the rows are dropped.
@@ -154,7 +177,7 @@ impl<T: Plain> Rows<T> {
         if count > most {
             return Err(invalid(&format!("{what}: more than {most}")));
         }
-        if stride < size_of::<T>() || stride > LARGEST || !stride.is_multiple_of(8) {
+        if stride < T::FIRST || stride > LARGEST || !stride.is_multiple_of(8) {
             return Err(invalid(&format!("the stride of {what} is not the size of any version")));
         }
         if count > 0 {
@@ -163,24 +186,37 @@ impl<T: Plain> Rows<T> {
         Ok(Self { at, stride, count })
     }
 
-    /// One of the structs.
+    /// One of the structs; what the caller's version does not have is zero.
     pub(super) fn get(&self, n: usize) -> Option<T> {
+        if n >= self.count {
+            return None;
+        }
         // SAFETY: within the array that `new`'s caller promised; aligned, as
-        // the first and the stride are.
-        (n < self.count).then(|| unsafe { self.at.byte_add(n * self.stride).read() })
+        // the first and the stride are. Any bytes are a value of `T`.
+        unsafe {
+            let row = self.at.byte_add(n * self.stride);
+            if self.stride >= size_of::<T>() {
+                return Some(row.read());
+            }
+            let mut value = MaybeUninit::<T>::zeroed();
+            ptr::copy_nonoverlapping(row.cast::<u8>(), value.as_mut_ptr().cast::<u8>(), self.stride);
+            Some(value.assume_init())
+        }
     }
 }
 
-impl<T: Growing> Rows<T> {
-    /// Writes one of the structs, its size first.
-    pub(super) fn put(&self, n: usize, value: T) {
+impl<T: Row + Growing> Rows<T> {
+    /// Writes as much of one of the structs as the caller's version has, and
+    /// first how much that is.
+    pub(super) fn put(&self, n: usize, value: &T) {
+        let known = self.stride.min(size_of::<T>());
         if n < self.count {
             // SAFETY: within the array that `new`'s caller promised to be
             // writable; the first field of `T` is its size.
             unsafe {
                 let row = self.at.byte_add(n * self.stride);
-                row.write(value);
-                row.cast::<u32>().write(u32::try_from(size_of::<T>()).unwrap_or(0));
+                ptr::copy_nonoverlapping(ptr::from_ref(value).cast::<u8>(), row.cast::<u8>(), known);
+                row.cast::<u32>().write(u32::try_from(known).unwrap_or(0));
             }
         }
     }

@@ -50,7 +50,7 @@ pub unsafe extern "C" fn standin_metrics(
         }
         for (place, (name, value)) in NAMES.iter().zip(values).enumerate() {
             let value = u64::try_from(value).unwrap_or(0);
-            rows.put(place, standin_metric { size: 0, reserved: 0, name: name.as_ptr(), value });
+            rows.put(place, &standin_metric { size: 0, reserved: 0, name: name.as_ptr(), value });
         }
         Ok(())
     })

@@ -235,7 +235,9 @@ pub extern "C" fn standin_session_retire(session: standin_session, grace_ms: u32
     })
 }
 
-/// The session is gone at once. Calls that other threads are in finish.
+/// The session is gone at once. Calls that other threads are in finish. One that
+/// was brought in by standin_session_import stays, for when the same bytes come
+/// again, until its deadline.
 ///
 /// Returns STANDIN_OK; STANDIN_UNKNOWN_ID, also when called twice;
 /// STANDIN_FORKED.

@@ -171,3 +171,29 @@ fn x_05_outcomes_are_denied_first() {
     }
     assert_eq!(outcomes[4], STANDIN_ALLOW);
 }
+
+/// What a struct that has grown looks like to callers of its first version.
+#[test]
+fn x_05_rows_of_an_older_version_are_shorter() {
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Grown {
+        size: u32,
+        value: u32,
+        new: u64,
+    }
+    // SAFETY: no padding, and every bit pattern is a value.
+    unsafe impl Plain for Grown {}
+    // SAFETY: its first field is the size.
+    unsafe impl Growing for Grown {}
+    impl Row for Grown {
+        const FIRST: usize = 8;
+    }
+    let mut rows = [0x0000_0002_0000_0001u64, 0x0000_0004_0000_0003, 0x55];
+    // SAFETY: two of eight bytes each.
+    let seen = unsafe { Rows::new(rows.as_mut_ptr().cast::<Grown>(), 8, 2, 2, "rows") }.unwrap();
+    let second = seen.get(1).unwrap();
+    assert_eq!((second.size, second.value, second.new), (3, 4, 0));
+    seen.put(1, &Grown { size: 0, value: 9, new: u64::MAX });
+    assert_eq!(rows, [0x0000_0002_0000_0001, 0x0000_0009_0000_0008, 0x55]);
+}
