@@ -29,7 +29,7 @@ pub struct Batch<'a> {
 }
 
 /// What a session may be asked at all at this moment.
-enum Ground {
+pub(super) enum Ground {
     /// Each question is decided.
     Firm,
     /// What is known is older than `standin.stale.after.ms`: only actions that
@@ -50,15 +50,15 @@ fn unknown() -> Fault {
 }
 
 impl Engine {
-    fn ground(&self, session: &Session) -> Ground {
+    pub(super) fn ground(&self, session: &Session) -> Ground {
         let now = self.clock().steady();
         if session.standing() != Standing::Live || now >= session.begin.deadline {
             return Ground::All(Outcome::Deny);
         }
         let silence = self.agent().fresh().silence(now);
-        if silence > self.settings().stale_grace {
+        if silence > self.tuning().stale_grace() {
             Ground::All(Outcome::Undecided)
-        } else if silence > self.settings().stale_after {
+        } else if silence > self.tuning().stale_after() {
             Ground::Stale
         } else {
             Ground::Firm
@@ -175,9 +175,10 @@ impl Engine {
         credential: &CredentialKey,
         context: &Arc<Context>,
         channel: &Channel,
+        (action, resource): (ActionId, &str),
         wait: Duration,
     ) -> Outcome {
-        let ask = Ask { action: self.connect_action(), resource: "", count: 1, log_allow: false, log_deny: false };
+        let ask = Ask { action, resource, count: 1, log_allow: false, log_deny: false };
         let now: UnixMillis = self.clock().wall();
         let request = Request { session: None, channel, address: channel.address, client_id: "", now };
         if let Some(outcome) = context.decide(ask, request) {
@@ -212,7 +213,7 @@ impl Engine {
                 Ground::All(outcome) => Ok(outcome),
                 Ground::Stale if !self.rides_out(action) => Ok(Outcome::Undecided),
                 // Kafka asks this only for idempotent producers.
-                _ if self.settings().idempotent_strict => Ok(Outcome::Deny),
+                _ if self.tuning().idempotent_strict() => Ok(Outcome::Deny),
                 _ => session.context().decide_any(action, request).ok_or_else(|| Arc::clone(session)),
             }
         });
@@ -235,9 +236,9 @@ impl Engine {
         })
     }
 
-    /// True for actions of running producers and consumers, which an outage of
-    /// the service must not stop at once.
-    fn rides_out(&self, action: ActionId) -> bool {
+    /// True for actions of running producers and consumers, and for those the
+    /// host has marked, which an outage of the service must not stop at once.
+    pub(super) fn rides_out(&self, action: ActionId) -> bool {
         const RIDE: [&str; 10] = [
             "ReadData",
             "WriteData",
@@ -253,6 +254,6 @@ impl Engine {
         self.agent()
             .actions()
             .get(action)
-            .is_some_and(|a| a.name.split_once(':').is_some_and(|(_, verb)| RIDE.contains(&verb)))
+            .is_some_and(|a| a.rides_out || a.name.split_once(':').is_some_and(|(_, verb)| RIDE.contains(&verb)))
     }
 }

@@ -17,7 +17,7 @@ use crate::ffi::boundary::{fields, join, text};
 use crate::mechanism::{self, Batch, Login, METRICS, Refusal};
 use crate::policy::ActionId;
 use crate::session::{Ask, SessionId};
-use crate::settings::Given;
+use crate::settings::{EvidenceKind, Given};
 
 /// Major and minor number of this interface.
 const ABI: jint = 1 << 16;
@@ -25,8 +25,8 @@ const ABI: jint = 1 << 16;
 const LONGEST_NAME: usize = 32 * 1024;
 const LOG_ALLOW: u32 = 1;
 const LOG_DENY: u32 = 2;
-/// The mechanism `AWS_MSK_IAM`.
-const AWS_MSK_IAM: jint = 1;
+/// The mechanisms by their numbers.
+const MECHANISMS: [(jint, EvidenceKind); 2] = [(1, EvidenceKind::MskIam), (2, EvidenceKind::Bearer)];
 
 fn engine_number(engine: jlong) -> Result<u8, Fault> {
     u8::try_from(engine).map_err(|_| Fault::new(Status::UnknownId, "the engine is not open"))
@@ -100,6 +100,7 @@ fn channel(bytes: &[u8]) -> Result<Option<Channel>, Fault> {
             protocol: text(protocol)?.to_owned(),
             host: String::new(),
             connection: text(connection)?.to_owned(),
+            facts: Vec::new(),
         })),
         _ => Err(Fault::new(Status::InvalidArgument, "six facts of a channel are accepted, or none")),
     }
@@ -134,17 +135,20 @@ pub(super) fn login(
     wait: jint,
     out: jbyteArray,
 ) -> Result<jint, Fault> {
-    if mechanism != AWS_MSK_IAM {
-        return Err(Fault::new(Status::InvalidArgument, "the mechanism is not known"));
-    }
+    let (_, kind) = MECHANISMS
+        .into_iter()
+        .find(|(number, _)| *number == mechanism)
+        .ok_or_else(|| Fault::new(Status::InvalidArgument, "the mechanism is not known"))?;
     let known = channel(&env.bytes(facts)?)?;
     let mut payload = env.bytes(payload)?;
     let engine = mechanism::engine(engine_number(engine)?)?;
     let login = Login {
         profile: u32::try_from(profile).map_err(|_| Fault::new(Status::UnknownId, "the profile is not known"))?,
+        kind,
         payload: &mut payload,
         channel_known: known.is_some(),
         channel: known.unwrap_or_default(),
+        connect: Some((engine.kafka_connect(), String::new())),
         wait: millis(wait),
     };
     let done = engine.log_in(login).map_err(|refusal| refuse(env, out, refusal))?;

@@ -112,8 +112,9 @@ public final class Engine implements AutoCloseable {
   }
 
   /** Authenticates; the status, with the answer's fields in {@code out}. */
-  public int login(int profile, byte[] payload, byte[] facts, int waitMs, byte[] out) {
-    return Native.login(id(), profile, 1, payload, facts, waitMs, out);
+  public int login(
+      int profile, int mechanism, byte[] payload, byte[] facts, int waitMs, byte[] out) {
+    return Native.login(id(), profile, mechanism, payload, facts, waitMs, out);
   }
 
   /** Values of all metrics; none when the engine is closed. */

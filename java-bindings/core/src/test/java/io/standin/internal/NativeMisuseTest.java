@@ -293,10 +293,10 @@ class NativeMisuseTest {
     try (Engine open = Engine.open(settings)) {
       assertEquals(profile, open.profile(settings));
       byte[] out = new byte[4096];
-      int status = closed.login(profile, client.message(), NOTHING, 30_000, out);
+      int status = closed.login(profile, 1, client.message(), NOTHING, 30_000, out);
       assertTrue(Status.isMisuse(status), "status " + status);
       assertEquals(0, closed.metrics().length);
-      assertEquals(0, open.login(profile, client.message(), NOTHING, 30_000, out));
+      assertEquals(0, open.login(profile, 1, client.message(), NOTHING, 30_000, out));
     }
   }
 

@@ -92,6 +92,19 @@ final class Brokers {
         options,
         "listener.name.scram.scram-sha-256.sasl.jaas.config="
             + "org.apache.kafka.common.security.scram.ScramLoginModule required;");
+    // Bearer tokens that are none of Standin's either.
+    options.addAll(List.of("--listener", "JWT:SASL_SSL"));
+    property(options, "listener.name.jwt.sasl.enabled.mechanisms=OAUTHBEARER");
+    property(
+        options,
+        "listener.name.jwt.oauthbearer.sasl.jaas.config="
+            + "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required"
+            + " unsecuredLoginStringClaim_sub=\"broker\";");
+    property(
+        options,
+        "listener.name.jwt.oauthbearer.sasl.server.callback.handler.class="
+            + "org.apache.kafka.common.security.oauthbearer.internals.unsecured."
+            + "OAuthBearerUnsecuredValidatorCallbackHandler");
     property(options, "delegation.token.secret.key=of-the-brokers-alone");
     property(options, "standin.delegation.tokens=ignore");
     return options(options.toArray(String[]::new));

@@ -70,7 +70,7 @@ class StandinAuthorizerLifeTest {
       List<StandinPrincipal> earlier = new ArrayList<>();
       for (int round = 0; round < 6; round++) {
         StandinServerCallbackHandler handler = new StandinServerCallbackHandler();
-        handler.configure(stage.configs(), StandinSaslServer.MECHANISM, List.of());
+        handler.configure(stage.configs(), Mechanism.AWS_MSK_IAM.name(), List.of());
         StandinAuthorizer authorizer = stage.authorizer();
         StandinSaslServer server = new StandinSaslServer(handler);
         // Whoever comes next in the same place has other rights.
