@@ -91,7 +91,7 @@ mvn_quiet() { (cd "$root/java-bindings" && mvn -q -B -Dstyle.color=never "$@"); 
 # Library and program. Quick when nothing changed.
 build_native() {
   say "building library and program"
-  (cd "$root" && quietly "$build/log/cargo.log" cargo build --release --locked --workspace)
+  (cd "$root" && quietly "$build/log/cargo.log" cargo build --release --locked --workspace) || return 1
   mkdir -p "$build/native" "$build/bin"
   install -m 755 "$(cargo_target)/release/standin" "$build/bin/standin"
   if ! cmp -s "$(cargo_target)/release/libstandin.so" "$build/native/libstandin.so.full"; then

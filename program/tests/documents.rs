@@ -130,7 +130,16 @@ fn settings_that_change_in_a_running_engine_are_listed() {
 fn settings_that_documents_name_exist() {
     // The prefix itself, that for settings of other versions, a table of the
     // example, and files.
-    let others = ["standin", "standin.x", "standin.stale", "standin.toml", "standin.properties"];
+    let others = [
+        "standin",
+        "standin.x",
+        "standin.stale",
+        "standin.toml",
+        "standin.properties",
+        "standin.h",
+        "standin.hpp",
+        "standin.pc",
+    ];
     let mut seen = 0;
     for (path, text) in documents() {
         for name in words(&text, "standin.", "._") {
@@ -401,5 +410,29 @@ fn clients_are_documented_with_the_versions_tested() {
     for client in tested {
         let (name, version) = client.split_once(' ').unwrap_or_else(|| panic!("{client}"));
         assert_eq!(pinned.get(name).map(String::as_str), Some(version), "{name}");
+    }
+}
+
+/// What the documents say of the C door: names exist, and code is that of
+/// programs which are compiled and run.
+#[test]
+fn names_and_code_of_the_c_door_exist() {
+    let header = read("include/standin.h");
+    let mut seen = 0;
+    for (path, text) in documents() {
+        for name in words(&text, "standin_", "_").into_iter().chain(words(&text, "STANDIN_", "_")) {
+            // Variables of the environment, families of names, a node that is not.
+            let other = ["STANDIN_CONFIG", "STANDIN_STORE", "STANDIN_KEY_FILE", "STANDIN_0"].contains(&name);
+            seen += 1;
+            assert!(other || header.contains(name), "{path}: {name} is not in include/standin.h");
+        }
+    }
+    assert!(seen > 20, "{seen}");
+    let code = blocks(&read("docs/c.md"), "c");
+    let licence = "/* SPDX-License-Identifier: Apache-2.0 */\n";
+    assert_eq!(format!("{licence}{}", code[0]), read("tests/c/example.c"), "the example in docs/c.md");
+    let server = read("tests/c/loop.c");
+    for part in code[1].split("\n\n") {
+        assert!(server.contains(part.trim_end()), "not in tests/c/loop.c: {part}");
     }
 }
