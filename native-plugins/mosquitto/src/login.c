@@ -171,6 +171,7 @@ int login_enhanced(struct instance *instance, struct mosquitto_evt_extended_auth
   if (!method || !event->auth_method || strcmp(event->auth_method, method) != 0) {
     return MOSQ_ERR_PLUGIN_DEFER;
   }
+  forget_pending_of(host, event->client, mosquitto_client_id(event->client));
   struct client *known = clients_known(&host->clients, event->client);
   bool again = known && !known->offline;
   struct evidence evidence = {

@@ -43,8 +43,11 @@ static void forget_gone(struct host *host) {
 
 int tick(struct host *host, struct mosquitto_evt_tick *event) {
   host->ticking = true;
-  // Milliseconds in 2.1, where a tick that asks for nothing may not come again
-  // for a day; ignored by 2.0.
+  // For 2.1; 2.0 ignores it. The field counts milliseconds there. A tick that is
+  // not due yet when the loop turns leaves the loop to sleep for up to a day, so
+  // this one is made to be due always: the next time is counted from "now".
+  event->now_s = 0;
+  event->now_ns = 0;
   event->next_s = 0;
   event->next_ns = host->pending.count ? BUSY_MS : IDLE_MS;
   int64_t now = host_now();

@@ -169,6 +169,11 @@ class Bare:
         kind, body = packet
         return body[1] if kind == 0x20 else body[0] if body else 0
 
+    def wait_closed(self):
+        """Reads on until the connection is closed."""
+        while self.read() is not None:
+            pass
+
     def reauthenticate(self, method, data):
         properties = b"\x15" + _string(method) + b"\x16" + _string(data)
         self.send(0xF0, b"\x19" + _length(len(properties)) + properties)
