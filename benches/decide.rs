@@ -15,7 +15,7 @@ use common::{Contestant, Run, Table, Time, grouped};
 use standin::decision::{Inputs, Keys, Outcome};
 use standin::identity::{Attributes, Identity, Principal};
 use standin::mechanism::Batch;
-use standin::policy::{ActionId, ActionTable, ArnMatch, ClusterArn, Compiled, Document, Named, PolicySet, Scope};
+use standin::policy::{ActionId, ActionTable, ArnMatch, Compiled, Document, Named, Namespace, PolicySet, Scope};
 use standin::session::{Ask, SessionId};
 use standin::time::UnixMillis;
 
@@ -74,7 +74,7 @@ fn compile(shape: Shape, count: usize) -> Policies {
         .collect();
     let read = before.elapsed().as_nanos() as f64 / count as f64;
     let set = PolicySet { identity, boundary: None, session: Vec::new() };
-    let scope = Scope { clusters: vec![ClusterArn::parse(CLUSTER).unwrap()], arn_match: ArnMatch::Fields };
+    let scope = Scope { namespaces: vec![Namespace::parse(CLUSTER).unwrap()], arn_match: ArnMatch::Fields };
     let before = Instant::now();
     let compiled = Compiled::new(&set, &actions().0, &scope);
     let compile = before.elapsed().as_nanos() as f64 / count as f64;

@@ -21,4 +21,7 @@ pub struct Channel {
     pub host: String,
     /// The host's own id of the connection; for the audit only.
     pub connection: String,
+    /// Condition keys of the host's own, in lower case, with their values
+    /// (`iot:clientid`); never one of `aws:` or `standin:`.
+    pub facts: Vec<(String, String)>,
 }

@@ -72,6 +72,8 @@ pub enum Status {
     Revoked = -212,
     /// Not allowed by policy.
     NotAllowed = -213,
+    /// The listener does not take this kind of credential.
+    KindNotAccepted = -214,
     /// Too many callers are waiting already, or a budget is used up.
     Busy = -300,
     /// The security service or store did not answer.
@@ -147,3 +149,25 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+/// Edit distance (Levenshtein), for texts that name what was probably meant.
+pub(crate) fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut corner = i;
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+        for (j, cb) in b.iter().enumerate() {
+            let left = row.get(j).copied().unwrap_or(0);
+            let above = row.get(j + 1).copied().unwrap_or(0);
+            let best = (corner + usize::from(ca != *cb)).min(left + 1).min(above + 1);
+            if let Some(cell) = row.get_mut(j + 1) {
+                *cell = best;
+            }
+            corner = above;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}

@@ -12,9 +12,9 @@
 //! |---|---|
 //! | [`time`], [`fault`], [`revision`] | clock and randomness, the error taxonomy, the store's counter |
 //! | [`identity`], [`channel`], [`decision`] | who, over which connection, what was asked and what came out |
+//! | [`policy`] | IAM policy documents: parse, compile, evaluate |
 //! | [`settings`] | every setting, once |
 //! | [`credential`] | formats of credentials: SigV4, secrets, sealed tokens |
-//! | [`policy`] | IAM policy documents: parse, compile, evaluate |
 //! | [`audit`] | records, windows, queue, sinks |
 //! | [`access_control`] | the security service: identities, keys, policies, issuing, changes |
 //! | [`service`] | the traits between agent and security service, and their connectors |

@@ -12,7 +12,7 @@ use aws_sigv4::sign::v4;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use standin::credential::Secret;
-use standin::credential::sigv4::{LoginRules, SigningKey, read_msk_iam};
+use standin::credential::sigv4::{LoginRules, SigningKey, read_msk_iam, read_token};
 use standin::fault::{Fault, Status};
 use standin::time::UnixMillis;
 
@@ -41,7 +41,15 @@ fn key(secret: &str, region: &str) -> SigningKey {
 }
 
 fn rules() -> LoginRules {
-    LoginRules { hosts: vec![HOST.into()], regions: vec!["us-east-1".into()], max_age_ms: 60_000, skew_ms: 300_000 }
+    LoginRules {
+        hosts: vec![HOST.into()],
+        token_hosts: vec!["kafka.us-east-1.amazonaws.com".into()],
+        token_services: vec!["kafka-cluster".into()],
+        token_actions: vec!["kafka-cluster:Connect".into()],
+        regions: vec!["us-east-1".into()],
+        max_age_ms: 60_000,
+        skew_ms: 300_000,
+    }
 }
 
 /// Everything a login goes through.
@@ -80,6 +88,29 @@ fn p1_24_botocore_vectors_verify() {
             message["x-amz-security-token"] = json!(token);
         }
         read_msk_iam(message.to_string().as_bytes()).unwrap().verify(&key(SECRET, "us-east-1")).unwrap();
+    }
+}
+
+/// A token is bound to the name it was signed for, to service and action.
+#[test]
+fn p1_24_a_token_names_host_service_and_action() {
+    let url = |host: &str, service: &str, action: &str| {
+        format!(
+            "https://{host}/?Action={action}&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20260102%2Fus-east-1%2F{service}%2Faws4_request&X-Amz-Date=20260102T030405Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host&X-Amz-Signature={}",
+            "0".repeat(64)
+        )
+    };
+    let check = |url: String| read_token(url.as_bytes()).unwrap().check(&rules(), DATE);
+    let regional = "kafka.us-east-1.amazonaws.com";
+    check(url(regional, "kafka-cluster", "kafka-cluster%3AConnect")).unwrap();
+    for (url, status, names) in [
+        (url(HOST, "kafka-cluster", "kafka-cluster%3AConnect"), Status::WrongHost, "standin.token.hosts"),
+        (url(regional, "s3", "kafka-cluster%3AConnect"), Status::Malformed, "standin.token.services"),
+        (url(regional, "kafka-cluster", "GetObject"), Status::Malformed, "standin.token.actions"),
+    ] {
+        let fault = check(url).unwrap_err();
+        assert_eq!(fault.status, status);
+        assert!(fault.text.contains(names), "{fault}");
     }
 }
 
@@ -211,7 +242,7 @@ fn signed_by_the_crate(secret: &str, token: Option<&str>, host: &str, region: &s
 fn p1_22_what_botocore_signs_verifies_and_nothing_else() {
     let fresh = std::env::var("STANDIN_BOTOCORE_CASES").map(|path| std::fs::read_to_string(path).unwrap());
     let kept = include_str!("data/sigv4/botocore.jsonl");
-    let mut checked = 0;
+    let (mut checked, mut tokens) = (0, 0);
     for line in kept.lines().chain(fresh.as_deref().unwrap_or_default().lines()) {
         let case: Value = serde_json::from_str(line).unwrap();
         let text = |field: &str| case[field].as_str().unwrap();
@@ -220,6 +251,21 @@ fn p1_22_what_botocore_signs_verifies_and_nothing_else() {
         let verify = |message: &Value| read_msk_iam(message.to_string().as_bytes()).unwrap().verify(&key);
         let message = &case["message"];
         verify(message).unwrap_or_else(|f| panic!("{f}: {line}"));
+        if let Some(url) = case["url"].as_str() {
+            // As the MSK signers send it: an agent appended, in base64url.
+            let url = format!("{url}&User-Agent=some%2Fsigner+1");
+            let token = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, &url);
+            for form in [&url, &token] {
+                read_token(form.as_bytes()).unwrap().verify(&key).unwrap_or_else(|f| panic!("{f}: {line}"));
+            }
+            for (from, to) in
+                [("Connect", "Connecu"), ("&X-Amz-Expires=", "&more=1&X-Amz-Expires="), ("https://", "https://x")]
+            {
+                let claim = read_token(url.replacen(from, to, 1).as_bytes()).unwrap();
+                assert_eq!(claim.verify(&key).unwrap_err().status, Status::SignatureMismatch, "{to} in {line}");
+            }
+            tokens += 1;
+        }
         for field in ["host", "x-amz-security-token", "x-amz-expires"] {
             let Some(value) = message[field].as_str() else { continue };
             let mut other = message.clone();
@@ -232,7 +278,7 @@ fn p1_22_what_botocore_signs_verifies_and_nothing_else() {
         checked += 1;
     }
     let expected = kept.lines().count() + fresh.map_or(0, |f| f.lines().count());
-    assert!(checked == expected && checked >= 40, "{checked} cases");
+    assert!(checked == expected && checked >= 40 && tokens >= 40, "{checked} cases, {tokens} tokens");
 }
 
 proptest! {

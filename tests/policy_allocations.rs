@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use standin::channel::Channel;
 use standin::decision::{GivenKeys, Inputs, Keys, Outcome};
 use standin::identity::{Attributes, Identity, Principal};
-use standin::policy::{ActionTable, ArnMatch, ClusterArn, Compiled, Document, Named, PolicySet, Scope};
+use standin::policy::{ActionTable, ArnMatch, Compiled, Document, Named, Namespace, PolicySet, Scope};
 use standin::time::UnixMillis;
 
 thread_local! {
@@ -151,7 +151,7 @@ fn a_decision_allocates_nothing() {
         keys: Keys::HostAnd(&given),
     };
     for arn_match in [ArnMatch::Aws, ArnMatch::Fields] {
-        let scope = Scope { clusters: vec![ClusterArn::parse(CLUSTER).unwrap()], arn_match };
+        let scope = Scope { namespaces: vec![Namespace::parse(CLUSTER).unwrap()], arn_match };
         let compiled = Compiled::new(&set, &actions, &scope);
         let none = |action, name: &str, expected| {
             let (verdict, allocations) = counted(|| compiled.decide(action, name, &inputs));

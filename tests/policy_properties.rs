@@ -354,7 +354,7 @@ proptest! {
         let text = format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","));
         let document = Document::parse(&text).unwrap();
         let set = PolicySet { identity: vec![Named { name: "p".into(), document: document.into() }], ..PolicySet::default() };
-        let scope = Scope { clusters: Vec::new(), arn_match: ArnMatch::Aws };
+        let scope = Scope { namespaces: Vec::new(), arn_match: ArnMatch::Aws };
         let compiled = Compiled::new(&set, &policy_oracle::actions(), &scope);
         let facts = Facts { tag: None, client_id: "", resource_tag: None };
         let at = |now: i64| facts.with(|i| compiled.decide(action(0), "x", &Inputs { now: UnixMillis(now), ..*i }));

@@ -9,7 +9,7 @@ use standin::channel::Channel;
 use standin::decision::{Inputs, Keys, Outcome};
 use standin::identity::{Attributes, Identity, Principal};
 use standin::policy::{
-    ActionId, ActionTable, ArnMatch, ClusterArn, Compiled, Document, Evaluation, Named, PolicySet, Scope,
+    ActionId, ActionTable, ArnMatch, Compiled, Document, Evaluation, Named, Namespace, PolicySet, Scope,
 };
 use standin::time::UnixMillis;
 
@@ -54,8 +54,8 @@ fn evaluate(unrelated_statements: usize, resource: &str, arn_match: ArnMatch) ->
     ]));
     let mut actions = ActionTable::new();
     let read: ActionId = actions.intern("k:Read", "topic");
-    let cluster = ClusterArn::parse("arn:aws:kafka:us-east-1:123456789012:cluster/demo/u-1").unwrap();
-    let scope = Scope { clusters: vec![cluster], arn_match };
+    let cluster = Namespace::parse("arn:aws:kafka:us-east-1:123456789012:cluster/demo/u-1").unwrap();
+    let scope = Scope { namespaces: vec![cluster], arn_match };
     let set = PolicySet { identity, ..PolicySet::default() };
     let principal = Principal {
         subject: Identity::parse("arn:aws:iam::123456789012:user/ann").unwrap(),

@@ -10,7 +10,7 @@ use standin::credential::Secret;
 use standin::credential::sigv4::{Signing, sign_msk_iam};
 use standin::mechanism::{self, Engine, LoggedIn, Login};
 use standin::policy::ActionId;
-use standin::settings::Given;
+use standin::settings::{EvidenceKind, Given};
 use standin::time::{Clock, SystemClock, SystemRandom};
 
 /// The cluster rules are about.
@@ -136,9 +136,11 @@ impl House {
     pub(crate) fn log_in(&self, message: &[u8], known: bool) -> LoggedIn {
         let login = Login {
             profile: self.profile,
+            kind: EvidenceKind::MskIam,
             payload: &mut message.to_vec(),
             channel: if known { channel() } else { Channel::default() },
             channel_known: known,
+            connect: Some((self.engine.kafka_connect(), String::new())),
             wait: Duration::from_secs(2),
         };
         let done = self.engine.log_in(login).map_err(|r| r.fault).unwrap();

@@ -242,7 +242,7 @@ impl Store {
         let id = actions.intern(action, "");
         let decide = |identity: Vec<Named>, boundary: Option<Named>| {
             let set = PolicySet { identity, boundary, session: Vec::new() };
-            let scope = Scope { clusters: Vec::new(), arn_match: ArnMatch::Aws };
+            let scope = Scope { namespaces: Vec::new(), arn_match: ArnMatch::Aws };
             Compiled::new(&set, &actions, &scope).decide(id, resource, inputs)
         };
         let within_boundary = boundary.as_ref().is_none_or(|b| decide(vec![b.clone()], None).outcome == Outcome::Allow);

@@ -26,6 +26,20 @@ pub struct UserRow {
     pub boundary: Option<String>,
 }
 
+const USER: &str =
+    "SELECT arn, unique_id, created, disabled, tags, boundary FROM identity WHERE account = ?1 AND kind = 'user'";
+
+fn read_user(row: &rusqlite::Row<'_>) -> Result<UserRow, Fault> {
+    Ok(UserRow {
+        identity: Identity::parse(&row.get::<_, String>(0).map_err(failed)?)?,
+        unique_id: row.get(1).map_err(failed)?,
+        created: row.get(2).map_err(failed)?,
+        disabled: row.get(3).map_err(failed)?,
+        tags: read_tags(&row.get::<_, String>(4).map_err(failed)?)?,
+        boundary: row.get(5).map_err(failed)?,
+    })
+}
+
 /// Tags in a form the database keeps.
 pub(super) fn tags_text(tags: &[(String, String)]) -> Result<String, Fault> {
     let mut sorted = tags.to_vec();
@@ -163,32 +177,31 @@ impl Store {
     /// When the store cannot be read.
     pub fn users(&self) -> Result<Vec<UserRow>, Fault> {
         self.read(|c, _| {
-            let mut statement = c.prepare_cached("SELECT arn, unique_id, created, disabled, tags, boundary FROM identity WHERE account = ?1 AND kind = 'user' ORDER BY name").map_err(failed)?;
+            let text = format!("{USER} ORDER BY name");
+            let mut statement = c.prepare_cached(&text).map_err(failed)?;
             let mut rows = statement.query(params![self.account()]).map_err(failed)?;
             let mut users = Vec::new();
             while let Some(row) = rows.next().map_err(failed)? {
-                users.push(UserRow {
-                    identity: Identity::parse(&row.get::<_, String>(0).map_err(failed)?)?,
-                    unique_id: row.get(1).map_err(failed)?,
-                    created: row.get(2).map_err(failed)?,
-                    disabled: row.get(3).map_err(failed)?,
-                    tags: read_tags(&row.get::<_, String>(4).map_err(failed)?)?,
-                    boundary: row.get(5).map_err(failed)?,
-                });
+                users.push(read_user(row)?);
             }
             Ok(users)
         })
     }
 
-    /// One user by name.
+    /// One user by name or ARN.
     ///
     /// # Errors
     /// [`Status::NotFound`].
     pub fn user(&self, name: &str) -> Result<UserRow, Fault> {
-        self.users()?
-            .into_iter()
-            .find(|u| u.identity.name() == name || u.identity.arn() == name)
-            .ok_or_else(|| Fault::new(Status::NotFound, format!("there is no user {name:?}")))
+        self.read(|c, _| {
+            let text = format!("{USER} AND (name = ?2 OR arn = ?2)");
+            let mut statement = c.prepare_cached(&text).map_err(failed)?;
+            let mut rows = statement.query(params![self.account(), name]).map_err(failed)?;
+            match rows.next().map_err(failed)? {
+                Some(row) => read_user(row),
+                None => Err(Fault::new(Status::NotFound, format!("there is no user {name:?}"))),
+            }
+        })
     }
 
     /// Deletes a user; its sessions end.

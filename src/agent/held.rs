@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use arc_swap::ArcSwapOption;
 
+use crate::credential::Evidence;
 use crate::credential::sigv4::{Claim, SigningKey};
 use crate::fault::Fault;
 use crate::identity::Principal;
@@ -19,10 +20,10 @@ use crate::time::{Steady, UnixMillis};
 pub(super) const LEASE: i64 = 15 * 60 * 1000;
 
 impl CredentialKey {
-    /// The credential a claim was signed with.
+    /// The credential a client showed.
     #[must_use]
-    pub fn of(claim: &Claim) -> Self {
-        Self { access_key_id: claim.access_key_id().to_owned(), token: claim.token_hash() }
+    pub fn of(evidence: &Evidence) -> Self {
+        Self { access_key_id: evidence.credential_id(), token: evidence.token_hash() }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, Weak};
 use crate::channel::Channel;
 use crate::fault::Fault;
 use crate::identity::Principal;
-use crate::policy::Facts;
+use crate::policy::{Compiled, Facts};
 use crate::revision::Revision;
 use crate::service::Set;
 use crate::session::{Common, Context, Tally};
@@ -45,7 +45,7 @@ impl Interning {
         let key = ContextKey {
             set: set.hash,
             principal: seen_of_principal(principal, depends),
-            channel: seen_of_channel(channel, depends),
+            channel: seen_of_channel(channel, &set.compiled),
         };
         let mut contexts = self.contexts.lock().map_err(|_| Fault::internal("shared contexts failed earlier"))?;
         if let Some(known) = contexts.get(&key).and_then(Weak::upgrade).filter(|c| !c.is_worn()) {
@@ -93,7 +93,8 @@ fn seen_of_principal(principal: &Principal, depends: Facts) -> Principal {
 }
 
 /// The channel reduced to what decisions under these policies can see.
-fn seen_of_channel(channel: &Channel, depends: Facts) -> Channel {
+fn seen_of_channel(channel: &Channel, compiled: &Compiled) -> Channel {
+    let depends = compiled.depends();
     let when = |bit: Facts, text: &str| if depends.contains(bit) { text.to_owned() } else { String::new() };
     Channel {
         address: channel.address.filter(|_| depends.contains(Facts::SOURCE_IP)),
@@ -103,5 +104,6 @@ fn seen_of_channel(channel: &Channel, depends: Facts) -> Channel {
         protocol: when(Facts::PROTOCOL, &channel.protocol),
         host: when(Facts::HOST, &channel.host),
         connection: String::new(),
+        facts: channel.facts.iter().filter(|(name, _)| compiled.looks_at(name)).cloned().collect(),
     }
 }

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use super::held::{KeyScope, Standby};
 use super::pool::Promise;
 use super::{Agent, Held, schedule};
-use crate::credential::sigv4::Claim;
+use crate::credential::Evidence;
 use crate::fault::{Fault, Kind, Status};
 use crate::revision::{At, Revision};
 use crate::service::{Impersonation, Issued};
 use crate::session::CredentialKey;
 use crate::time::{Steady, UnixMillis};
 
-type FlightKey = (CredentialKey, KeyScope);
+type FlightKey = (CredentialKey, Option<KeyScope>);
 
 /// Questions to the service that are under way.
 pub(super) type Flights = HashMap<FlightKey, Flight>;
@@ -63,22 +63,26 @@ impl Drop for Waits<'_> {
 }
 
 impl Agent {
-    /// Authenticates the client that made `claim`, waiting at most `wait`.
+    /// Authenticates the client that showed `evidence`, waiting at most `wait`.
     ///
     /// # Errors
     /// Refused: the reason for the operator. Undecided: busy, no answer, or
     /// what is known is too old.
-    pub fn log_in(self: &Arc<Self>, claim: &Arc<Claim>, waiting: &Waiting, wait: Duration) -> Result<Arc<Held>, Fault> {
-        let key = CredentialKey::of(claim);
-        let scope = KeyScope::of(claim);
-        let local = self.verify_locally(&key, &scope, claim)?;
+    pub fn log_in(
+        self: &Arc<Self>,
+        evidence: &Arc<Evidence>,
+        waiting: &Waiting,
+        wait: Duration,
+    ) -> Result<Arc<Held>, Fault> {
+        let flight = (CredentialKey::of(evidence), evidence.claim().map(KeyScope::of));
+        let local = self.verify_locally(&flight, evidence)?;
         if let Some(held) = &local
             && held.is_young(self.parts.clock.steady())
         {
             self.counters.local_logins.fetch_add(1, Ordering::Relaxed);
             return Ok(Arc::clone(held));
         }
-        match (self.log_in_by_service(&key, &scope, claim, waiting, wait), local) {
+        match (self.log_in_by_service(&flight, evidence, waiting, wait), local) {
             // The old credential is short, and better than none.
             (Err(fault), Some(held)) if fault.kind() == Kind::Undecided => {
                 self.counters.local_logins.fetch_add(1, Ordering::Relaxed);
@@ -88,23 +92,37 @@ impl Agent {
         }
     }
 
+    /// What is held for this evidence already, verified with it, and good for
+    /// a whole session; none when the service has to be asked.
+    ///
+    /// # Errors
+    /// Refused: the reason for the operator.
+    pub fn at_hand(&self, evidence: &Evidence) -> Result<Option<Arc<Held>>, Fault> {
+        let flight = (CredentialKey::of(evidence), evidence.claim().map(KeyScope::of));
+        let local = self.verify_locally(&flight, evidence)?;
+        let young = local.filter(|held| held.is_young(self.parts.clock.steady()));
+        if young.is_some() {
+            self.counters.local_logins.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(young)
+    }
+
     fn log_in_by_service(
         self: &Arc<Self>,
-        key: &CredentialKey,
-        scope: &KeyScope,
-        claim: &Arc<Claim>,
+        flight: &FlightKey,
+        evidence: &Arc<Evidence>,
         waiting: &Waiting,
         wait: Duration,
     ) -> Result<Arc<Held>, Fault> {
         let _inside = waiting.enter()?;
         let by = Instant::now() + wait;
         loop {
-            let (promise, mine) = self.join_flight(key, scope, claim, wait)?;
+            let (promise, mine) = self.join_flight(flight, evidence, wait)?;
             match promise.wait(by) {
                 Ok(held) if mine => return Ok(held),
                 // Verified for somebody else: this signature is still to be.
                 Ok(_) => {
-                    if let Some(held) = self.verify_locally(key, scope, claim)? {
+                    if let Some(held) = self.verify_locally(flight, evidence)? {
                         return Ok(held);
                     }
                 }
@@ -118,7 +136,7 @@ impl Agent {
         }
     }
 
-    fn verify_locally(&self, key: &CredentialKey, scope: &KeyScope, claim: &Claim) -> Result<Option<Arc<Held>>, Fault> {
+    fn verify_locally(&self, (key, scope): &FlightKey, evidence: &Evidence) -> Result<Option<Arc<Held>>, Fault> {
         let now = self.parts.clock.steady();
         if self.fresh.silence(now) > self.parts.settings.stale_after {
             return Ok(None);
@@ -130,8 +148,10 @@ impl Agent {
         if !usable {
             return Ok(None);
         }
-        let Some(signing) = held.lease(scope, now) else { return Ok(None) };
-        claim.verify(&signing)?;
+        if let (Some(scope), Some(claim)) = (scope, evidence.claim()) {
+            let Some(signing) = held.lease(scope, now) else { return Ok(None) };
+            claim.verify(&signing)?;
+        }
         held.used.store(now.0, Ordering::Relaxed);
         Ok(Some(held))
     }
@@ -139,12 +159,11 @@ impl Agent {
     /// Joins the question that is under way for this credential, or asks it.
     fn join_flight(
         self: &Arc<Self>,
-        key: &CredentialKey,
-        scope: &KeyScope,
-        claim: &Arc<Claim>,
+        flight: &FlightKey,
+        evidence: &Arc<Evidence>,
         wait: Duration,
     ) -> Result<(Flight, bool), Fault> {
-        let flight = (key.clone(), scope.clone());
+        let flight = flight.clone();
         let mut flights = self.flights.lock().map_err(|_| Fault::internal("logins failed earlier"))?;
         if let Some(promise) = flights.get(&flight) {
             self.counters.shared_flights.fetch_add(1, Ordering::Relaxed);
@@ -154,22 +173,22 @@ impl Agent {
         flights.insert(flight.clone(), Arc::clone(&promise));
         drop(flights);
         let landing = Landing { agent: Arc::downgrade(self), flight, promise: Arc::clone(&promise) };
-        let (agent, claim) = (Arc::clone(self), Arc::clone(claim));
+        let (agent, evidence) = (Arc::clone(self), Arc::clone(evidence));
         let millis = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
         let by = self.parts.clock.steady().plus(millis);
         self.counters.service_logins.fetch_add(1, Ordering::Relaxed);
         self.pool.submit(Box::new(move || {
-            landing.land(agent.ask(&claim, by));
+            landing.land(agent.ask(&evidence, by));
         }))?;
         Ok((promise, true))
     }
 
     /// Asks the service and puts what it issued into the table.
-    fn ask(&self, claim: &Claim, by: Steady) -> Result<Arc<Held>, Fault> {
+    fn ask(&self, evidence: &Evidence, by: Steady) -> Result<Arc<Held>, Fault> {
         let settings = &self.parts.settings;
         for _ in 0..REFETCHES {
-            let answer = self.parts.service.log_in(claim, &settings.host, settings.credential_lifetime, by)?;
-            if let Some(held) = self.admit(claim, answer)? {
+            let answer = self.parts.service.log_in(evidence, &settings.host, settings.credential_lifetime, by)?;
+            if let Some(held) = self.admit(evidence, answer)? {
                 return Ok(held);
             }
             self.counters.outdated_answers.fetch_add(1, Ordering::Relaxed);
@@ -178,11 +197,11 @@ impl Agent {
     }
 
     /// Installs a login's answer; none when it is older than what is known.
-    pub(super) fn admit(&self, claim: &Claim, answer: At<Issued>) -> Result<Option<Arc<Held>>, Fault> {
+    pub(super) fn admit(&self, evidence: &Evidence, answer: At<Issued>) -> Result<Option<Arc<Held>>, Fault> {
         let At { revision, value: issued } = answer;
         let now = self.parts.clock.steady();
-        let key = CredentialKey::of(claim);
-        let scope = KeyScope::of(claim);
+        let key = CredentialKey::of(evidence);
+        let lease = evidence.claim().map(KeyScope::of).zip(issued.verification.clone());
         if let Some(held) = self.table()?.held.get(&key).cloned()
             && !held.is_ended()
             && held.client == issued.client
@@ -193,14 +212,18 @@ impl Agent {
             self.install(&held, &issued.entitlements, revision)?;
             self.record_issued(&held, &issued.impersonation)?;
             held.standby.store(Some(Arc::new(self.standby(issued.impersonation))));
-            held.grant_lease(scope, issued.verification, now)?;
+            if let Some((scope, signing)) = lease {
+                held.grant_lease(scope, signing, now)?;
+            }
             return Ok(if held.is_ended() { None } else { Some(held) });
         }
         let set = self.shelf.set(&issued.entitlements, &issued.client.session_policies, &self.actions.load())?;
         let policies = At { revision, value: (set, &issued.entitlements) };
         let standby = self.standby(issued.impersonation);
         let held = Arc::new(Held::new((key, issued.client), issued.expires, Some(standby), policies, now));
-        held.grant_lease(scope, issued.verification, now)?;
+        if let Some((scope, signing)) = lease {
+            held.grant_lease(scope, signing, now)?;
+        }
         if !self.enter_table(&held, revision)? {
             return Ok(None);
         }

@@ -6,7 +6,9 @@
 //! credential is leased, else by the service, once for all who wait for the
 //! same. Behind that, a worker follows changes, renews, expires and flushes.
 
+mod counters;
 mod decisions;
+mod events;
 mod forwarded;
 mod held;
 mod interning;
@@ -17,13 +19,15 @@ mod schedule;
 mod worker;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
+pub use counters::Counters;
+pub use events::{Event, Events, Happened};
 pub use held::Held;
 pub use logins::Waiting;
 pub use records::Attempt;
@@ -41,6 +45,10 @@ use held::State;
 use interning::Interning;
 use pool::Pool;
 
+/// Most different actions of a host.
+const ACTIONS: usize = 4096;
+/// Threads in which logins of hosts that must not wait are decided.
+const ASIDE_THREADS: usize = 2;
 /// Threads that may wait for the service.
 const SERVICE_THREADS: usize = 4;
 
@@ -73,39 +81,6 @@ struct CredentialTable {
     held: HashMap<CredentialKey, Arc<Held>>,
 }
 
-/// Counters of the agent.
-#[derive(Debug, Default)]
-pub struct Counters {
-    /// Logins that succeeded.
-    pub logins_success: AtomicU64,
-    /// Logins that were refused.
-    pub logins_refused: AtomicU64,
-    /// Logins that could not be decided.
-    pub logins_undecided: AtomicU64,
-    /// Logins verified with a leased key.
-    pub local_logins: AtomicU64,
-    /// Logins the service was asked about.
-    pub service_logins: AtomicU64,
-    /// Callers that waited for somebody else's question.
-    pub shared_flights: AtomicU64,
-    /// Renewed credentials.
-    pub renewals: AtomicU64,
-    /// Failed renewals.
-    pub renewal_failures: AtomicU64,
-    /// Changes followed.
-    pub changes: AtomicU64,
-    /// Failed reads of the change feed.
-    pub feed_failures: AtomicU64,
-    /// Worker tasks that panicked and were started again.
-    pub worker_panics: AtomicU64,
-    /// Answers that were older than what was known and asked for again.
-    pub outdated_answers: AtomicU64,
-    /// Requests to the decision point.
-    pub decision_requests: AtomicU64,
-    /// Requests to the decision point that got no answer.
-    pub decision_failures: AtomicU64,
-}
-
 /// See the module's page.
 pub struct Agent {
     parts: Parts,
@@ -114,11 +89,15 @@ pub struct Agent {
     shelf: Shelf,
     interning: Interning,
     pool: Pool,
+    /// Started when a host first logs clients in without waiting.
+    aside: Mutex<Option<Arc<Pool>>>,
+    aside_waiting: Waiting,
     fresh: Arc<Fresh>,
     tally: Arc<Tally>,
     actions: ArcSwap<ActionTable>,
     interned: Mutex<()>,
     sessions: Arc<Table>,
+    events: Events,
     counters: Counters,
     /// Set when the list of live sessions changed.
     sessions_changed: AtomicBool,
@@ -135,7 +114,7 @@ impl Agent {
     /// When the service cannot be asked or threads cannot be started.
     pub fn start(parts: Parts) -> Result<Arc<Self>, Fault> {
         let settings = &parts.settings;
-        let shelf = Shelf::new(settings)?;
+        let shelf = Shelf::new(settings);
         let interning = Interning::new(Common {
             resource_tags: settings.cluster_tags.clone().into(),
             entries: settings.cache_entries,
@@ -146,19 +125,25 @@ impl Agent {
         let tally = Arc::new(Tally::new(Arc::clone(&parts.clock), Arc::clone(&actions), Arc::clone(&parts.recorder)));
         let fresh = Arc::new(Fresh::default());
         fresh.heard(parts.clock.steady());
-        let sessions = Arc::new(Table::new(parts.engine));
+        let mut seed = [0; 4];
+        parts.random.fill(&mut seed)?;
+        let sessions = Arc::new(Table::new(parts.engine, u32::from_le_bytes(seed)));
+        let events = Events::default();
         let agent = Arc::new(Self {
             parts,
             table: Mutex::new(CredentialTable { applied, held: HashMap::new() }),
             flights: Mutex::default(),
             shelf,
             interning,
-            pool: Pool::new(SERVICE_THREADS)?,
+            pool: Pool::new("service", SERVICE_THREADS)?,
+            aside: Mutex::default(),
+            aside_waiting: Waiting::new(ASIDE_THREADS),
             fresh,
             tally,
             actions: ArcSwap::new(actions),
             interned: Mutex::new(()),
             sessions,
+            events,
             counters: Counters::default(),
             sessions_changed: AtomicBool::new(true),
             stop: Mutex::new(false),
@@ -184,6 +169,9 @@ impl Agent {
         if let Some(id) = present.find(name, resource_type) {
             return Ok(id);
         }
+        if present.len() >= ACTIONS {
+            return Err(Fault::new(Status::Busy, format!("{ACTIONS} actions are known, more are not accepted")));
+        }
         let mut next = ActionTable::clone(&present);
         let id = next.intern(name, resource_type);
         let next = Arc::new(next);
@@ -194,6 +182,19 @@ impl Agent {
             self.refresh(&held)?;
         }
         Ok(id)
+    }
+
+    /// Marks an action as one that an outage of the service must not stop at
+    /// once.
+    ///
+    /// # Errors
+    /// When earlier use of the table failed.
+    pub fn let_ride(&self, id: ActionId) -> Result<(), Fault> {
+        let _one = self.interned.lock().map_err(|_| Fault::internal("the table of actions failed earlier"))?;
+        let mut next = ActionTable::clone(&self.actions.load());
+        next.let_ride(id);
+        self.actions.store(Arc::new(next));
+        Ok(())
     }
 
     /// The table of actions in force.
@@ -214,47 +215,56 @@ impl Agent {
         &self.sessions
     }
 
+    /// What the host is to be told.
+    #[must_use]
+    pub fn events(&self) -> &Events {
+        &self.events
+    }
+
+    /// Tells the host from now on of sessions that end or expire, the present
+    /// ones included.
+    pub fn tell_of_sessions(&self) {
+        if self.events.begin_telling() {
+            for (id, session) in self.sessions.all() {
+                self.events.expect(id, session.begin.deadline);
+            }
+        }
+    }
+
+    /// The bulkhead of logins that are decided aside.
+    #[must_use]
+    pub fn aside(&self) -> &Waiting {
+        &self.aside_waiting
+    }
+
+    /// Runs a login on a thread that may wait.
+    ///
+    /// # Errors
+    /// Busy when too many wait; the job is dropped.
+    pub fn run_aside(&self, job: Box<dyn FnOnce() + Send>) -> Result<(), Fault> {
+        let pool = {
+            let mut aside = self.aside.lock().map_err(|_| Fault::internal("logins failed earlier"))?;
+            if *self.stop.lock().map_err(|_| Fault::internal("the agent failed earlier"))? {
+                return Err(Fault::new(Status::Closed, "the engine is closed"));
+            }
+            match &*aside {
+                Some(pool) => Arc::clone(pool),
+                None => Arc::clone(aside.insert(Arc::new(Pool::new("login", ASIDE_THREADS)?))),
+            }
+        };
+        pool.submit(job)
+    }
+
     /// Counters of decisions.
     #[must_use]
     pub fn tally(&self) -> &Arc<Tally> {
         &self.tally
     }
 
-    /// Counters of the agent.
-    #[must_use]
-    pub fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
     /// The newest revision whose changes were taken from the feed.
     #[must_use]
     pub fn applied(&self) -> Revision {
         self.table().map(|t| t.applied).unwrap_or_default()
-    }
-
-    /// How many background tasks panicked and were run again or given up.
-    #[must_use]
-    pub fn panics(&self) -> u64 {
-        self.counters.worker_panics.load(Ordering::Relaxed) + self.pool.panics() as u64
-    }
-
-    /// Operations allowed and denied since the start.
-    #[must_use]
-    pub fn counted(&self) -> (u64, u64) {
-        let taken = (self.tally.allowed.sum(), self.tally.denied.sum());
-        self.interning.contexts().iter().map(|c| c.counted()).fold(taken, |(a, d), (ca, cd)| (a + ca, d + cd))
-    }
-
-    /// How many contexts are in use.
-    #[must_use]
-    pub fn contexts(&self) -> usize {
-        self.interning.contexts().len()
-    }
-
-    /// How many client credentials are held.
-    #[must_use]
-    pub fn held(&self) -> usize {
-        self.table().map(|t| t.held.len()).unwrap_or(0)
     }
 
     fn held_for(&self, key: &CredentialKey) -> Option<Arc<Held>> {
@@ -292,6 +302,7 @@ impl Agent {
         }
         let session = Arc::new(made(self.context_of(&state, channel)?));
         let id = self.sessions.add(Arc::clone(&session))?;
+        self.events.expect(id, session.begin.deadline);
         state.sessions.push(id);
         held.used.store(self.parts.clock.steady().0, Ordering::Relaxed);
         self.sessions_changed.store(true, Ordering::Relaxed);
@@ -319,7 +330,7 @@ impl Agent {
     /// Ends the session of this id.
     pub fn end(&self, id: SessionId, reason: &str) {
         if let Some(session) = self.sessions.get(id) {
-            self.end_session(&session, reason);
+            self.end_session(id, &session, reason);
         }
     }
 
@@ -386,14 +397,17 @@ impl Agent {
         let ids = held.state().map(|s| s.sessions.clone()).unwrap_or_default();
         for id in ids {
             if let Some(session) = self.sessions.get(id) {
-                self.end_session(&session, reason);
+                self.end_session(id, &session, reason);
             }
         }
     }
 
     /// Ends one session.
-    fn end_session(&self, session: &Session, reason: &str) {
+    fn end_session(&self, id: SessionId, session: &Session, reason: &str) {
         if session.end() {
+            if !session.is_retired() && !session.begin.imported {
+                self.events.tell(Event::of(Happened::SessionEnded, id, session));
+            }
             self.sessions_changed.store(true, Ordering::Relaxed);
             self.record_unbound(session);
             self.record_end(session, reason);
@@ -455,6 +469,9 @@ impl Agent {
         let threads = self.threads.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default();
         pool::join_by(threads, by);
         self.pool.close(by);
+        if let Some(aside) = self.aside.lock().ok().and_then(|mut aside| aside.take()) {
+            aside.close(by);
+        }
         for (id, _) in self.sessions.all() {
             self.remove(id);
         }

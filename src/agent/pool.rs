@@ -24,7 +24,7 @@ pub(super) struct Pool {
 const QUEUE: usize = 256;
 
 impl Pool {
-    pub(super) fn new(threads: usize) -> Result<Self, Fault> {
+    pub(super) fn new(name: &str, threads: usize) -> Result<Self, Fault> {
         let (sender, receiver) = sync_channel::<Job>(QUEUE);
         let receiver = Arc::new(Mutex::new(receiver));
         let panics = Arc::new(AtomicUsize::new(0));
@@ -32,7 +32,7 @@ impl Pool {
         for n in 0..threads {
             let (receiver, panics) = (Arc::clone(&receiver), Arc::clone(&panics));
             let thread = std::thread::Builder::new()
-                .name(format!("standin-service-{n}"))
+                .name(format!("standin-{name}-{n}"))
                 .spawn(move || serve(&receiver, &panics))
                 .map_err(|e| Fault::internal(format!("a thread could not be started: {e}")))?;
             joined.push(thread);
@@ -144,7 +144,7 @@ mod tests {
     /// a panicking job costs nobody else anything.
     #[test]
     fn x_06_pool_survives_a_panic_and_closes_within_its_bound() {
-        let pool = Pool::new(1).unwrap();
+        let pool = Pool::new("test", 1).unwrap();
         pool.submit(Box::new(|| panic!("on purpose"))).unwrap();
         let promise = Promise::new();
         let filled = Arc::clone(&promise);

@@ -94,6 +94,7 @@ impl Follower {
     fn turn(&mut self, agent: &Arc<Agent>) {
         agent.parts.clock.tick();
         let now = agent.parts.clock.steady();
+        agent.events.tell_expired(now, &agent.sessions);
         if self.not_before.is_none_or(|at| now >= at) {
             match self.follow(agent) {
                 Ok(()) => {
@@ -244,8 +245,8 @@ fn end_by_public_id(agent: &Agent, public: &str) {
     if boot != agent.parts.boot {
         return;
     }
-    if let Some(session) = number.parse().ok().and_then(SessionId::from_number).and_then(|id| agent.sessions.get(id)) {
-        agent.end_session(&session, "ended by an administrator");
+    if let Some(id) = number.parse().ok().and_then(SessionId::from_number) {
+        agent.end(id, "ended by an administrator");
     }
 }
 

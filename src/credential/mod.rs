@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Formats of credentials: secrets, what is sealed, SigV4 logins, temporary
-//! credentials, and what keeps bad ones cheap.
+//! Formats of credentials: secrets, what is sealed, SigV4 logins, certificates,
+//! temporary credentials, and what keeps bad ones cheap.
 
+pub mod certificate;
 pub mod envelope;
+mod evidence;
 pub mod negative;
 pub mod replay;
 mod secret;
 pub mod session_token;
 pub mod sigv4;
 
+pub use evidence::Evidence;
 pub use secret::{Secret, access_key_id, secret_access_key};

@@ -6,59 +6,57 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Engine;
+use super::login::{LoggedIn, Login, Refusal};
 use super::profile::Profile;
-use crate::agent::{Attempt, Held};
+use crate::agent::{Attempt, Held, Waiting};
 use crate::audit::Who;
 use crate::channel::Channel;
-use crate::credential::sigv4::{self, Claim};
+use crate::credential::certificate::Certificate;
+use crate::credential::{Evidence, sigv4};
 use crate::decision::Outcome;
 use crate::fault::{Fault, Kind, Status};
 use crate::identity::Principal;
-use crate::policy::Facts;
+use crate::policy::{ActionId, Facts};
 use crate::session::{Begin, Context, CredentialKey, Session, SessionId, Standing};
+use crate::settings::EvidenceKind;
 use crate::time::{Steady, UnixMillis};
-
-/// What a client sent while connecting, and over which connection.
-pub struct Login<'a> {
-    /// Number of the listener's profile.
-    pub profile: u32,
-    /// The first message of `AWS_MSK_IAM`; wiped after it was read.
-    pub payload: &'a mut [u8],
-    /// What is known of the connection. Its `host` is filled from the signed
-    /// request.
-    pub channel: Channel,
-    /// False when the host tells address, listener and protocol only later, by
-    /// [`Engine::bind`].
-    pub channel_known: bool,
-    /// Longest wait for the service; the profile's setting bounds it.
-    pub wait: Duration,
-}
-
-/// A login that succeeded.
-pub struct LoggedIn {
-    /// The session now bound to the connection.
-    pub id: SessionId,
-    /// The session itself.
-    pub session: Arc<Session>,
-    /// The bytes that complete the exchange at the client.
-    pub reply: String,
-}
-
-/// A login that did not.
-pub struct Refusal {
-    /// Why; for the operator only.
-    pub fault: Fault,
-    /// The id under which the operator finds the reason.
-    pub request_id: String,
-    /// The text that is safe to send to the client. It does not tell an
-    /// unknown key from a wrong signature.
-    pub client_text: String,
-}
 
 /// A lifetime below which a login is put off rather than begun, milliseconds:
 /// Kafka takes one that has passed for "none", and lets nobody authenticate
 /// again within a second.
 const SHORTEST: i64 = 2000;
+
+/// A login under way.
+pub(super) struct Entering {
+    request_id: String,
+    number: u32,
+    kind: EvidenceKind,
+    channel: Channel,
+    channel_known: bool,
+    connect: Option<(ActionId, String)>,
+    wait: Duration,
+    attempt: Attempt,
+}
+
+/// What was shown, after everything that can be checked without the service.
+pub(super) struct Shown {
+    profile: Arc<Profile>,
+    evidence: Arc<Evidence>,
+}
+
+impl Entering {
+    pub(super) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+}
+
+impl Shown {
+    pub(super) fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+}
+
+type Entered = Result<(SessionId, Arc<Session>), Fault>;
 
 impl Engine {
     /// Authenticates a connection and binds it to a session.
@@ -66,65 +64,43 @@ impl Engine {
     /// # Errors
     /// The reason for the operator, and what the client may be told.
     pub fn log_in(&self, login: Login<'_>) -> Result<LoggedIn, Refusal> {
-        let now = self.clock().steady();
-        let request_id = self.request_id();
-        let Login { profile: number, payload, mut channel, channel_known, wait } = login;
-        let mut attempt = Attempt::default();
-        let result = match self.profile_numbered(number) {
-            Ok(profile) => {
-                let result = self.authenticate(
-                    (number, &profile),
-                    payload,
-                    (&mut channel, channel_known),
-                    wait,
-                    &request_id,
-                    &mut attempt,
-                );
-                if result.as_ref().is_err_and(|f| f.kind() == Kind::Refused)
-                    && let Some(address) = channel.address
-                {
-                    profile.budget.spend(address, now);
-                }
-                result
-            }
-            Err(fault) => Err(fault),
-        };
-        // A payload may hold anything a client has; none of it stays behind.
-        zeroize::Zeroize::zeroize(payload);
-        match result {
-            Ok((id, session)) => {
-                // Where from is known later: the record waits for it.
-                if channel_known && session.claim_record() {
-                    self.agent().record_login(None, &attempt, Some(&channel), &request_id);
-                }
-                let reply = format!("{{\"version\":\"{}\",\"request-id\":\"{request_id}\"}}", sigv4::VERSION);
-                Ok(LoggedIn { id, session, reply })
-            }
-            Err(fault) => {
-                self.agent().record_login(Some(&fault), &attempt, Some(&channel), &request_id);
-                let client_text = match fault.kind() {
-                    Kind::Refused => format!("[{request_id}]: Access denied"),
-                    _ => format!("[{request_id}]: Try again later"),
-                };
-                Err(Refusal { fault, request_id, client_text })
-            }
-        }
+        let (mut entering, shown) = self.look_at(login);
+        let result = shown.and_then(|shown| self.enter(&mut entering, &shown, &shown.profile.waiting));
+        self.conclude(entering, result)
     }
 
-    fn authenticate(
-        &self,
-        (number, profile): (u32, &Profile),
-        payload: &[u8],
-        (channel, channel_known): (&mut Channel, bool),
-        wait: Duration,
-        request_id: &str,
-        attempt: &mut Attempt,
-    ) -> Result<(SessionId, Arc<Session>), Fault> {
-        if channel_known {
-            check_secure(channel, profile)?;
+    /// The cheap checks of a login.
+    pub(super) fn look_at(&self, login: Login<'_>) -> (Entering, Result<Shown, Fault>) {
+        let Login { profile, kind, payload, channel, channel_known, connect, wait } = login;
+        let mut entering = Entering {
+            request_id: self.request_id(),
+            number: profile,
+            kind,
+            channel,
+            channel_known,
+            connect,
+            wait,
+            attempt: Attempt::default(),
+        };
+        let shown = self.check(&mut entering, payload);
+        // A payload may hold anything a client has; none of it stays behind.
+        zeroize::Zeroize::zeroize(payload);
+        (entering, shown)
+    }
+
+    fn check(&self, entering: &mut Entering, payload: &[u8]) -> Result<Shown, Fault> {
+        let profile = self.profile_numbered(entering.number)?;
+        if !profile.settings.evidence.contains(&entering.kind) {
+            return Err(Fault::new(
+                Status::KindNotAccepted,
+                format!("this listener does not accept {:?} (standin.evidence)", entering.kind),
+            ));
+        }
+        if entering.channel_known {
+            check_secure(&entering.channel, &profile)?;
         }
         let now = self.clock().steady();
-        if let Some(address) = channel.address
+        if let Some(address) = entering.channel.address
             && profile.budget.is_spent(address, now)
         {
             return Err(Fault::new(
@@ -132,59 +108,115 @@ impl Engine {
                 format!("too many failed logins from {address} (standin.login.budget)"),
             ));
         }
-        let claim = Arc::new(sigv4::read_msk_iam(payload)?);
-        channel.host = claim.host().to_owned();
-        attempt.who.access_key_id = claim.access_key_id().to_owned();
-        claim.check(&profile.rules, self.clock().wall())?;
-        if profile.unknown.contains(claim.access_key_id(), now) {
-            return Err(unknown_key(&claim));
+        let evidence = match entering.kind {
+            EvidenceKind::MskIam => Evidence::Signature(sigv4::read_msk_iam(payload)?.into()),
+            EvidenceKind::Token => Evidence::Signature(sigv4::read_token(payload)?.into()),
+            EvidenceKind::Certificate => {
+                Evidence::Certificate(Certificate::read(payload, profile.settings.certificate_user())?)
+            }
+        };
+        entering.attempt.who.access_key_id = evidence.credential_id();
+        match &evidence {
+            Evidence::Signature(claim) => {
+                claim.host().clone_into(&mut entering.channel.host);
+                claim.check(&profile.rules, self.clock().wall())?;
+            }
+            Evidence::Certificate(certificate) => {
+                certificate.check(self.clock().wall(), profile.settings.clock_skew)?;
+            }
         }
-        let wait = wait.min(Duration::from_millis(profile.settings.login_wait.unsigned_abs()));
-        let held = self.agent().log_in(&claim, &profile.waiting, wait).inspect_err(|fault| {
+        if profile.unknown.contains(&entering.attempt.who.access_key_id, now) {
+            return Err(unknown_key(&entering.attempt.who.access_key_id));
+        }
+        Ok(Shown { profile, evidence: Arc::new(evidence) })
+    }
+
+    /// Authenticates by the service where what is held does not suffice.
+    pub(super) fn enter(&self, entering: &mut Entering, shown: &Shown, waiting: &Waiting) -> Entered {
+        let wait = entering.wait.min(Duration::from_millis(shown.profile.settings.login_wait.unsigned_abs()));
+        let held = self.agent().log_in(&shown.evidence, waiting, wait).inspect_err(|fault| {
             if fault.status == Status::UnknownKey {
-                profile.unknown.add(claim.access_key_id(), now);
+                shown.profile.unknown.add(&shown.evidence.credential_id(), self.clock().steady());
             }
         })?;
-        attempt.who = Who::of(&held.client.principal, claim.access_key_id());
-        // Only signatures that are right are remembered, so that nobody can
-        // fill the table or spoil somebody else's login with made-up ones.
-        let signature = claim.signature_id();
-        attempt.seen = profile.replays.see(signature, now);
-        if channel_known {
-            attempt.seen.sources = profile.replays.came_from(signature, channel.address);
+        self.begin(entering, shown, &held, wait)
+    }
+
+    /// Begins the session of a client that is authenticated.
+    pub(super) fn begin(&self, entering: &mut Entering, shown: &Shown, held: &Arc<Held>, wait: Duration) -> Entered {
+        let (profile, channel, channel_known) = (&shown.profile, &entering.channel, entering.channel_known);
+        entering.attempt.who = Who::of(&held.client.principal, &held.key.access_key_id);
+        let signature = shown.evidence.claim().map(sigv4::Claim::signature_id);
+        if let Some(signature) = signature {
+            // Only signatures that are right are remembered, so that nobody can
+            // fill the table or spoil somebody else's login with made-up ones.
+            let seen = &mut entering.attempt.seen;
+            *seen = profile.replays.see(signature, self.clock().steady());
+            if channel_known {
+                seen.sources = profile.replays.came_from(signature, channel.address);
+            }
+            if seen.count > 1 && profile.settings.refuse_replay {
+                return Err(Fault::new(
+                    Status::Replayed,
+                    format!("the same signature was used {} times (standin.replay=refuse)", seen.count),
+                ));
+            }
         }
-        if attempt.seen.count > 1 && profile.settings.refuse_replay {
-            return Err(Fault::new(
-                Status::Replayed,
-                format!("the same signature was used {} times (standin.replay=refuse)", attempt.seen.count),
-            ));
-        }
-        let context = self.agent().context(&held, channel)?;
+        let context = self.agent().context(held, channel)?;
         // Without the facts its policies look at, the decision to connect
         // waits for them; nothing is allowed until then.
         let later = !channel_known
             && [Facts::SOURCE_IP, Facts::LISTENER, Facts::PROTOCOL, Facts::SECURE]
                 .iter()
                 .any(|f| context.compiled().depends().contains(*f));
-        if !later {
-            self.may_connect(&held.key, &context, &held.client.principal, channel, wait)?;
+        if let Some(connect) = entering.connect.as_ref().filter(|_| !later) {
+            self.may_connect(&held.key, &context, &held.client.principal, channel, connect, wait)?;
         }
         let (now, wall) = (self.clock().steady(), self.clock().wall());
-        let deadline = self.deadline(profile, &held, now, wall)?;
+        let deadline = self.deadline(profile, held, now, wall)?;
         let begin = Begin {
             principal: Arc::new(held.client.principal.clone()),
             credential: held.key.clone(),
-            signature: Some(signature),
-            request_id: request_id.to_owned(),
+            signature,
+            request_id: entering.request_id.clone(),
             host: channel.host.clone(),
             since: wall,
             deadline: deadline.0,
             deadline_wall: deadline.1,
             imported: false,
-            profile: number,
+            profile: entering.number,
+            connect: entering.connect.clone(),
         };
-        self.agent()
-            .bind(&held, channel, |context| Session::new(begin, channel_known.then(|| channel.clone()), context))
+        self.agent().bind(held, channel, |context| Session::new(begin, channel_known.then(|| channel.clone()), context))
+    }
+
+    /// Counts and records how a login came out, and says what the host is told.
+    pub(super) fn conclude(&self, entering: Entering, result: Entered) -> Result<LoggedIn, Refusal> {
+        let Entering { request_id, number, kind, channel, channel_known, attempt, .. } = entering;
+        match result {
+            Ok((id, session)) => {
+                // Where from is known later: the record waits for it.
+                if channel_known && session.claim_record() {
+                    self.agent().record_login(None, &attempt, Some(&channel), &request_id);
+                }
+                let reply = match kind {
+                    EvidenceKind::MskIam => {
+                        format!("{{\"version\":\"{}\",\"request-id\":\"{request_id}\"}}", sigv4::VERSION)
+                    }
+                    EvidenceKind::Token | EvidenceKind::Certificate => String::new(),
+                };
+                Ok(LoggedIn { id, session, reply })
+            }
+            Err(fault) => {
+                if fault.kind() == Kind::Refused
+                    && let (Some(address), Ok(profile)) = (channel.address, self.profile_numbered(number))
+                {
+                    profile.budget.spend(address, self.clock().steady());
+                }
+                self.agent().record_login(Some(&fault), &attempt, Some(&channel), &request_id);
+                Err(Refusal::new(fault, request_id))
+            }
+        }
     }
 
     /// Decides whether policies allow to connect over this channel.
@@ -194,14 +226,16 @@ impl Engine {
         context: &Arc<Context>,
         principal: &Principal,
         channel: &Channel,
+        (action, resource): &(ActionId, String),
         wait: Duration,
     ) -> Result<(), Fault> {
-        match self.decide_connect(credential, context, channel, wait) {
+        match self.decide_connect(credential, context, channel, (*action, resource), wait) {
             Outcome::Allow => Ok(()),
             Outcome::Deny => Err(Fault::new(
                 Status::ConnectNotAllowed,
                 format!(
-                    "kafka-cluster:Connect is not allowed for {} by its policies over this channel",
+                    "{} is not allowed for {} by its policies over this channel",
+                    self.agent().actions().get(*action).map_or("to connect", |a| &a.name),
                     principal.subject
                 ),
             )),
@@ -218,12 +252,11 @@ impl Engine {
     /// # Errors
     /// As [`Engine::log_in`]; the session is ended then.
     pub fn bind(&self, id: SessionId, mut channel: Channel) -> Result<(), Refusal> {
-        let refusal = |fault: Fault, request_id: String| {
-            let client_text = format!("[{request_id}]: Access denied");
-            Refusal { fault, request_id, client_text }
-        };
         let Some(session) = self.agent().sessions().get(id) else {
-            return Err(refusal(Fault::new(Status::UnknownId, "the session is not known or gone"), self.request_id()));
+            return Err(Refusal::new(
+                Fault::new(Status::UnknownId, "the session is not known or gone"),
+                self.request_id(),
+            ));
         };
         if session.standing() != Standing::Binding {
             return Ok(());
@@ -239,7 +272,9 @@ impl Engine {
             check_secure(&channel, &profile)?;
             let context = self.agent().rebind(&session, channel.clone())?;
             let wait = Duration::from_millis(profile.settings.login_wait.unsigned_abs());
-            self.may_connect(&begin.credential, &context, &begin.principal, &channel, wait)?;
+            if let Some(connect) = &begin.connect {
+                self.may_connect(&begin.credential, &context, &begin.principal, &channel, connect, wait)?;
+            }
             if session.admit() {
                 return Ok(());
             }
@@ -250,7 +285,7 @@ impl Engine {
         }
         result.map_err(|fault| {
             self.agent().end(id, &fault.text);
-            refusal(fault, begin.request_id.clone())
+            Refusal::new(fault, begin.request_id.clone())
         })
     }
 
@@ -294,6 +329,6 @@ fn check_secure(channel: &Channel, profile: &Profile) -> Result<(), Fault> {
     ))
 }
 
-fn unknown_key(claim: &Claim) -> Fault {
-    Fault::new(Status::UnknownKey, format!("access key {} is not known", claim.access_key_id()))
+fn unknown_key(id: &str) -> Fault {
+    Fault::new(Status::UnknownKey, format!("access key {id} is not known"))
 }

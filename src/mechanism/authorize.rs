@@ -175,9 +175,10 @@ impl Engine {
         credential: &CredentialKey,
         context: &Arc<Context>,
         channel: &Channel,
+        (action, resource): (ActionId, &str),
         wait: Duration,
     ) -> Outcome {
-        let ask = Ask { action: self.connect_action(), resource: "", count: 1, log_allow: false, log_deny: false };
+        let ask = Ask { action, resource, count: 1, log_allow: false, log_deny: false };
         let now: UnixMillis = self.clock().wall();
         let request = Request { session: None, channel, address: channel.address, client_id: "", now };
         if let Some(outcome) = context.decide(ask, request) {
@@ -235,8 +236,8 @@ impl Engine {
         })
     }
 
-    /// True for actions of running producers and consumers, which an outage of
-    /// the service must not stop at once.
+    /// True for actions of running producers and consumers, and for those the
+    /// host has marked, which an outage of the service must not stop at once.
     fn rides_out(&self, action: ActionId) -> bool {
         const RIDE: [&str; 10] = [
             "ReadData",
@@ -253,6 +254,6 @@ impl Engine {
         self.agent()
             .actions()
             .get(action)
-            .is_some_and(|a| a.name.split_once(':').is_some_and(|(_, verb)| RIDE.contains(&verb)))
+            .is_some_and(|a| a.rides_out || a.name.split_once(':').is_some_and(|(_, verb)| RIDE.contains(&verb)))
     }
 }

@@ -10,7 +10,7 @@ use super::profile::Profile;
 use crate::agent::{Agent, Parts};
 use crate::audit::{Files, Journal, Recorder};
 use crate::fault::{Fault, Status};
-use crate::policy::ActionId;
+use crate::policy::{ActionId, Namespace};
 use crate::service::{DecisionPoint, SecurityService};
 use crate::session::{Session, SessionId, Standing};
 use crate::settings::{EngineSettings, Given, ProfileSettings, Scope};
@@ -133,7 +133,9 @@ impl Engine {
         &self.journal
     }
 
-    pub(super) fn connect_action(&self) -> ActionId {
+    /// `kafka-cluster:Connect` on the cluster.
+    #[must_use]
+    pub fn kafka_connect(&self) -> ActionId {
         self.connect
     }
 
@@ -148,15 +150,41 @@ impl Engine {
     /// # Errors
     /// [`Status::InvalidSetting`].
     pub fn profile(&self, given: &Given) -> Result<u32, Fault> {
-        let settings = ProfileSettings::of(given, self.settings.clusters.first().map(String::as_str))?;
+        let settings = ProfileSettings::of(given, self.settings.namespaces.first().map(Namespace::region))?;
         let mut profiles = self.profiles.write().map_err(|_| Fault::internal("the profiles failed earlier"))?;
         // Kafka makes one callback handler per network thread of a listener.
-        let index = match profiles.iter().position(|p| p.settings == settings) {
+        let index = match profiles.iter().position(|p| p.name.is_none() && p.settings == settings) {
             Some(index) => index,
             None => {
                 let shown = given.shown(Scope::Profile);
                 self.journal.line("info", &format!("listener profile {}: {}", profiles.len(), shown.join(", ")));
                 profiles.push(Arc::new(Profile::new(settings)));
+                profiles.len() - 1
+            }
+        };
+        u32::try_from(index).map_err(|_| Fault::new(Status::InvalidArgument, "too many profiles"))
+    }
+
+    /// Makes the profile of this name, or changes it: the next login finds the
+    /// new settings, sessions keep their deadlines. All or nothing.
+    ///
+    /// # Errors
+    /// [`Status::InvalidSetting`]; the old settings stay in force.
+    pub fn named_profile(&self, name: &str, given: &Given) -> Result<u32, Fault> {
+        let settings = ProfileSettings::of(given, self.settings.namespaces.first().map(Namespace::region))?;
+        let mut profiles = self.profiles.write().map_err(|_| Fault::internal("the profiles failed earlier"))?;
+        let known = profiles.iter().position(|p| p.name.as_deref() == Some(name));
+        let before = known.and_then(|n| profiles.get(n).cloned());
+        let profile = Arc::new(Profile::named(name, settings, before.as_deref()));
+        let shown = given.shown(Scope::Profile);
+        self.journal.line("info", &format!("listener profile {name:?}: {}", shown.join(", ")));
+        let index = match known.and_then(|n| Some((n, profiles.get_mut(n)?))) {
+            Some((index, place)) => {
+                *place = profile;
+                index
+            }
+            None => {
+                profiles.push(profile);
                 profiles.len() - 1
             }
         };

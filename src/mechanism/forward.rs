@@ -42,6 +42,8 @@ struct Traveller {
     protocol: String,
     host: String,
     connection: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    facts: Vec<(String, String)>,
 }
 
 /// Just the version, which every later format keeps in its place.
@@ -92,6 +94,7 @@ impl Engine {
             protocol: channel.protocol.clone(),
             host: channel.host.clone(),
             connection: channel.connection.clone(),
+            facts: channel.facts.clone(),
         };
         let plain = serde_json::to_vec(&traveller)
             .map_err(|e| Fault::internal(format!("a session could not be written: {e}")))?;
@@ -142,6 +145,7 @@ impl Engine {
             protocol: traveller.protocol,
             host: traveller.host,
             connection: traveller.connection,
+            facts: traveller.facts,
         };
         let held = self.agent().hold_forwarded(traveller.client.client()?, Revision(traveller.revision), wait)?;
         let begin = Begin {
@@ -155,6 +159,7 @@ impl Engine {
             deadline_wall: deadline,
             imported: true,
             profile: 0,
+            connect: None,
         };
         let (id, _) =
             self.agent().bind(&held, &channel, |context| Session::new(begin, Some(channel.clone()), context))?;

@@ -7,12 +7,14 @@ mod authenticate;
 mod authorize;
 mod engine;
 mod forward;
+mod later;
+mod login;
 mod metrics;
 mod profile;
 mod registry;
 
-pub use authenticate::{LoggedIn, Login, Refusal};
 pub use authorize::Batch;
 pub use engine::{Engine, Outside, SessionInfo};
+pub use login::{LoggedIn, Login, Refusal};
 pub use metrics::METRICS;
 pub use registry::{close, engine, engine_of, open, open_with};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Cluster ARNs, and turning patterns over whole ARNs into patterns over the
-//! names of one cluster's resources.
+//! Namespaces of resources, and turning patterns over whole ARNs into patterns
+//! over the names within one.
 
 use super::pattern::{Atom, Lookup, NoValues, Pattern, residuals};
 use super::text::Text;
@@ -14,65 +14,100 @@ pub enum ArnMatch {
     Aws,
 }
 
-/// ARN of a cluster: `arn:PARTITION:kafka:REGION:ACCOUNT:cluster/NAME/UUID`.
+/// Which resources are asked about by name: those of one Kafka cluster, or
+/// those of one service in one region and account.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClusterArn {
-    /// Partition.
-    pub partition: String,
-    /// Region.
-    pub region: String,
-    /// Account.
-    pub account: String,
-    /// Cluster name.
-    pub name: String,
-    /// Cluster uuid.
-    pub uuid: String,
+pub struct Namespace {
+    /// `arn:PARTITION:SERVICE:REGION:ACCOUNT:`.
+    front: String,
+    region: String,
+    /// `/NAME/UUID` of a Kafka cluster, which stands in the ARN of everything
+    /// in it.
+    cluster: Option<String>,
 }
 
-impl ClusterArn {
-    /// Reads a cluster's ARN.
+impl Namespace {
+    /// Reads the ARN of a Kafka cluster,
+    /// `arn:PARTITION:kafka:REGION:ACCOUNT:cluster/NAME/UUID`, or what the ARNs
+    /// of a service's resources begin with, `arn:PARTITION:SERVICE:REGION:ACCOUNT`.
     ///
     /// # Errors
     /// What is accepted.
     pub fn parse(arn: &str) -> Result<Self, String> {
         let fields: Vec<&str> = arn.splitn(6, ':').collect();
-        if let ["arn", partition, "kafka", region, account, rest] = fields.as_slice()
-            && let ["cluster", name, uuid] = rest.split('/').collect::<Vec<_>>().as_slice()
-        {
-            return Ok(Self {
-                partition: (*partition).into(),
-                region: (*region).into(),
-                account: (*account).into(),
-                name: (*name).into(),
-                uuid: (*uuid).into(),
-            });
+        let plain =
+            |text: &&str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+        let made = |partition: &str, service: &str, region: &str, account: &str, cluster: Option<String>| Self {
+            front: format!("arn:{partition}:{service}:{region}:{account}:"),
+            region: region.into(),
+            cluster,
+        };
+        let account_ok = |account: &str| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+        match fields.as_slice() {
+            ["arn", partition, "kafka", region, account, rest]
+                if [partition, region].into_iter().all(plain) && account_ok(account) =>
+            {
+                if let ["cluster", name, uuid] = rest.split('/').collect::<Vec<_>>().as_slice()
+                    && [name, uuid].into_iter().all(plain)
+                {
+                    return Ok(made(partition, "kafka", region, account, Some(format!("/{name}/{uuid}"))));
+                }
+            }
+            ["arn", partition, service, region, account] | ["arn", partition, service, region, account, ""]
+                if *service != "kafka"
+                    && [partition, service, region].into_iter().all(plain)
+                    && account_ok(account) =>
+            {
+                return Ok(made(partition, service, region, account, None));
+            }
+            _ => {}
         }
-        Err(format!("{arn:?}: arn:PARTITION:kafka:REGION:ACCOUNT:cluster/NAME/UUID is accepted"))
+        Err(format!(
+            "{arn:?}: arn:PARTITION:kafka:REGION:ACCOUNT:cluster/NAME/UUID or arn:PARTITION:SERVICE:REGION:ACCOUNT without wildcards is accepted"
+        ))
+    }
+
+    /// True for a Kafka cluster.
+    #[must_use]
+    pub fn is_cluster(&self) -> bool {
+        self.cluster.is_some()
+    }
+
+    /// The region in its ARNs.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// True for the type whose only resource is the cluster itself.
+    pub(super) fn is_nameless(&self, resource_type: &str) -> bool {
+        self.is_cluster() && resource_type == CLUSTER
     }
 
     /// What precedes the name of a resource of this type; the whole ARN for
     /// the cluster itself.
     pub(super) fn head(&self, resource_type: &str) -> String {
-        let Self { partition, region, account, name, uuid } = self;
-        let head = format!("arn:{partition}:kafka:{region}:{account}:{resource_type}/{name}/{uuid}");
-        if resource_type == CLUSTER { head } else { head + "/" }
+        let cluster = self.cluster.as_deref().unwrap_or_default();
+        let end = if self.is_nameless(resource_type) { "" } else { "/" };
+        format!("{}{resource_type}{cluster}{end}", self.front)
     }
 }
 
 /// The resource type that has no name of its own.
-pub(super) const CLUSTER: &str = "cluster";
+const CLUSTER: &str = "cluster";
 
 /// Which ARNs name the resources a host asks about.
 #[derive(Clone, Debug)]
 pub struct Scope {
-    /// The cluster's ARN first, then its aliases; empty when resources are
-    /// asked about by their whole ARN.
-    pub clusters: Vec<ClusterArn>,
+    /// The host's own first, then its aliases; empty when resources are asked
+    /// about by their whole ARN.
+    pub namespaces: Vec<Namespace>,
     /// How they are matched.
     pub arn_match: ArnMatch,
 }
 
-/// A pattern over a whole ARN, seen from one cluster's resources of one type.
+/// A pattern over a whole ARN, seen from the resources of one type in one
+/// namespace.
 pub(super) enum Seen {
     /// It matches names that match one of these.
     Names(Vec<Pattern>),
@@ -152,9 +187,8 @@ fn whole_without_names(atoms: &[Atom]) -> Seen {
 mod tests {
     use super::*;
 
-    fn allows(pattern: &str, name: &str) -> (bool, bool) {
-        let cluster = ClusterArn::parse("arn:aws:kafka:us-east-1:123456789012:cluster/demo/u-1").unwrap();
-        let head = cluster.head("topic");
+    fn allows(namespace: &str, pattern: &str, name: &str) -> (bool, bool) {
+        let head = Namespace::parse(namespace).unwrap().head("topic");
         let pattern = Pattern::read(pattern, true, true).unwrap();
         let any = |seen: Seen| match seen {
             Seen::Names(names) => names.iter().any(|p| p.matches(name, &NoValues)),
@@ -182,7 +216,52 @@ mod tests {
             ("arn:aws:kafka:us-east-1:123456789012:topic/demo/u-1/a:b/c*", "a:b/cd", (true, true)),
         ];
         for (pattern, name, expected) in cases {
-            assert_eq!(allows(pattern, name), expected, "{pattern} on {name}");
+            let cluster = "arn:aws:kafka:us-east-1:123456789012:cluster/demo/u-1";
+            assert_eq!(allows(cluster, pattern, name), expected, "{pattern} on {name}");
+        }
+    }
+
+    /// Names of a service's resources hold the slashes themselves.
+    #[test]
+    fn a_services_resources_are_matched_by_their_names() {
+        let cases = [
+            ("arn:aws:iot:us-east-1:123456789012:topic/sensors/1", "sensors/1", (true, true)),
+            ("arn:aws:iot:us-east-1:123456789012:topic/sensors/*", "sensors/1/t", (true, true)),
+            ("arn:aws:iot:us-east-1:123456789012:topic/*/t", "sensors/1/t", (true, true)),
+            ("arn:aws:iot:us-east-1:123456789012:topic/sensors/*", "others/1", (false, false)),
+            ("arn:aws:iot:us-east-1:123456789012:topicfilter/sensors/*", "sensors/1", (false, false)),
+            ("arn:aws:iot:*:123456789012:topic/*", "a", (true, true)),
+            ("arn:aws:iot:*", "a", (true, true)),
+            ("*", "a", (true, true)),
+        ];
+        for (pattern, name, expected) in cases {
+            let service = "arn:aws:iot:us-east-1:123456789012";
+            assert_eq!(allows(service, pattern, name), expected, "{pattern} on {name}");
+        }
+    }
+
+    #[test]
+    fn namespaces_are_clusters_or_services() {
+        for good in [
+            "arn:aws:kafka:us-east-1:123456789012:cluster/demo/u-1",
+            "arn:aws-cn:iot:cn-north-1:123456789012",
+            "arn:aws:iot:us-east-1:123456789012:",
+        ] {
+            assert!(Namespace::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "arn:aws:kafka:us-east-1:123456789012",
+            "arn:aws:kafka:us-east-1:123456789012:cluster/demo",
+            "arn:aws:kafka:us-east-1:123456789012:cluster/demo/*",
+            "arn:aws:kafka:us-east-1:123456789012:topic/demo/u-1",
+            "arn:aws:kafka:us-east-1:12:cluster/demo/u-1",
+            "arn:aws:iot:us-east-1:123456789012:topic/a",
+            "arn:aws:iot::123456789012",
+            "arn:aws:iot:*:123456789012",
+            "arn:aws:${x}:us-east-1:123456789012",
+        ] {
+            assert!(Namespace::parse(bad).is_err(), "{bad}");
         }
     }
 }

@@ -13,7 +13,7 @@ use super::arn::Scope;
 use super::condition::{Condition, Validity};
 use super::document::Document;
 use super::index::Index;
-use super::key::{Facts, Origin};
+use super::key::{Facts, Key, Origin};
 use super::pattern::Pattern;
 use super::statement::{Effect, Statement};
 use crate::decision::{Inputs, Outcome, Reason, StatementRef, Verdict};
@@ -64,6 +64,8 @@ pub struct Compiled {
     names: Vec<PolicyNames>,
     indices: Vec<Arc<Index>>,
     facts: Facts,
+    /// Names of the host's own facts that are looked at, sorted.
+    own_facts: Vec<Box<str>>,
     time_as_text: bool,
     needs: u8,
 }
@@ -98,13 +100,14 @@ impl fmt::Display for StatementName<'_> {
 }
 
 impl Compiled {
-    /// Compiles the policies for these actions. With clusters in `scope`,
+    /// Compiles the policies for these actions. With namespaces in `scope`,
     /// actions with a resource type are asked about by name.
     #[must_use]
     pub fn new(set: &PolicySet, actions: &ActionTable, scope: &Scope) -> Self {
         let mut rules = Vec::new();
         let mut names = Vec::new();
         let mut facts = Facts::default();
+        let mut own_facts: Vec<Box<str>> = Vec::new();
         let mut time_as_text = false;
         let mut statements: Vec<(u32, &Statement)> = Vec::new();
         let groups = set
@@ -121,10 +124,12 @@ impl Compiled {
             for (index, statement) in named.document.statements.iter().enumerate() {
                 for condition in &statement.conditions {
                     facts.add(condition.facts());
+                    own_facts.extend(condition.keys().filter_map(Key::of_channel).map(Into::into));
                     time_as_text |= condition.reads_time_as_text();
                 }
                 for key in statement.resources.patterns.iter().flat_map(Pattern::variables) {
                     facts.add(key.facts());
+                    own_facts.extend(key.of_channel().map(Into::into));
                     time_as_text |= key.facts() == Facts::TIME;
                 }
                 statements.push((number(rules.len()), statement));
@@ -151,13 +156,22 @@ impl Compiled {
                 Arc::clone(shared.entry(key).or_insert_with(|| Arc::new(Index::new(&covering, action, scope))))
             })
             .collect();
-        Self { rules, names, indices, facts, time_as_text, needs }
+        own_facts.sort_unstable();
+        own_facts.dedup();
+        Self { rules, names, indices, facts, own_facts, time_as_text, needs }
     }
 
     /// Which facts any condition or variable looks at.
     #[must_use]
     pub fn depends(&self) -> Facts {
         self.facts
+    }
+
+    /// True when any condition or variable looks at the host's own fact of
+    /// this name, in lower case.
+    #[must_use]
+    pub fn looks_at(&self, fact: &str) -> bool {
+        self.own_facts.binary_search_by(|f| (**f).cmp(fact)).is_ok()
     }
 
     fn index(&self, action: ActionId) -> Option<&Index> {

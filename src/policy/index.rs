@@ -7,7 +7,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::action::Action;
-use super::arn::{ArnMatch, CLUSTER, Scope, Seen, by_fields, fields_before, whole};
+use super::arn::{ArnMatch, Scope, Seen, by_fields, fields_before, whole};
 use super::key::Values;
 use super::pattern::{Atom, How, Lookup, Pattern, matches};
 use super::statement::{Effect, Statement};
@@ -42,7 +42,7 @@ pub(super) struct Region {
 /// whichever is longer.
 #[derive(Default)]
 pub(super) struct Index {
-    /// True when resources are asked about by name, in a cluster.
+    /// True when resources are asked about by name, in a namespace.
     pub(super) scoped: bool,
     /// True for actions on the cluster itself, which has no name.
     pub(super) nameless: bool,
@@ -59,10 +59,11 @@ pub(super) struct Index {
 
 impl Index {
     pub(super) fn new(covering: &[&(u32, &Statement)], action: &Action, scope: &Scope) -> Self {
-        let scoped = !action.resource_type.is_empty() && !scope.clusters.is_empty();
-        let mut index = Self { scoped, nameless: scoped && *action.resource_type == *CLUSTER, ..Self::default() };
+        let scoped = !action.resource_type.is_empty() && !scope.namespaces.is_empty();
+        let nameless = scoped && scope.namespaces.iter().all(|n| n.is_nameless(&action.resource_type));
+        let mut index = Self { scoped, nameless, ..Self::default() };
         let heads: Vec<Arc<str>> = if scoped {
-            scope.clusters.iter().map(|c| c.head(&action.resource_type).into()).collect()
+            scope.namespaces.iter().map(|c| c.head(&action.resource_type).into()).collect()
         } else {
             vec!["".into()]
         };

@@ -64,8 +64,8 @@ pub(super) enum Origin {
     Listener,
     Protocol,
     Host,
-    /// The host does not know it.
-    Nowhere,
+    /// One of the host's own, if it has it.
+    Channel,
 }
 
 const PRINCIPAL_TAG: &str = "aws:principaltag/";
@@ -103,9 +103,14 @@ impl Key {
             "standin:host" => Origin::Host,
             name if name.starts_with(PRINCIPAL_TAG) => Origin::PrincipalTag,
             name if name.starts_with(RESOURCE_TAG) => Origin::ResourceTag,
-            _ => Origin::Nowhere,
+            _ => Origin::Channel,
         };
         Self { name: name.into(), origin }
+    }
+
+    /// The name, when the host may have a fact of its own for it.
+    pub(super) fn of_channel(&self) -> Option<&str> {
+        (self.origin == Origin::Channel).then_some(&self.name)
     }
 
     pub(super) fn origin(&self) -> Origin {
@@ -130,7 +135,7 @@ impl Key {
             | Origin::PrincipalType
             | Origin::PrincipalAccount
             | Origin::ResourceTag
-            | Origin::Nowhere => Facts::default(),
+            | Origin::Channel => Facts::default(),
         }
     }
 }
@@ -147,7 +152,7 @@ impl<'a> Found<'a> {
     pub(super) fn of(inputs: &Inputs<'a>, key: &Key) -> Self {
         let given = match inputs.keys {
             Keys::Only(given) => given,
-            Keys::HostAnd(given) if key.origin == Origin::Nowhere => given,
+            Keys::HostAnd(given) if fact(inputs, key).is_none() && key.origin == Origin::Channel => given,
             Keys::Host | Keys::HostAnd(_) => return fact(inputs, key).map_or(Self::Missing, Self::One),
         };
         // A key without values counts as missing.
@@ -197,7 +202,9 @@ fn fact<'a>(inputs: &Inputs<'a>, key: &Key) -> Option<Text<'a>> {
         Origin::Listener => present(&inputs.channel.listener),
         Origin::Protocol => present(&inputs.channel.protocol),
         Origin::Host => present(&inputs.channel.host),
-        Origin::Nowhere => None,
+        Origin::Channel => {
+            inputs.channel.facts.iter().find(|(name, _)| **name == *key.name).map(|(_, v)| Text::Borrowed(v.as_str()))
+        }
     }
 }
 

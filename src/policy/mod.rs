@@ -25,7 +25,7 @@ mod text;
 mod trust;
 
 pub use action::{Action, ActionId, ActionTable};
-pub use arn::{ArnMatch, ClusterArn, Scope};
+pub use arn::{ArnMatch, Namespace, Scope};
 pub use compile::{Compiled, Evaluation, Named, PolicySet, StatementName};
 pub use document::Document;
 pub use key::Facts;

@@ -102,7 +102,7 @@ impl Operator {
         };
         let (base, if_exists) = rest.strip_suffix("IfExists").map_or((rest, false), |base| (base, true));
         let Some((_, family, negated)) = NAMES.iter().find(|(n, ..)| *n == base) else {
-            let nearest = NAMES.iter().min_by_key(|(n, ..)| crate::settings::distance(n, base)).map_or("", |(n, ..)| n);
+            let nearest = NAMES.iter().min_by_key(|(n, ..)| crate::fault::distance(n, base)).map_or("", |(n, ..)| n);
             return Err(format!(
                 "did you mean {nearest}? operators are written exactly as documented, with IfExists behind and ForAnyValue: or ForAllValues: before"
             ));

@@ -94,7 +94,7 @@ impl<'t> Problems<'t> {
 
 /// A key that does not belong where it stands.
 pub(super) fn unknown(member: &Member, path: &str, known: &[&str], problems: &mut Problems<'_>) {
-    let nearest = known.iter().min_by_key(|k| crate::settings::distance(k, &member.name)).copied().unwrap_or_default();
+    let nearest = known.iter().min_by_key(|k| crate::fault::distance(k, &member.name)).copied().unwrap_or_default();
     problems.add(
         path,
         member.at,

@@ -130,7 +130,7 @@ fn decide(case: &Case<'_>, set: &PolicySet) -> Result<Value, Fault> {
     derive(&case.principal, &mut given)?;
     let mut actions = ActionTable::new();
     let action = actions.intern(&case.action, "");
-    let compiled = Compiled::new(set, &actions, &Scope { clusters: Vec::new(), arn_match: ArnMatch::Aws });
+    let compiled = Compiled::new(set, &actions, &Scope { namespaces: Vec::new(), arn_match: ArnMatch::Aws });
     // Only the given keys are looked at.
     let channel = Channel::default();
     let nobody = Principal {

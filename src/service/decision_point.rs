@@ -42,6 +42,9 @@ pub struct Questions {
     pub protocol: String,
     /// Name the client dialled.
     pub host: String,
+    /// Condition keys of the asking host's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<(String, String)>,
     /// What is asked.
     pub items: Vec<Question>,
 }
@@ -57,6 +60,7 @@ impl Questions {
             listener: channel.listener.clone(),
             protocol: channel.protocol.clone(),
             host: channel.host.clone(),
+            facts: channel.facts.clone(),
             items,
         }
     }
@@ -70,6 +74,7 @@ impl Questions {
             listener: self.listener.clone(),
             protocol: self.protocol.clone(),
             host: self.host.clone(),
+            facts: self.facts.clone(),
             ..Channel::default()
         }
     }

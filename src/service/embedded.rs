@@ -11,11 +11,12 @@ use super::{
     PolicyText, Proof, Questions, RENEW, SecurityService, SessionReport, Set, Shelf,
 };
 use crate::access_control::{self, Attached, ChangeKind, SessionRow, Store, StoreFiles};
-use crate::credential::Secret;
+use crate::credential::certificate::{self, Certificate};
 use crate::credential::session_token::TokenBody;
 use crate::credential::sigv4::{Claim, SigningKey};
+use crate::credential::{Evidence, Secret};
 use crate::decision::{Inputs, Keys};
-use crate::fault::{Fault, Status};
+use crate::fault::{Fault, Kind, Status};
 use crate::identity::{Attributes, Identity, Principal};
 use crate::policy::{ActionId, ActionTable};
 use crate::revision::{At, Revision};
@@ -55,7 +56,7 @@ impl Embedded {
         let files = StoreFiles { store: settings.store.clone(), key_file: settings.key_file.clone() };
         let store = Store::open(&files, Arc::clone(&clock), Arc::clone(&random))?;
         let resource_tags = settings.cluster_tags.clone();
-        let (shelf, actions, recent) = (Shelf::new(settings)?, Mutex::default(), Mutex::default());
+        let (shelf, actions, recent) = (Shelf::new(settings), Mutex::default(), Mutex::default());
         Ok(Self { store, shelf, actions, recent, used: Mutex::default(), resource_tags, clock, random })
     }
 
@@ -115,6 +116,26 @@ impl Embedded {
         Ok((client(row.identity, attributes, Vec::new()), row.secret, None))
     }
 
+    /// The user a certificate stands for.
+    fn owner_of(&self, certificate: &Certificate) -> Result<Client, Fault> {
+        let unknown = |fault: Fault| {
+            Fault::new(Status::UnknownKey, format!("no user for the certificate {}: {fault}", certificate.id()))
+        };
+        let user = self.store.user(certificate.user()).map_err(|fault| match fault.kind() {
+            Kind::Misuse => unknown(fault),
+            _ => fault,
+        })?;
+        if user.disabled {
+            return Err(Fault::new(Status::IdentityDisabled, format!("{} is disabled", user.identity)));
+        }
+        let attributes = Attributes { user_id: user.unique_id, ..Attributes::default() };
+        Ok(Client {
+            principal: Principal { subject: user.identity, attributes, actors: Vec::new(), grant: None },
+            access_key_id: certificate.id(),
+            session_policies: Vec::new(),
+        })
+    }
+
     fn until(&self, lifetime: i64) -> (UnixMillis, UnixMillis) {
         let now = self.clock.wall();
         (now, now.plus(lifetime))
@@ -142,21 +163,27 @@ impl Embedded {
 }
 
 impl SecurityService for Embedded {
-    fn log_in(&self, claim: &Claim, host: &str, lifetime: i64, _by: Steady) -> Result<At<Issued>, Fault> {
+    fn log_in(&self, evidence: &Evidence, host: &str, lifetime: i64, _by: Steady) -> Result<At<Issued>, Fault> {
         // The revision is read first: what is read after it is as new or newer.
         let revision = self.store.revision()?;
-        let (client, secret, expires) = self.look_up(claim)?;
-        let verification = SigningKey::derive(&secret, claim.scope_date(), claim.region(), claim.service());
-        claim.verify(&verification)?;
+        let (client, expires, verification) = match evidence {
+            Evidence::Signature(claim) => {
+                let (client, secret, expires) = self.look_up(claim)?;
+                let key = SigningKey::derive(&secret, claim.scope_date(), claim.region(), claim.service());
+                claim.verify(&key)?;
+                (client, expires, Some(Arc::new(key)))
+            }
+            Evidence::Certificate(certificate) => (self.owner_of(certificate)?, Some(certificate.not_after()), None),
+        };
         let entitlements = self.entitled(&client.principal.subject)?.value;
         let impersonation = issue(self.store.ring(), &*self.random, &client, host, self.until(lifetime))?;
-        if claim.session_token().is_none()
+        if let Some(claim) = evidence.claim().filter(|claim| claim.session_token().is_none())
             && let Ok(mut used) = self.used.lock()
         {
             // Written with the next report: no login waits for the store's lock.
             used.insert(claim.access_key_id().to_owned(), self.clock.wall().0);
         }
-        let value = Issued { client, expires, impersonation, entitlements, verification: Arc::new(verification) };
+        let value = Issued { client, expires, impersonation, entitlements, verification };
         Ok(At { revision, value })
     }
 
@@ -169,7 +196,8 @@ impl SecurityService for Embedded {
 
     fn entitlements(&self, subject: &Identity, access_key_id: &str) -> Result<At<Entitlements>, Fault> {
         let revision = self.store.revision()?;
-        if !access_key_id.starts_with("ASIA") && !self.store.key_stands(access_key_id)?.value {
+        let by_key = !access_key_id.starts_with("ASIA") && !access_key_id.starts_with(certificate::PREFIX);
+        if by_key && !self.store.key_stands(access_key_id)?.value {
             return Err(Fault::new(Status::KeyDisabled, format!("access key {access_key_id} is disabled or deleted")));
         }
         Ok(At { revision, value: self.entitled(subject)?.value })

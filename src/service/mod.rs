@@ -19,7 +19,8 @@ pub use embedded::Embedded;
 pub use impersonation::{Impersonation, Proof};
 pub use shelf::{Set, Shelf};
 
-use crate::credential::sigv4::{Claim, SigningKey};
+use crate::credential::Evidence;
+use crate::credential::sigv4::SigningKey;
 use crate::fault::Fault;
 use crate::identity::Identity;
 use crate::revision::{At, Revision};
@@ -69,8 +70,8 @@ pub struct Issued {
     /// The identity's policies.
     pub entitlements: Entitlements,
     /// Key to verify further signatures of the same access key, session token,
-    /// day, region and service with.
-    pub verification: Arc<SigningKey>,
+    /// day, region and service with; none for a certificate.
+    pub verification: Option<Arc<SigningKey>>,
 }
 
 /// What happened in the store.
@@ -136,13 +137,13 @@ pub struct SessionReport {
 
 /// The identity side of the security service.
 pub trait SecurityService: Send + Sync {
-    /// Authenticates the client that made `claim` and issues what stands in
-    /// for it on `host`, for `lifetime` milliseconds at most.
+    /// Authenticates the client that showed `evidence` and issues what stands
+    /// in for it on `host`, for `lifetime` milliseconds at most.
     ///
     /// # Errors
     /// Refused: no such key, wrong signature, disabled, expired. Undecided:
     /// no answer by the deadline.
-    fn log_in(&self, claim: &Claim, host: &str, lifetime: i64, by: Steady) -> Result<At<Issued>, Fault>;
+    fn log_in(&self, evidence: &Evidence, host: &str, lifetime: i64, by: Steady) -> Result<At<Issued>, Fault>;
 
     /// Issues a new credential, for `lifetime` milliseconds at most, in place of
     /// the one `proof` was made with for the purpose [`RENEW`].

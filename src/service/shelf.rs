@@ -9,7 +9,7 @@ use aws_lc_rs::digest;
 
 use super::{Entitlements, PolicyText};
 use crate::fault::{Fault, Status};
-use crate::policy::{ActionTable, ArnMatch, ClusterArn, Compiled, Document, Named, PolicySet, Scope};
+use crate::policy::{ActionTable, ArnMatch, Compiled, Document, Named, PolicySet, Scope};
 use crate::settings::EngineSettings;
 
 type Hash = [u8; 32];
@@ -34,17 +34,12 @@ fn broken<T>(_: T) -> Fault {
 }
 
 impl Shelf {
-    /// An empty shelf for the cluster of these settings.
-    ///
-    /// # Errors
-    /// [`Status::InvalidSetting`] when an ARN in them is none of a cluster.
-    pub fn new(settings: &EngineSettings) -> Result<Self, Fault> {
-        let read = |arn: &String| {
-            ClusterArn::parse(arn).map_err(|e| Fault::new(Status::InvalidSetting, format!("standin.cluster.arn: {e}")))
-        };
-        let clusters = settings.clusters.iter().map(read).collect::<Result<_, _>>()?;
+    /// An empty shelf for the resources of these settings.
+    #[must_use]
+    pub fn new(settings: &EngineSettings) -> Self {
         let arn_match = if settings.arn_match_aws { ArnMatch::Aws } else { ArnMatch::Fields };
-        Ok(Self { scope: Scope { clusters, arn_match }, documents: Mutex::default(), sets: Mutex::default() })
+        let scope = Scope { namespaces: settings.namespaces.clone(), arn_match };
+        Self { scope, documents: Mutex::default(), sets: Mutex::default() }
     }
 
     fn document(&self, policy: &PolicyText) -> Result<Arc<Document>, Fault> {
@@ -110,7 +105,7 @@ fn hash_of(entitlements: &Entitlements, session: &[PolicyText], actions: &Action
     entitlements.policies.iter().for_each(|p| policy(b'i', p));
     entitlements.boundary.iter().for_each(|p| policy(b'b', p));
     session.iter().for_each(|p| policy(b's', p));
-    context.update(&(actions.len() as u64).to_le_bytes());
+    context.update(&actions.fingerprint());
     let mut hash = [0; 32];
     hash.copy_from_slice(context.finish().as_ref());
     hash

@@ -21,6 +21,7 @@ pub use tally::{Fresh, Tally};
 
 use crate::channel::Channel;
 use crate::identity::Principal;
+use crate::policy::ActionId;
 use crate::revision::Revision;
 use crate::time::{Steady, UnixMillis};
 
@@ -79,6 +80,8 @@ pub struct Begin {
     pub imported: bool,
     /// Number of the listener's profile.
     pub profile: u32,
+    /// What connecting is, and to what; none when the login is all there is.
+    pub connect: Option<(ActionId, String)>,
 }
 
 /// The binding of one connection to one verified identity, with its deadline.

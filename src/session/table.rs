@@ -10,8 +10,9 @@ use super::Session;
 use crate::fault::{Fault, Status};
 
 /// Names a session: generation (31 bits), engine (8), slot (24). Never a
-/// pointer; never zero; fits a signed 64-bit number. Used again only after two
-/// thousand million sessions in the same slot.
+/// pointer; never zero; fits a signed 64-bit number. Generations begin anywhere,
+/// so that an id of a closed engine finds nothing in the next one of its number,
+/// and are used again only after two thousand million sessions in the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(u64);
 
@@ -47,6 +48,8 @@ struct Slot {
     held: ArcSwapOption<(SessionId, Arc<Session>)>,
 }
 
+/// The last generation.
+const LAST: u32 = 0x7fff_ffff;
 /// Slots of the first segment; each further one is twice as large.
 const FIRST: usize = 1024;
 /// Segments: more than sixteen million sessions in all.
@@ -55,6 +58,7 @@ const SEGMENTS: usize = 14;
 /// Every session of one engine.
 pub struct Table {
     engine: u8,
+    first: u32,
     segments: [OnceLock<Box<[Slot]>>; SEGMENTS],
     free: Mutex<Free>,
     live: AtomicUsize,
@@ -74,11 +78,13 @@ fn place(slot: usize) -> (usize, usize) {
 }
 
 impl Table {
-    /// An empty table of the engine with this number.
+    /// An empty table of the engine with this number. `seed` decides where
+    /// generations begin.
     #[must_use]
-    pub fn new(engine: u8) -> Self {
+    pub fn new(engine: u8, seed: u32) -> Self {
         Self {
             engine,
+            first: seed % LAST + 1,
             segments: std::array::from_fn(|_| OnceLock::new()),
             free: Mutex::new(Free { slots: Vec::new(), next: 0 }),
             live: AtomicUsize::new(0),
@@ -105,7 +111,7 @@ impl Table {
                     self.segments.get(segment).ok_or_else(|| Fault::new(Status::Busy, "the session table is full"))?;
                 cell.get_or_init(|| (0..FIRST << segment).map(|_| Slot { held: ArcSwapOption::empty() }).collect());
                 free.next += 1;
-                (index, 1)
+                (index, self.first)
             }
         };
         drop(free);
@@ -142,9 +148,10 @@ impl Table {
         };
         slot.held.store(None);
         let generation = u32::try_from(id.0 >> 32).unwrap_or(0);
+        let next = if generation == LAST { 1 } else { generation + 1 };
         // A slot whose generations are used up is left alone for good.
-        if generation < 0x7fff_ffff {
-            free.slots.push((id.slot(), generation + 1));
+        if next != self.first {
+            free.slots.push((id.slot(), next));
         }
         self.live.fetch_sub(1, Ordering::Relaxed);
         Some(session)

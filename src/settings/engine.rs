@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Given;
 use super::given::invalid;
 use crate::fault::Fault;
-use crate::identity::check_account;
+use crate::policy::Namespace;
 
 /// Where decisions are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +28,9 @@ pub struct EngineSettings {
     pub key_file: PathBuf,
     /// Name of this host in audit records.
     pub host: String,
-    /// Cluster ARN and aliases, canonical first; empty outside Kafka.
-    pub clusters: Vec<String>,
+    /// The host's own and its aliases; empty when resources are asked about by
+    /// their whole ARN.
+    pub namespaces: Vec<Namespace>,
     /// Tags of the cluster.
     pub cluster_tags: Vec<(String, String)>,
     /// True for AWS's exact ARN matching.
@@ -79,17 +80,7 @@ impl EngineSettings {
         let audit_dir = given
             .text("standin.audit.dir")
             .map_or_else(|| store.parent().unwrap_or(Path::new(".")).join("audit"), PathBuf::from);
-        let mut clusters: Vec<String> = given.text("standin.cluster.arn").map(str::to_owned).into_iter().collect();
-        let aliases = given.list("standin.cluster.aliases");
-        if clusters.is_empty() && !aliases.is_empty() {
-            return Err(invalid(
-                "standin.cluster.aliases is set, standin.cluster.arn is not; set the cluster's own ARN too".into(),
-            ));
-        }
-        clusters.extend(aliases);
-        for arn in &clusters {
-            check_cluster(arn)?;
-        }
+        let namespaces = namespaces(given)?;
         let cluster_tags = given
             .list("standin.cluster.tags")
             .iter()
@@ -108,7 +99,7 @@ impl EngineSettings {
             store,
             key_file,
             host,
-            clusters,
+            namespaces,
             cluster_tags,
             arn_match_aws: given.one_of("standin.arn.match", &["fields", "aws"])? == "aws",
             audit_dir,
@@ -142,8 +133,9 @@ impl EngineSettings {
         note(self.store != other.store, "standin.store");
         note(self.key_file != other.key_file, "standin.key.file");
         note(self.host != other.host, "standin.host");
-        note(self.clusters.first() != other.clusters.first(), "standin.cluster.arn");
-        note(self.clusters.get(1..) != other.clusters.get(1..), "standin.cluster.aliases");
+        let own = if self.namespaces.first().is_some_and(Namespace::is_cluster) { ARN } else { NAMESPACE };
+        note(self.namespaces.first() != other.namespaces.first(), own);
+        note(self.namespaces.get(1..) != other.namespaces.get(1..), ALIASES);
         note(self.cluster_tags != other.cluster_tags, "standin.cluster.tags");
         note(self.arn_match_aws != other.arn_match_aws, "standin.arn.match");
         note(self.audit_dir != other.audit_dir, "standin.audit.dir");
@@ -162,23 +154,34 @@ impl EngineSettings {
     }
 }
 
-fn check_cluster(arn: &str) -> Result<(), Fault> {
-    let fields: Vec<&str> = arn.splitn(6, ':').collect();
-    let ok = match fields.as_slice() {
-        ["arn", partition, "kafka", region, account, rest] => {
-            let parts: Vec<&str> = rest.split('/').collect();
-            !partition.is_empty()
-                && !region.is_empty()
-                && check_account(account).is_ok()
-                && matches!(parts.as_slice(), ["cluster", name, uuid] if !name.is_empty() && !uuid.is_empty())
-                && !arn.contains(['*', '?', '$'])
-        }
-        _ => false,
+const ARN: &str = "standin.cluster.arn";
+const ALIASES: &str = "standin.cluster.aliases";
+const NAMESPACE: &str = "standin.namespace";
+
+fn namespaces(given: &Given) -> Result<Vec<Namespace>, Fault> {
+    let read = |name: &str, text: &str, cluster: bool| {
+        let accepted = if cluster {
+            "arn:PARTITION:kafka:REGION:ACCOUNT:cluster/NAME/UUID"
+        } else {
+            "arn:PARTITION:SERVICE:REGION:ACCOUNT"
+        };
+        Namespace::parse(text)
+            .ok()
+            .filter(|n| n.is_cluster() == cluster)
+            .ok_or_else(|| invalid(format!("{name}: {text:?}: {accepted} without wildcards is accepted")))
     };
-    if ok {
-        return Ok(());
-    }
-    Err(invalid(format!(
-        "standin.cluster.arn or standin.cluster.aliases: {arn:?}: arn:aws:kafka:REGION:ACCOUNT:cluster/NAME/UUID without wildcards is accepted"
-    )))
+    let aliases = given.list(ALIASES);
+    let own = match (given.text(ARN), given.text(NAMESPACE)) {
+        (Some(_), Some(_)) => {
+            return Err(invalid(format!("{ARN} and {NAMESPACE} are both set; a host has one of them")));
+        }
+        (Some(arn), None) => read(ARN, arn, true)?,
+        (None, _) if !aliases.is_empty() => {
+            return Err(invalid(format!("{ALIASES} is set, {ARN} is not; set the cluster's own ARN too")));
+        }
+        (None, Some(service)) => read(NAMESPACE, service, false)?,
+        (None, None) => return Ok(Vec::new()),
+    };
+    let aliases = aliases.iter().map(|arn| read(ALIASES, arn, true));
+    std::iter::once(Ok(own)).chain(aliases).collect()
 }

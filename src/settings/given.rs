@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{SETTINGS, Scope};
-use crate::fault::{Fault, Status};
+use crate::fault::{Fault, Status, distance};
 
 /// Names beginning so are accepted and ignored, so that a rolled-back version
 /// starts with the settings of a newer one.
@@ -150,26 +150,4 @@ fn known(name: &str, source: &str) -> Result<(), Fault> {
     }
     let nearest = SETTINGS.iter().min_by_key(|s| distance(s.name, name)).map_or("", |s| s.name);
     Err(invalid(format!("{source}: {name} is not a setting; did you mean {nearest}?")))
-}
-
-/// Edit distance (Levenshtein).
-pub(crate) fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut corner = i;
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-        for (j, cb) in b.iter().enumerate() {
-            let left = row.get(j).copied().unwrap_or(0);
-            let above = row.get(j + 1).copied().unwrap_or(0);
-            let best = (corner + usize::from(ca != *cb)).min(left + 1).min(above + 1);
-            if let Some(cell) = row.get_mut(j + 1) {
-                *cell = best;
-            }
-            corner = above;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }

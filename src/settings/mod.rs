@@ -9,8 +9,7 @@ mod table;
 
 pub use engine::{Decide, EngineSettings};
 pub use given::Given;
-pub(crate) use given::distance;
-pub use profile::ProfileSettings;
+pub use profile::{EvidenceKind, ProfileSettings};
 pub use table::{SETTINGS, Scope, Setting};
 
 #[cfg(test)]
@@ -65,14 +64,14 @@ mod tests {
     }
 
     #[test]
-    fn profile_needs_hosts_and_takes_the_clusters_region() {
-        let cluster = "arn:aws:kafka:eu-west-1:123456789012:cluster/c/u";
-        assert!(ProfileSettings::of(&given(&[]).unwrap(), Some(cluster)).unwrap_err().text.contains("standin.hosts"));
+    fn profile_needs_hosts_and_takes_the_hosts_region() {
+        let region = "eu-west-1";
+        assert!(ProfileSettings::of(&given(&[]).unwrap(), Some(region)).unwrap_err().text.contains("standin.hosts"));
         let profile =
-            ProfileSettings::of(&given(&[("standin.hosts", "Broker-1.Example.test")]).unwrap(), Some(cluster)).unwrap();
+            ProfileSettings::of(&given(&[("standin.hosts", "Broker-1.Example.test")]).unwrap(), Some(region)).unwrap();
         assert_eq!(profile.regions, ["eu-west-1"]);
         assert_eq!(profile.hosts, ["broker-1.example.test"]);
-        let fault = ProfileSettings::of(&given(&[("standin.hosts", "b:9092")]).unwrap(), Some(cluster)).unwrap_err();
+        let fault = ProfileSettings::of(&given(&[("standin.hosts", "b:9092")]).unwrap(), Some(region)).unwrap_err();
         assert!(fault.text.contains("without scheme and port"), "{fault}");
     }
 

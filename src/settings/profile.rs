@@ -5,6 +5,32 @@ use super::Given;
 use super::given::invalid;
 use crate::fault::Fault;
 
+/// What a client may show to log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EvidenceKind {
+    /// The first message of the SASL mechanism `AWS_MSK_IAM`.
+    MskIam,
+    /// A presigned URL, raw or in base64url.
+    Token,
+    /// A certificate that the host's TLS has verified.
+    Certificate,
+}
+
+impl EvidenceKind {
+    const NAMES: [(&'static str, Self); 3] =
+        [("msk-iam", Self::MskIam), ("token", Self::Token), ("certificate", Self::Certificate)];
+
+    fn list(given: &Given) -> Result<Vec<Self>, Fault> {
+        let kind = |text: &String| {
+            let found = Self::NAMES.iter().find(|(name, _)| name == text);
+            found.map(|(_, kind)| *kind).ok_or_else(|| {
+                invalid(format!("standin.evidence: {text:?}: msk-iam, token and certificate are accepted"))
+            })
+        };
+        given.list("standin.evidence").iter().map(kind).collect()
+    }
+}
+
 /// The settings of one listener, validated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProfileSettings {
@@ -12,6 +38,16 @@ pub struct ProfileSettings {
     pub hosts: Vec<String>,
     /// Accepted regions.
     pub regions: Vec<String>,
+    /// Kinds of evidence that are accepted.
+    pub evidence: Vec<EvidenceKind>,
+    /// Names tokens may be signed for, lower-case.
+    pub token_hosts: Vec<String>,
+    /// Services tokens may be signed for.
+    pub token_services: Vec<String>,
+    /// Actions tokens may name.
+    pub token_actions: Vec<String>,
+    /// Who a certificate stands for, such as `user/${cn}`.
+    pub certificate_identity: String,
     /// Longest session, milliseconds.
     pub session_max: i64,
     /// Greatest age of a login, milliseconds.
@@ -33,15 +69,22 @@ pub struct ProfileSettings {
 }
 
 impl ProfileSettings {
-    /// Validates the listener's part of what was given. `cluster` is the
-    /// cluster's ARN, whose region is the default of accepted regions.
+    /// What [`Self::certificate_identity`] has behind `user/`.
+    #[must_use]
+    pub fn certificate_user(&self) -> &str {
+        self.certificate_identity.strip_prefix("user/").unwrap_or_default()
+    }
+
+    /// Validates the listener's part of what was given. `region` is the region
+    /// of the host's resources, the default of accepted regions.
     ///
     /// # Errors
     /// [`crate::fault::Status::InvalidSetting`] naming the setting, its value and what is
     /// accepted.
-    pub fn of(given: &Given, cluster: Option<&str>) -> Result<Self, Fault> {
+    pub fn of(given: &Given, region: Option<&str>) -> Result<Self, Fault> {
         let hosts: Vec<String> = given.list("standin.hosts").iter().map(|h| h.to_ascii_lowercase()).collect();
-        if hosts.is_empty() {
+        let evidence = EvidenceKind::list(given)?;
+        if hosts.is_empty() && evidence.contains(&EvidenceKind::MskIam) {
             return Err(invalid(
                 "standin.hosts is missing; list the names clients dial for this listener, without port".into(),
             ));
@@ -51,14 +94,34 @@ impl ProfileSettings {
         }
         let mut regions = given.list("standin.regions");
         if regions.is_empty() {
-            regions.extend(cluster.and_then(|arn| arn.split(':').nth(3)).map(str::to_owned));
+            regions.extend(region.map(str::to_owned));
         }
         if regions.is_empty() {
             return Err(invalid("standin.regions is missing; list the regions clients sign for".into()));
         }
+        let token_hosts = if given.text("standin.token.hosts").is_some() {
+            given.list("standin.token.hosts").iter().map(|h| h.to_ascii_lowercase()).collect()
+        } else {
+            regions.iter().map(|region| format!("kafka.{region}.amazonaws.com")).collect()
+        };
+        let certificate_identity = given.or_default("standin.certificate.identity").to_owned();
+        if evidence.contains(&EvidenceKind::Certificate) && certificate_identity.is_empty() {
+            return Err(invalid(
+                "standin.certificate.identity is missing; user/${cn} takes a certificate's common name for the user's"
+                    .into(),
+            ));
+        }
+        if !certificate_identity.is_empty() {
+            check_certificate_identity(&certificate_identity)?;
+        }
         Ok(Self {
             hosts,
             regions,
+            evidence,
+            token_hosts,
+            token_services: given.list("standin.token.services"),
+            token_actions: given.list("standin.token.actions"),
+            certificate_identity,
             session_max: given.millis("standin.session.max.ms", 2000, i64::from(i32::MAX))?,
             login_max_age: given.millis("standin.login.max.age.ms", 1000, 900_000)?,
             clock_skew: given.millis("standin.login.clock.skew.ms", 0, 900_000)?,
@@ -70,4 +133,19 @@ impl ProfileSettings {
             retire_grace: given.millis("standin.retire.grace.ms", 0, 600_000)?,
         })
     }
+}
+
+fn check_certificate_identity(text: &str) -> Result<(), Fault> {
+    let known = ["${cn}", "${san.dns}", "${san.uri}", "${san.email}"];
+    let ok = text.strip_prefix("user/").is_some_and(|name| {
+        let places: usize = known.iter().map(|k| name.matches(k).count()).sum();
+        places == 1 && name.matches('$').count() == 1
+    });
+    if ok {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "standin.certificate.identity={text}: user/ and a name with one of {} in it is accepted",
+        known.join(", ")
+    )))
 }

@@ -69,6 +69,12 @@ pub const SETTINGS: &[Setting] = &[
         "Further cluster ARNs, comma-separated, under which policies match too: the ARNs of a cluster that was moved here.",
     ),
     row(
+        "standin.namespace",
+        Scope::Engine,
+        "",
+        "What the ARNs of this host's resources begin with, for hosts other than Kafka: `arn:PARTITION:SERVICE:REGION:ACCOUNT`. Instead of standin.cluster.arn.",
+    ),
+    row(
         "standin.cluster.tags",
         Scope::Engine,
         "",
@@ -157,13 +163,38 @@ pub const SETTINGS: &[Setting] = &[
         "standin.hosts",
         Scope::Profile,
         "",
-        "Names clients dial for this listener, comma-separated, without port: advertised names and bootstrap aliases. Required.",
+        "Names clients dial for this listener, comma-separated, without port: advertised names and bootstrap aliases. Required with `msk-iam` in standin.evidence.",
     ),
     row(
         "standin.regions",
         Scope::Profile,
         "",
-        "Regions a signature may name, comma-separated. Default: the region of standin.cluster.arn.",
+        "Regions a signature may name, comma-separated. Default: the region of standin.cluster.arn or standin.namespace.",
+    ),
+    row(
+        "standin.evidence",
+        Scope::Profile,
+        "msk-iam,token",
+        "What clients may show to log in, comma-separated: `msk-iam` (the SASL mechanism AWS_MSK_IAM), `token` (a presigned URL, raw or in base64url: what the MSK signers make), `certificate` (one the host's TLS has verified).",
+    ),
+    row(
+        "standin.token.hosts",
+        Scope::Profile,
+        "kafka.<region>.amazonaws.com",
+        "Names tokens may be signed for, comma-separated.",
+    ),
+    row(
+        "standin.token.services",
+        Scope::Profile,
+        "kafka-cluster",
+        "Services tokens may be signed for, comma-separated, such as `iotdevicegateway`.",
+    ),
+    row("standin.token.actions", Scope::Profile, "kafka-cluster:Connect", "Actions tokens may name, comma-separated."),
+    row(
+        "standin.certificate.identity",
+        Scope::Profile,
+        "",
+        "Who a certificate stands for: `user/` and a name with one of `${cn}`, `${san.dns}`, `${san.uri}`, `${san.email}` in it. Required with `certificate` in standin.evidence.",
     ),
     row(
         "standin.session.max.ms",

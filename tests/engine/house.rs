@@ -15,7 +15,7 @@ use standin::mechanism::{self, Batch, Engine, LoggedIn, Login, Outside, Refusal}
 use standin::policy::ActionId;
 use standin::service::Embedded;
 use standin::session::{Ask, SessionId};
-use standin::settings::{EngineSettings, Given};
+use standin::settings::{EngineSettings, EvidenceKind, Given};
 use standin::time::{Clock, ManualClock, SystemClock, SystemRandom, UnixMillis};
 
 use crate::service::Stub;
@@ -174,7 +174,15 @@ impl House {
     pub(crate) fn present(&self, message: &str, channel: Channel, channel_known: bool) -> Result<LoggedIn, Refusal> {
         let wait = Duration::from_secs(2);
         let mut payload = message.as_bytes().to_vec();
-        self.engine.log_in(Login { profile: self.profile, payload: &mut payload, channel, channel_known, wait })
+        self.engine.log_in(Login {
+            profile: self.profile,
+            kind: EvidenceKind::MskIam,
+            payload: &mut payload,
+            channel,
+            channel_known,
+            connect: Some((self.engine.kafka_connect(), String::new())),
+            wait,
+        })
     }
 
     pub(crate) fn log_in(&self, id: &str, secret: &Secret, token: Option<&str>) -> Result<LoggedIn, Refusal> {

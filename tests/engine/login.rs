@@ -9,6 +9,7 @@ use standin::credential::Secret;
 use standin::decision::Outcome;
 use standin::fault::{Kind, Status};
 use standin::mechanism::Login;
+use standin::settings::EvidenceKind;
 use standin::time::Clock;
 
 use crate::house::{channel, house, policy, still_house};
@@ -254,9 +255,11 @@ fn connect_is_decided_for_each_connection() {
     let wait = Duration::from_secs(1);
     let login = Login {
         profile: house.profile,
+        kind: EvidenceKind::MskIam,
         payload: &mut payload,
         channel: channel("192.0.2.7"),
         channel_known: true,
+        connect: Some((house.engine.kafka_connect(), String::new())),
         wait,
     };
     house.engine.log_in(login).map_err(|r| r.fault).unwrap();

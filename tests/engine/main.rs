@@ -10,6 +10,8 @@ mod audit;
 mod binding;
 mod changes;
 mod deadlines;
+mod events;
+mod evidence;
 mod faults;
 mod forwarded;
 mod house;

@@ -5,11 +5,16 @@
 use std::sync::atomic::Ordering;
 
 use standin::access_control::Owner;
-use standin::decision::Outcome;
+use standin::decision::{Inputs, Keys, Outcome};
 use standin::fault::Status;
+use standin::identity::{Attributes, Identity, Principal};
 use standin::mechanism::Batch;
+use standin::policy::ActionTable;
+use standin::service::{Entitlements, PolicyText, Shelf};
+use standin::settings::EngineSettings;
+use standin::time::UnixMillis;
 
-use crate::house::{House, channel, house, policy, still_house};
+use crate::house::{House, channel, given, house, place, policy, still_house};
 
 const REMOTE: (&str, &str) = ("standin.decide", "remote");
 
@@ -174,4 +179,44 @@ fn a_login_whose_connect_cannot_be_decided_is_put_off() {
     assert_eq!(asked(&house), before, "decided for this context a moment ago");
     let elsewhere = house.present(&house.message(&user.0, &user.1, None), channel("192.0.2.9"), true);
     elsewhere.map_err(|r| r.fault).unwrap();
+}
+
+/// Policies compiled for one numbering of actions are not used for another of
+/// as many: the embedded service begins its numbering anew when there are too
+/// many actions.
+#[test]
+fn a_compiled_set_belongs_to_one_numbering_of_actions() {
+    let dir = place();
+    let shelf = Shelf::new(&EngineSettings::of(&given(dir.path(), &[])).unwrap());
+    let document = policy("Allow", &["kafka-cluster:ReadData"], "*");
+    let entitled =
+        Entitlements { policies: vec![PolicyText::new("inline/u/own", &document)], ..Entitlements::default() };
+    let mut kept = Vec::new();
+    for names in
+        [["kafka-cluster:ReadData", "kafka-cluster:WriteData"], ["kafka-cluster:WriteData", "kafka-cluster:ReadData"]]
+    {
+        let mut table = ActionTable::new();
+        let ids = names.map(|name| table.intern(name, "topic"));
+        let set = shelf.set(&entitled, &[], &table).unwrap();
+        let principal = Principal {
+            subject: Identity::parse("arn:aws:iam::123456789012:user/u").unwrap(),
+            attributes: Attributes::default(),
+            actors: Vec::new(),
+            grant: None,
+        };
+        let inputs = Inputs {
+            principal: &principal,
+            channel: &channel("192.0.2.7"),
+            address: None,
+            client_id: "",
+            now: UnixMillis(0),
+            resource_tags: &[],
+            keys: Keys::Host,
+        };
+        for (name, id) in names.iter().zip(ids) {
+            let expected = if name.ends_with("ReadData") { Outcome::Allow } else { Outcome::Deny };
+            assert_eq!(set.compiled.decide(id, "t", &inputs).outcome, expected, "{name}");
+        }
+        kept.push(set);
+    }
 }

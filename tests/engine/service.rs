@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use standin::credential::sigv4::Claim;
+use standin::credential::Evidence;
 use standin::fault::Fault;
 use standin::identity::Identity;
 use standin::revision::{At, Revision};
@@ -99,11 +99,11 @@ impl Stub {
 }
 
 impl SecurityService for Stub {
-    fn log_in(&self, claim: &Claim, host: &str, lifetime: i64, by: Steady) -> Result<At<Issued>, Fault> {
+    fn log_in(&self, evidence: &Evidence, host: &str, lifetime: i64, by: Steady) -> Result<At<Issued>, Fault> {
         self.logins.fetch_add(1, Ordering::SeqCst);
         self.weather()?;
         assert!(!self.panic_once.swap(false, Ordering::SeqCst), "on purpose");
-        let mut answer = self.inner.log_in(claim, host, lifetime, by)?;
+        let mut answer = self.inner.log_in(evidence, host, lifetime, by)?;
         self.note(&answer.value.impersonation);
         answer.revision.0 -= self.behind.load(Ordering::SeqCst).min(answer.revision.0);
         let then = self.before_answer.lock().unwrap().take();

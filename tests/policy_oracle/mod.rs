@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use standin::channel::Channel;
 use standin::decision::{Inputs, Keys, Outcome};
 use standin::identity::{Attributes, Identity, Principal};
-use standin::policy::{ActionId, ActionTable, ArnMatch, ClusterArn, Compiled, Document, Named, PolicySet, Scope};
+use standin::policy::{ActionId, ActionTable, ArnMatch, Compiled, Document, Named, Namespace, PolicySet, Scope};
 use standin::time::UnixMillis;
 
 /// The cluster and an old name of it: what stands before and behind the type.
@@ -182,12 +182,12 @@ impl World {
             boundary: self.boundary.as_ref().map(|p| document(p)),
             session: self.session.iter().map(|p| document(p)).collect(),
         };
-        let clusters = CLUSTERS
+        let namespaces = CLUSTERS
             .iter()
             .take(self.aliases + 1)
-            .map(|(before, behind)| ClusterArn::parse(&format!("{before}cluster{behind}")).unwrap())
+            .map(|(before, behind)| Namespace::parse(&format!("{before}cluster{behind}")).unwrap())
             .collect();
-        Compiled::new(&set, &actions(), &Scope { clusters, arn_match })
+        Compiled::new(&set, &actions(), &Scope { namespaces, arn_match })
     }
 }
 

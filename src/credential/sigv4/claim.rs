@@ -4,7 +4,7 @@
 
 use aws_lc_rs::digest;
 
-use super::{ACTION, ALGORITHM, EMPTY_HASH, SERVICE, SigningKey, encode, hex};
+use super::{ALGORITHM, EMPTY_HASH, SERVICE, SigningKey, encode, hex};
 use crate::fault::{Fault, Status};
 use crate::time::UnixMillis;
 
@@ -18,6 +18,19 @@ pub(super) struct Fields {
     pub(super) signature: String,
     pub(super) security_token: Option<String>,
     pub(super) user_agent: Option<String>,
+    pub(super) form: Form,
+    pub(super) action: String,
+    /// Signed parameters that mean nothing here.
+    pub(super) others: Vec<(String, String)>,
+}
+
+/// How a signed request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// The fields of `AWS_MSK_IAM`, signed for the name the client dialled.
+    MskIam,
+    /// A presigned URL, signed for a name all hosts of a region share.
+    Token,
 }
 
 /// What a listener accepts.
@@ -25,6 +38,12 @@ pub(super) struct Fields {
 pub struct LoginRules {
     /// Names clients may have dialled, lower-case.
     pub hosts: Vec<String>,
+    /// Names tokens may be signed for, lower-case.
+    pub token_hosts: Vec<String>,
+    /// Services tokens may be signed for.
+    pub token_services: Vec<String>,
+    /// Actions tokens may name.
+    pub token_actions: Vec<String>,
     /// Regions they may have signed for.
     pub regions: Vec<String>,
     /// Greatest age, milliseconds.
@@ -47,6 +66,9 @@ pub struct Claim {
     signature: [u8; 32],
     session_token: Option<String>,
     user_agent: String,
+    form: Form,
+    action: String,
+    others: Vec<(String, String)>,
 }
 
 impl std::fmt::Debug for Claim {
@@ -79,13 +101,15 @@ impl Claim {
         }
         let parts: Vec<&str> = fields.credential.split('/').collect();
         let &[access_key_id, scope_date, region, service, "aws4_request"] = parts.as_slice() else {
-            return Err(malformed("x-amz-credential: KEY/yyyyMMdd/REGION/kafka-cluster/aws4_request is accepted"));
+            return Err(malformed("x-amz-credential: KEY/yyyyMMdd/REGION/SERVICE/aws4_request is accepted"));
         };
         let key_ok = (8..=128).contains(&access_key_id.len());
         if !key_ok || !access_key_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
             return Err(malformed("x-amz-credential: an access key id of 8 to 128 letters and digits is accepted"));
         }
-        if service != SERVICE {
+        bounded("the service in x-amz-credential", service, 64)?;
+        bounded("action", &fields.action, 128)?;
+        if fields.form == Form::MskIam && service != SERVICE {
             return Err(malformed(format!("x-amz-credential names another service; {SERVICE} is accepted")));
         }
         if region.is_empty() || region.len() > 64 || !region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
@@ -119,6 +143,9 @@ impl Claim {
             signature,
             session_token: fields.security_token,
             user_agent,
+            form: fields.form,
+            action: fields.action,
+            others: fields.others,
         })
     }
 
@@ -151,15 +178,29 @@ impl Claim {
                 ),
             ));
         }
-        if !rules.hosts.iter().any(|h| h.eq_ignore_ascii_case(&self.host)) {
+        let (hosts, setting) = match self.form {
+            Form::MskIam => (&rules.hosts, "standin.hosts"),
+            Form::Token => (&rules.token_hosts, "standin.token.hosts"),
+        };
+        if !hosts.iter().any(|h| h.eq_ignore_ascii_case(&self.host)) {
             return Err(Fault::new(
                 Status::WrongHost,
                 format!(
-                    "the request was signed for host {:?}, which is none of this listener's names: {} (standin.hosts)",
+                    "the request was signed for host {:?}, which is none of this listener's names: {} ({setting})",
                     self.host,
-                    rules.hosts.join(", ")
+                    hosts.join(", ")
                 ),
             ));
+        }
+        if self.form == Form::Token {
+            let among = |name: &str, found: &str, accepted: &[String], setting: &str| {
+                if accepted.iter().any(|a| a == found) {
+                    return Ok(());
+                }
+                Err(malformed(format!("{name} {found:?}; {} is accepted ({setting})", accepted.join(" or "))))
+            };
+            among("the token's service is", &self.service, &rules.token_services, "standin.token.services")?;
+            among("the token's action is", &self.action, &rules.token_actions, "standin.token.actions")?;
         }
         if !rules.regions.contains(&self.region) {
             return Err(Fault::new(
@@ -177,28 +218,31 @@ impl Claim {
     /// The canonical request (AWS General Reference, "Create a canonical
     /// request"), rebuilt from the fields.
     fn canonical(&self) -> String {
+        let scope = format!("{}/{}/{}/{}/aws4_request", self.access_key_id, self.scope_date, self.region, self.service);
+        let own = [
+            ("Action", self.action.as_str()),
+            ("X-Amz-Algorithm", ALGORITHM),
+            ("X-Amz-Credential", &scope),
+            ("X-Amz-Date", &self.date_text),
+            ("X-Amz-Expires", &self.expires_text),
+            ("X-Amz-SignedHeaders", "host"),
+        ];
+        let token = self.session_token.iter().map(|t| ("X-Amz-Security-Token", t.as_str()));
+        let others = self.others.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let encoded = |text: &str| {
+            let mut out = String::with_capacity(text.len() + 16);
+            encode(text, &mut out);
+            out
+        };
+        let mut pairs: Vec<(String, String)> =
+            own.into_iter().chain(token).chain(others).map(|(name, value)| (encoded(name), encoded(value))).collect();
+        pairs.sort_unstable();
         let mut out = String::with_capacity(512);
-        out.push_str("GET\n/\nAction=");
-        encode(ACTION, &mut out);
-        out.push_str("&X-Amz-Algorithm=");
-        encode(ALGORITHM, &mut out);
-        out.push_str("&X-Amz-Credential=");
-        encode(
-            &format!("{}/{}/{}/{}/aws4_request", self.access_key_id, self.scope_date, self.region, self.service),
-            &mut out,
-        );
-        out.push_str("&X-Amz-Date=");
-        encode(&self.date_text, &mut out);
-        out.push_str("&X-Amz-Expires=");
-        encode(&self.expires_text, &mut out);
-        if let Some(token) = &self.session_token {
-            out.push_str("&X-Amz-Security-Token=");
-            encode(token, &mut out);
+        out.push_str("GET\n/\n");
+        for (n, (name, value)) in pairs.iter().enumerate() {
+            out.extend([if n == 0 { "" } else { "&" }, name, "=", value]);
         }
-        out.push_str("&X-Amz-SignedHeaders=host\nhost:");
-        out.push_str(&self.host);
-        out.push_str("\n\nhost\n");
-        out.push_str(EMPTY_HASH);
+        out.extend(["\nhost:", &self.host, "\n\nhost\n", EMPTY_HASH]);
         out
     }
 

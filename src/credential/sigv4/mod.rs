@@ -5,17 +5,19 @@ mod claim;
 mod key;
 mod payload;
 mod sign;
+mod token;
 
 pub use claim::{Claim, LoginRules};
 pub use key::SigningKey;
 pub use payload::{VERSION, read_msk_iam};
 pub use sign::{Signing, sign_msk_iam};
+pub use token::read_token;
 
 /// The algorithm's name.
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-/// The action every login signs.
+/// The action every login by `AWS_MSK_IAM` signs.
 const ACTION: &str = "kafka-cluster:Connect";
-/// The service every login signs for.
+/// The service every login by `AWS_MSK_IAM` signs for.
 const SERVICE: &str = "kafka-cluster";
 /// SHA-256 of nothing: the body's hash.
 const EMPTY_HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

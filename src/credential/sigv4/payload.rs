@@ -7,13 +7,13 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Error, MapAccess, Visitor};
 
-use super::claim::{Claim, Fields};
+use super::claim::{Claim, Fields, Form};
 use crate::fault::{Fault, Status};
 
 /// Version of the message and of its answer.
 pub const VERSION: &str = "2020_10_22";
 /// Longest message, bytes. A session token may have several thousand.
-const LONGEST: usize = 32 * 1024;
+pub(super) const LONGEST: usize = 32 * 1024;
 
 /// Field names that would carry a secret itself.
 const SECRETS: [&str; 6] =
@@ -126,5 +126,8 @@ pub fn read_msk_iam(payload: &[u8]) -> Result<Claim, Fault> {
         signature: required("x-amz-signature")?,
         security_token: take("x-amz-security-token")?,
         user_agent: take("user-agent")?,
+        form: Form::MskIam,
+        action,
+        others: Vec::new(),
     })
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Making a login message, for our own tools and measurements.
 
-use super::claim::{Claim, Fields};
+use super::claim::{Claim, Fields, Form};
 use super::{ACTION, ALGORITHM, SERVICE, SigningKey, VERSION};
 use crate::credential::Secret;
 use crate::fault::Fault;
@@ -45,6 +45,9 @@ pub fn sign_msk_iam(signing: &Signing<'_>) -> Result<String, Fault> {
         signature: "0".repeat(64),
         security_token: signing.session_token.map(str::to_owned),
         user_agent: None,
+        form: Form::MskIam,
+        action: ACTION.to_owned(),
+        others: Vec::new(),
     })?;
     claim.sign(&SigningKey::derive(signing.secret, &day, signing.region, SERVICE));
     let mut message = serde_json::json!({

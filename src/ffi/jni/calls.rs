@@ -17,7 +17,7 @@ use crate::ffi::boundary::{fields, join, text};
 use crate::mechanism::{self, Batch, Login, METRICS, Refusal};
 use crate::policy::ActionId;
 use crate::session::{Ask, SessionId};
-use crate::settings::Given;
+use crate::settings::{EvidenceKind, Given};
 
 /// Major and minor number of this interface.
 const ABI: jint = 1 << 16;
@@ -100,6 +100,7 @@ fn channel(bytes: &[u8]) -> Result<Option<Channel>, Fault> {
             protocol: text(protocol)?.to_owned(),
             host: String::new(),
             connection: text(connection)?.to_owned(),
+            facts: Vec::new(),
         })),
         _ => Err(Fault::new(Status::InvalidArgument, "six facts of a channel are accepted, or none")),
     }
@@ -142,9 +143,11 @@ pub(super) fn login(
     let engine = mechanism::engine(engine_number(engine)?)?;
     let login = Login {
         profile: u32::try_from(profile).map_err(|_| Fault::new(Status::UnknownId, "the profile is not known"))?,
+        kind: EvidenceKind::MskIam,
         payload: &mut payload,
         channel_known: known.is_some(),
         channel: known.unwrap_or_default(),
+        connect: Some((engine.kafka_connect(), String::new())),
         wait: millis(wait),
     };
     let done = engine.log_in(login).map_err(|refusal| refuse(env, out, refusal))?;

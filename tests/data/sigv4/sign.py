@@ -53,7 +53,7 @@ def case(chance):
     message = {"version": "2020_10_22", "host": host, "user-agent": "botocore"}
     message.update({name.lower(): value for name, value in query})
     assert message["x-amz-date"] == when.strftime("%Y%m%dT%H%M%SZ"), "the clock was not taken"
-    return {"secret": secret, "region": region, "day": when.strftime("%Y%m%d"), "message": message}
+    return {"secret": secret, "region": region, "day": when.strftime("%Y%m%d"), "message": message, "url": request.url}
 
 
 def main():

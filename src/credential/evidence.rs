@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a client shows to log in.
+
+use super::certificate::Certificate;
+use super::sigv4::Claim;
+
+/// See the module's page.
+#[derive(Debug)]
+pub enum Evidence {
+    /// A request signed with an access key: to be verified.
+    Signature(Box<Claim>),
+    /// A certificate: the host has verified it.
+    Certificate(Certificate),
+}
+
+impl Evidence {
+    /// Names the credential: the access key id, or what stands for one.
+    #[must_use]
+    pub fn credential_id(&self) -> String {
+        match self {
+            Self::Signature(claim) => claim.access_key_id().to_owned(),
+            Self::Certificate(certificate) => certificate.id(),
+        }
+    }
+
+    /// SHA-256 of the session token; zero without one.
+    #[must_use]
+    pub fn token_hash(&self) -> [u8; 32] {
+        match self {
+            Self::Signature(claim) => claim.token_hash(),
+            Self::Certificate(_) => [0; 32],
+        }
+    }
+
+    /// The signed request, if it is one.
+    #[must_use]
+    pub fn claim(&self) -> Option<&Claim> {
+        match self {
+            Self::Signature(claim) => Some(claim),
+            Self::Certificate(_) => None,
+        }
+    }
+}
