@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-enum { LIVE = 1 }; // a session's state
-
 static standin_request ask(uint32_t action, const char *resource) {
   return (standin_request){.action = action,
                            .flags = STANDIN_LOG_DENY,
@@ -40,9 +38,8 @@ static int answer(const struct host *host, const struct client *client, standin_
   }
   if (!host->ticking) {
     standin_info info = {.size = sizeof info};
-    standin_buffer names = {0};
-    standin_session_info(client->session, &info, &names);
-    if (info.state != LIVE) {
+    standin_session_info(client->session, &info, NULL);
+    if (info.state != STANDIN_SESSION_LIVE) {
       return MOSQ_ERR_AUTH;
     }
   }

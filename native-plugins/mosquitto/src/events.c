@@ -37,10 +37,7 @@ bool events_take(struct host *host, uint64_t tag, standin_event *answer) {
   bool found = false;
   size_t count = AT_ONCE;
   for (int round = 0; round < ROUNDS && count == AT_ONCE; round++) {
-    standin_event events[AT_ONCE] = {{0}};
-    for (size_t i = 0; i < AT_ONCE; i++) {
-      events[i].size = sizeof events[i];
-    }
+    standin_event events[AT_ONCE];
     if (standin_events(host->engine, events, sizeof events[0], AT_ONCE, &count) != 0) {
       return found;
     }

@@ -68,7 +68,21 @@ static bool find_actions(struct host *host) {
   return true;
 }
 
+// A library of another major version, or an older one, lacks what is called here.
+static bool fits(void) {
+  uint32_t abi = standin_abi();
+  if (abi >> 16 == STANDIN_ABI >> 16 && (abi & 0xffff) >= (STANDIN_ABI & 0xffff)) {
+    return true;
+  }
+  log_error("libstandin %s has interface %u.%u; %u.%u or a later one of the same major number is accepted",
+            standin_version(), abi >> 16, abi & 0xffff, STANDIN_ABI >> 16, STANDIN_ABI & 0xffff);
+  return false;
+}
+
 static bool start(struct host *host, const struct options *options) {
+  if (!fits()) {
+    return false;
+  }
   uint8_t reason[4096];
   standin_buffer why = {.data = reason, .cap = sizeof reason - 1};
   standin_options given = {.size = sizeof given, .config_file = text(options->config)};

@@ -87,23 +87,26 @@ static standin_bytes text(const char *value) {
 }
 
 static bool make_profile(struct instance *instance) {
+  const struct options *options = &instance->options;
+  bool token = options->token || options->enhanced_auth;
+  const char *evidence = !options->certificate ? "token" : token ? "token,certificate" : "certificate";
+  standin_pair settings[] = {{.key = text("standin.evidence"), .value = text(evidence)}};
   uint8_t reason[4096];
   standin_buffer why = {.data = reason, .cap = sizeof reason - 1};
   standin_status status =
-      standin_profile(instance->host->engine, text(instance->options.listener), NULL, 0, &instance->profile, &why);
+      standin_profile(instance->host->engine, text(options->listener), settings, 1, &instance->profile, &why);
   if (status) {
     reason[why.len < sizeof reason ? why.len : 0] = '\0';
-    log_error("listener %s: %s: %s", instance->options.listener, standin_status_text(status), (const char *)reason);
+    log_error("listener %s: %s: %s", options->listener, standin_status_text(status), (const char *)reason);
     return false;
   }
-  instance->connect = UINT32_C(0xffffffff); // the login decides nothing more
-  if (!instance->options.connect_action) {
+  instance->connect = STANDIN_NO_ACTION;
+  if (!options->connect_action) {
     return true;
   }
-  status = standin_action(instance->host->engine, text(instance->options.connect_action), text("client"), 0,
-                          &instance->connect);
+  status = standin_action(instance->host->engine, text(options->connect_action), text("client"), 0, &instance->connect);
   if (status) {
-    log_error("plugin_opt_connect_action %s: %s", instance->options.connect_action, standin_status_text(status));
+    log_error("plugin_opt_connect_action %s: %s", options->connect_action, standin_status_text(status));
   }
   return !status;
 }
