@@ -52,13 +52,14 @@ def wait_for(condition, seconds=30, what="it"):
 
 
 class Store:
-    """One directory with store, key file and audit."""
+    """One directory with store, key file and audit; or one that is there."""
 
-    def __init__(self):
+    def __init__(self, store=None):
         self.directory = tempfile.TemporaryDirectory(prefix="standin-mosquitto-")
         self.path = pathlib.Path(self.directory.name)
-        self._run("init", "--dir", self.path / "standin", "--account", ACCOUNT, "--region", "us-east-1")
-        self.store = self.path / "standin/store.db"
+        if not store:
+            self._run("init", "--dir", self.path / "standin", "--account", ACCOUNT, "--region", "us-east-1")
+        self.store = store or self.path / "standin/store.db"
 
     def close(self):
         self.directory.cleanup()
@@ -81,8 +82,8 @@ class Store:
         return self.key(name)
 
     def key(self, name):
-        made = json.loads(self.standin("--json", "key", "create", name))
-        return Key(made["access_key_id"], made["secret_access_key"])
+        made = json.loads(self.standin("--output", "json", "key", "create", name))
+        return Key(made["id"], made["secret"])
 
     @staticmethod
     def _policy_name(name):
