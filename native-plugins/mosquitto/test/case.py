@@ -33,7 +33,8 @@ class BrokerTest(unittest.TestCase):
         directory = tempfile.TemporaryDirectory(prefix="mosquitto-")
         cls.addClassCleanup(directory.cleanup)
         config = cls.store.config(**cls.settings)
-        how = {"lines": cls.lines, **cls.options, **how}
+        # On a busy machine the first login of a key may take longer than brokers wait.
+        how = {"lines": cls.lines, "login_wait_ms": "1000", **cls.options, **how}
         broker = Broker(config, directory=directory.name, **how)
         cls.addClassCleanup(cls.stopped, broker)
         return broker

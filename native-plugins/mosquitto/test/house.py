@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A store with users, keys and policies, administered as an operator does."""
 
+import contextlib
 import dataclasses
+import fcntl
 import json
 import os
 import pathlib
@@ -112,6 +114,17 @@ class Store:
         file = self.path / name
         file.write_text("".join(f"{n} = {json.dumps(v)}\n" for n, v in values.items()))
         return file
+
+    @contextlib.contextmanager
+    def held(self):
+        """While this lasts nobody can read the store, and whoever tries waits:
+        the locks that readers of a store take are held."""
+        with open(f"{self.store}-shm", "r+b") as shared:
+            fcntl.lockf(shared, fcntl.LOCK_EX, 5, 123)
+            try:
+                yield
+            finally:
+                fcntl.lockf(shared, fcntl.LOCK_UN, 5, 123)
 
     def audit(self, *arguments):
         return self.standin("audit", *arguments)
