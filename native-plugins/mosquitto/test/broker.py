@@ -10,7 +10,9 @@ import subprocess
 
 from house import PLUGIN, wait_for
 
+# The binary under test: MOSQUITTO names another version's.
 MOSQUITTO = os.environ.get("MOSQUITTO", "/usr/sbin/mosquitto")
+RUNNING = re.compile(r"mosquitto version [0-9.]+ running")
 
 
 def free_port():
@@ -60,7 +62,7 @@ class Broker:
 
     def start(self):
         self.launch()
-        wait_for(lambda: " running" in self.log()[self.mark:] or self.process.poll() is not None, what="the broker")
+        wait_for(lambda: RUNNING.search(self.log()[self.mark:]) or self.process.poll() is not None, what="the broker")
         if self.process.poll() is not None:
             raise AssertionError(f"the broker stopped:\n{self.log()[self.mark:]}")
 
@@ -101,7 +103,7 @@ class Broker:
         """Starts it with -d; it writes its own log and its process id."""
         subprocess.run([MOSQUITTO, "-d", "-c", str(self.file)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.process = Background(wait_for(lambda: pid_file.exists() and pid_file.read_text().strip(), what="the broker"))
-        wait_for(lambda: " running" in self.log(), what="the broker")
+        wait_for(lambda: RUNNING.search(self.log()), what="the broker")
 
 
 class Background:

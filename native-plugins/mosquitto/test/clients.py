@@ -66,6 +66,17 @@ class Client:
         assert mid == info.mid
         return 0 if reason.value == NO_SUBSCRIBERS else reason.value
 
+    def send(self, topic, qos=1):
+        """Publishes without waiting."""
+        self.paho.publish(topic, b"x", qos)
+
+    def acknowledged(self):
+        """Reasons of the PUBACKs that have come since."""
+        reasons = set()
+        while not self._events["publish"].empty():
+            reasons.add(self._events["publish"].get()[1].value)
+        return reasons - {NO_SUBSCRIBERS}
+
     def subscribe(self, topic, qos=1):
         self.paho.subscribe(topic, qos)
         return self._events["subscribe"].get(timeout=ANSWER).value

@@ -16,16 +16,31 @@ def chosen(suite, names):
             yield test
 
 
+class Result(unittest.TextTestResult):
+    """Counts whole tests: parts of one do not count by themselves, and what
+    failed before the first test of a class or after its last counts too."""
+
+    def __init__(self, *arguments, **how):
+        super().__init__(*arguments, **how)
+        self.passed = 0
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self.passed += 1
+
+    def failed(self):
+        tests = [test for test, _ in self.failures + self.errors + self.skipped]
+        return len({getattr(test, "test_case", test).id() for test in tests}) + len(self.unexpectedSuccesses)
+
+
 def main():
     here = pathlib.Path(__file__).parent
     sys.path.insert(0, str(here))
     found = unittest.defaultTestLoader.discover(str(here), pattern="test_*.py")
-    result = unittest.TextTestRunner(verbosity=2).run(unittest.TestSuite(chosen(found, sys.argv[1:])))
-    # A skipped test has not passed, and neither has one that never began.
-    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses) + len(result.skipped)
-    passed = result.testsRun - len(result.failures) - len(result.skipped) - sum(hasattr(test, "_testMethodName") for test, _ in result.errors)
-    print(f"{passed} passed, {failed} failed")
-    return 0 if passed > 0 and failed == 0 else 1
+    result = unittest.TextTestRunner(verbosity=2, resultclass=Result).run(unittest.TestSuite(chosen(found, sys.argv[1:])))
+    # A skipped test has not passed.
+    print(f"{result.passed} passed, {result.failed()} failed")
+    return 0 if result.passed > 0 and result.failed() == 0 else 1
 
 
 if __name__ == "__main__":

@@ -209,7 +209,7 @@ class DeadlineTest(BrokerTest):
         client = self.connected("loaded", self.key, version=5)
         client.subscribe("loaded/#", 0)
         while client.connected():
-            client.paho.publish("loaded/a", b"x", 0)
+            client.send("loaded/a", 0)
             time.sleep(0.001)
         self.assertEqual(client.wait_closed(), ADMINISTRATIVE)
 
@@ -273,7 +273,7 @@ class NoTickTest(BrokerTest):
             self.assertEqual(client.publish("a"), 0)
             until = time.monotonic() + 30
             while client.connected() and time.monotonic() < until:
-                client.paho.publish("a", b"x", 1)
+                client.send("a")
                 time.sleep(0.05)
             client.wait_closed()
 
