@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The bounded queue between threads that decide and the thread that writes.
 
-use std::sync::Mutex;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::{Mutex, OnceLock};
 
 use super::{Event, Files, Record, Who};
 use crate::fault::Fault;
@@ -23,6 +24,8 @@ pub struct Recorder {
     written: AtomicU64,
     sender: SyncSender<(u64, Box<Record>)>,
     writer: Mutex<Writer>,
+    /// Records for the host as well, once it has asked.
+    copy: OnceLock<Lines>,
 }
 
 struct Writer {
@@ -44,6 +47,7 @@ impl Recorder {
             written: AtomicU64::new(0),
             sender,
             writer: Mutex::new(Writer { receiver, files }),
+            copy: OnceLock::new(),
         }
     }
 
@@ -99,7 +103,19 @@ impl Recorder {
             return Err(fault);
         }
         self.written.fetch_add(taken as u64, Ordering::Relaxed);
+        if let Some(copy) = self.copy.get() {
+            lines.lines().for_each(|line| copy.add(line.to_owned()));
+        }
         Ok(())
+    }
+
+    /// Takes records as they were written, whole lines of `room` bytes at most.
+    /// They are kept for this from the first call on.
+    ///
+    /// # Errors
+    /// The bytes that the next line needs, when it alone has no room.
+    pub fn take_text(&self, room: usize) -> Result<String, usize> {
+        self.copy.get_or_init(|| Lines::new(WAITING)).take_text(room)
     }
 
     /// Records written since the boot.
@@ -115,10 +131,49 @@ impl Recorder {
     }
 }
 
+/// Lines for the host to fetch; bounded, oldest dropped first.
+struct Lines {
+    kept: usize,
+    lines: Mutex<VecDeque<String>>,
+}
+
+impl Lines {
+    fn new(kept: usize) -> Self {
+        Self { kept, lines: Mutex::default() }
+    }
+
+    fn add(&self, line: String) {
+        if let Ok(mut lines) = self.lines.lock() {
+            if lines.len() >= self.kept {
+                lines.pop_front();
+            }
+            lines.push_back(line);
+        }
+    }
+
+    fn take_text(&self, room: usize) -> Result<String, usize> {
+        let Ok(mut lines) = self.lines.lock() else { return Ok(String::new()) };
+        let mut text = String::new();
+        while let Some(line) = lines.front() {
+            let needed = line.len() + 1;
+            if text.len() + needed > room {
+                return if text.is_empty() { Err(needed) } else { Ok(text) };
+            }
+            text.push_str(line);
+            text.push('\n');
+            lines.pop_front();
+        }
+        Ok(text)
+    }
+}
+
 /// Log lines for the host to fetch; bounded, oldest dropped first.
-#[derive(Default)]
-pub struct Journal {
-    lines: Mutex<std::collections::VecDeque<String>>,
+pub struct Journal(Lines);
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self(Lines::new(Self::KEPT))
+    }
 }
 
 impl Journal {
@@ -127,23 +182,32 @@ impl Journal {
 
     /// Adds one line: a level (`error`, `warn`, `info`) and a text.
     pub fn line(&self, level: &str, text: &str) {
-        if let Ok(mut lines) = self.lines.lock() {
-            if lines.len() >= Self::KEPT {
-                lines.pop_front();
-            }
-            lines.push_back(format!("{level} {text}"));
+        // One line, whatever a text holds.
+        let mut line = format!("{level} {text}");
+        if line.contains('\n') {
+            line = line.replace('\n', " ");
         }
+        self.0.add(line);
     }
 
     /// Takes up to `most` lines, oldest first.
     #[must_use]
     pub fn take(&self, most: usize) -> Vec<String> {
-        self.lines
+        self.0
+            .lines
             .lock()
             .map(|mut lines| {
                 let n = most.min(lines.len());
                 lines.drain(..n).collect()
             })
             .unwrap_or_default()
+    }
+
+    /// Takes whole lines of `room` bytes at most, each ended by a newline.
+    ///
+    /// # Errors
+    /// The bytes that the next line needs, when it alone has no room.
+    pub fn take_text(&self, room: usize) -> Result<String, usize> {
+        self.0.take_text(room)
     }
 }

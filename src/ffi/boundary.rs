@@ -8,8 +8,21 @@ use crate::fault::{Fault, Status};
 
 /// Runs `body`; a panic becomes [`Status::Panic`].
 pub(super) fn guarded<T>(body: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    let body = || {
+        #[cfg(feature = "panic-injection")]
+        inject();
+        body()
+    };
     catch_unwind(AssertUnwindSafe(body))
         .unwrap_or_else(|_| Err(Fault::new(Status::Panic, "a panic was caught at the library's boundary")))
+}
+
+/// Panics when a test wants it, without the line on standard error.
+#[cfg(feature = "panic-injection")]
+fn inject() {
+    if std::env::var_os("STANDIN_PANIC").is_some() {
+        std::panic::resume_unwind(Box::new("on demand"));
+    }
 }
 
 /// The number for a result: the value, or the status.

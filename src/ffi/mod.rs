@@ -5,4 +5,5 @@
 #![allow(unsafe_code, reason = "foreign callers hand over raw handles; every block says why it is sound")]
 
 mod boundary;
+mod c;
 mod jni;

@@ -29,7 +29,7 @@ pub struct Batch<'a> {
 }
 
 /// What a session may be asked at all at this moment.
-enum Ground {
+pub(super) enum Ground {
     /// Each question is decided.
     Firm,
     /// What is known is older than `standin.stale.after.ms`: only actions that
@@ -50,7 +50,7 @@ fn unknown() -> Fault {
 }
 
 impl Engine {
-    fn ground(&self, session: &Session) -> Ground {
+    pub(super) fn ground(&self, session: &Session) -> Ground {
         let now = self.clock().steady();
         if session.standing() != Standing::Live || now >= session.begin.deadline {
             return Ground::All(Outcome::Deny);
@@ -238,7 +238,7 @@ impl Engine {
 
     /// True for actions of running producers and consumers, and for those the
     /// host has marked, which an outage of the service must not stop at once.
-    fn rides_out(&self, action: ActionId) -> bool {
+    pub(super) fn rides_out(&self, action: ActionId) -> bool {
         const RIDE: [&str; 10] = [
             "ReadData",
             "WriteData",

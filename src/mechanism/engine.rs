@@ -14,7 +14,7 @@ use crate::policy::{ActionId, Namespace};
 use crate::service::{DecisionPoint, SecurityService};
 use crate::session::{Session, SessionId, Standing};
 use crate::settings::{EngineSettings, Given, ProfileSettings, Scope};
-use crate::time::{Clock, Random};
+use crate::time::{Clock, Random, Steady};
 
 /// See the module's page.
 pub struct Engine {
@@ -145,6 +145,21 @@ impl Engine {
         format!("{}-{}", self.boot, self.requests.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// The number of a login's id, for hosts that pass numbers; zero for an id
+    /// that is not of this engine.
+    #[must_use]
+    pub fn request_number(&self, id: &str) -> u64 {
+        let number = id.strip_prefix(&self.boot).and_then(|rest| rest.strip_prefix('-')?.parse::<u64>().ok());
+        number.map_or(0, |n| n.saturating_add(1))
+    }
+
+    /// The id of the login with this number; none when there was none.
+    #[must_use]
+    pub fn request_text(&self, number: u64) -> Option<String> {
+        let number = number.checked_sub(1)?;
+        (number < self.requests.load(Ordering::Relaxed)).then(|| format!("{}-{number}", self.boot))
+    }
+
     /// Makes the profile of one listener, or finds the equal one.
     ///
     /// # Errors
@@ -191,6 +206,14 @@ impl Engine {
         u32::try_from(index).map_err(|_| Fault::new(Status::InvalidArgument, "too many profiles"))
     }
 
+    /// Checks the settings of a profile without putting them in force.
+    ///
+    /// # Errors
+    /// [`Status::InvalidSetting`].
+    pub fn check_profile(&self, given: &Given) -> Result<(), Fault> {
+        ProfileSettings::of(given, self.settings.namespaces.first().map(Namespace::region)).map(drop)
+    }
+
     pub(super) fn profile_numbered(&self, number: u32) -> Result<Arc<Profile>, Fault> {
         let profiles = self.profiles.read().map_err(|_| Fault::internal("the profiles failed earlier"))?;
         usize::try_from(number)
@@ -210,12 +233,7 @@ impl Engine {
             session_name: session.begin.principal.attributes.session_name.clone().unwrap_or_default(),
             access_key_id: session.begin.credential.access_key_id.clone(),
             deadline: session.begin.deadline_wall.0,
-            state: match session.standing() {
-                Standing::Ended => "ended",
-                _ if now >= session.begin.deadline => "expired",
-                Standing::Binding => "binding",
-                Standing::Live => "live",
-            },
+            state: state_of(session, now),
             listener: session.channel().map(|c| c.listener.clone()).unwrap_or_default(),
         };
         self.agent
@@ -226,6 +244,16 @@ impl Engine {
 
     pub(super) fn close(&self, wait: Duration) {
         self.agent.close(wait);
+    }
+}
+
+/// How a session stands, in a word.
+pub(super) fn state_of(session: &Session, now: Steady) -> &'static str {
+    match session.standing() {
+        Standing::Ended => "ended",
+        _ if now >= session.begin.deadline => "expired",
+        Standing::Binding => "binding",
+        Standing::Live => "live",
     }
 }
 

@@ -6,6 +6,7 @@
 mod authenticate;
 mod authorize;
 mod engine;
+mod explain;
 mod forward;
 mod later;
 mod login;

@@ -164,6 +164,12 @@ impl Context {
         Some(self.settle(ask, request, self.compiled.decide(ask.action, ask.resource, &self.inputs(request))))
     }
 
+    /// What the policies say to a question; neither kept nor counted.
+    pub(crate) fn examine(&self, ask: Ask<'_>, request: Request<'_>) -> Operation {
+        let verdict = self.compiled.decide(ask.action, ask.resource, &self.inputs(request));
+        self.operation(ask.action, ask.resource, &verdict, 1, request.now)
+    }
+
     /// Takes a decision in: keeps it where it may be repeated, and counts or
     /// records it. The outcome.
     pub fn settle(&self, ask: Ask<'_>, request: Request<'_>, verdict: Verdict) -> Outcome {
