@@ -50,19 +50,30 @@ class Client:
         except OSError:
             return None
         self.paho.loop_start()
+        answer = self._answer("connect")
+        if not answer:
+            return None
+        reason, self.session_present = answer
+        return reason.value
+
+    def _answer(self, what):
+        """What came; None when the connection was closed instead."""
         for _ in range(ANSWER * 100):
             try:
-                reason, self.session_present = self._events["connect"].get(timeout=0.01)
-                return reason.value
+                return self._events[what].get(timeout=0.01)
             except queue.Empty:
                 if not self._events["disconnect"].empty():
                     return None
-        raise AssertionError("no answer to CONNECT")
+        raise AssertionError(f"no answer to {what}")
 
     def publish(self, topic, payload=b"x", qos=1, retain=False):
-        """The reason of the PUBACK; that nobody has subscribed is none."""
+        """The reason of the PUBACK; that nobody has subscribed is none. None when
+        the connection was closed instead."""
         info = self.paho.publish(topic, payload, qos, retain)
-        mid, reason = self._events["publish"].get(timeout=ANSWER)
+        answer = self._answer("publish")
+        if not answer:
+            return None
+        mid, reason = answer
         assert mid == info.mid
         return 0 if reason.value == NO_SUBSCRIBERS else reason.value
 

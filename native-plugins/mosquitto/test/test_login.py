@@ -37,12 +37,15 @@ class LoginTest(BrokerTest):
 
     def test_P1_28_the_token_of_the_stock_signer_logs_in(self):
         from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
-        from botocore.credentials import Credentials
+        from botocore.credentials import CredentialProvider, Credentials
 
-        class Provider:
-            @staticmethod
-            def load():
-                return Credentials(self.key.id, self.key.secret)
+        key = self.key
+
+        class Provider(CredentialProvider):
+            METHOD = "test"
+
+            def load(self):
+                return Credentials(key.id, key.secret)
 
         signed, _ = MSKAuthTokenProvider.generate_auth_token_from_credentials_provider("us-east-1", Provider())
         self.connected("stock-signer", self.key, password=signed)
