@@ -41,9 +41,9 @@ class Broker:
         self.log_path = self.directory / "mosquitto.log"
         self.file = self.directory / "mosquitto.conf"
         settings = ["log_type all", "log_dest stderr", "allow_anonymous false", "persistence false"]
-        settings = [s for s in settings if not any(line.split()[0] == s.split()[0] and s.split()[0] != "log_type" for line in lines)]
         if os.geteuid() == 0:
             settings.append("user root")
+        settings = [s for s in settings if not any(line.split()[0] == s.split()[0] for line in lines)]
         plugins = plugin if plugin is not None else plugin_lines(config, **options)
         per_listener = any(line.startswith("per_listener_settings true") for line in lines)
         listener = [f"listener {self.port} 127.0.0.1"]

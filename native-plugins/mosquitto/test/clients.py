@@ -6,8 +6,6 @@ import socket
 import struct
 
 import paho.mqtt.client as paho
-from paho.mqtt.properties import Properties
-from paho.mqtt.packettypes import PacketTypes
 
 ANSWER = 30  # seconds
 NO_SUBSCRIBERS = 0x10
@@ -16,12 +14,12 @@ NO_SUBSCRIBERS = 0x10
 class Client:
     """paho-mqtt, one call at a time; it never reconnects by itself."""
 
-    def __init__(self, port, client_id, password=None, username="hint", *, version=4, clean=True, will=None, tls=None, expiry=None):
+    def __init__(self, port, client_id, password=None, username="hint", *, version=4, clean=True, will=None, tls=None, transport="tcp"):
         self.messages = queue.Queue()
         self._events = {"connect": queue.Queue(), "disconnect": queue.Queue(), "publish": queue.Queue(), "subscribe": queue.Queue(), "unsubscribe": queue.Queue()}
         self.version = version
         options = {"clean_session": clean} if version != 5 else {}
-        self.paho = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=client_id, protocol=version, reconnect_on_failure=False, **options)
+        self.paho = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=client_id, protocol=version, reconnect_on_failure=False, transport=transport, **options)
         if username is not None or password is not None:
             self.paho.username_pw_set(username, password)
         if will:
@@ -36,10 +34,7 @@ class Client:
         self.paho.on_message = lambda c, u, message: self.messages.put(message)
         self._how = {}
         if version == 5:
-            properties = Properties(PacketTypes.CONNECT)
-            if expiry is not None:
-                properties.SessionExpiryInterval = expiry
-            self._how = {"clean_start": clean, "properties": properties}
+            self._how = {"clean_start": clean}
         self._port = port
         self.session_present = None
 

@@ -29,7 +29,7 @@ class LoginTest(BrokerTest):
                 with self.subTest(version=version_, shape=shape.__name__):
                     self.connected(f"shape-{version_}-{shape.__name__}", self.key, password=shape(self.key), version=version_)
 
-    def test_P1_28_tools_of_mosquitto_log_in(self):
+    def test_P1_28_CC_26_stock_tools_log_in_to_a_stock_broker(self):
         tool = ["-h", "localhost", "-p", str(self.broker.port)]
         for more in (["-u", "x"], ["-u", "", "-V", "mqttv311"], ["-V", "5"]):
             with self.subTest(more=more):

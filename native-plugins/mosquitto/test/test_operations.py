@@ -41,6 +41,12 @@ class OperationsTest(BrokerTest):
             self.assertEqual([watcher.receive().topic for _ in range(2)], [f"sensors/s{version}/t", f"sensors/s{version}/u"])
             self.assertTrue(client.connected())
 
+    def test_a_client_id_is_no_pattern(self):
+        for client_id in ("*", "s?", "+", "#"):
+            client = self.connected(client_id, self.sensor, version=5)
+            self.assertEqual(client.publish("sensors/s4/t"), DENIED)
+            self.assertEqual(client.subscribe("commands/s4"), DENIED)
+
     def test_a_subscription_is_decided_by_the_text_of_its_filter(self):
         client = self.connected("filters", self.reader, version=5)
         for text, granted in (

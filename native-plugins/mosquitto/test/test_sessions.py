@@ -171,6 +171,23 @@ class DurableTest(BrokerTest):
         with self.assertRaises(queue.Empty):
             back.messages.get(timeout=0.3)
 
+    def test_a_session_that_is_offline_is_not_disconnected_again(self):
+        """The broker would enter it twice among those that expire."""
+        key = self.store.key("all")
+        for n in range(3):
+            client = self.connected(f"gone-{n}", key, clean=False)
+            client.subscribe("gone/#")
+            client.close()
+        live = self.connected("gone-live", key)
+        self.store.disable(key)
+        live.wait_closed()
+        self.broker.wait_log("gone-live (arn:aws:iam::123456789012:user/all) disconnected")
+        for n in range(3):
+            self.assertNotIn(f"gone-{n} (arn", self.broker.log())
+            self.assertNotIn(f"Client gone-{n} been disconnected by administrative action", self.broker.log())
+            back = self.connected(f"gone-{n}", self.key, clean=False)
+            self.assertTrue(back.session_present)
+
     def test_a_reload_does_not_harm_sessions_that_are_offline(self):
         client = self.connected("offline", self.key, clean=False)
         client.subscribe("offline/#")
