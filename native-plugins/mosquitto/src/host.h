@@ -41,12 +41,13 @@ struct host {
   int64_t worked;      // when a tick last did its work
   int64_t drained;     // when the log was last drained
   bool ticking;        // Mosquitto 2.0 does not tick with per_listener_settings
-  bool told_no_tick;
+  struct instance *instances;
 };
 
 // One listener, or all of them: what a plugin line of mosquitto.conf makes.
 struct instance {
   struct host *host;
+  struct instance *next;
   mosquitto_plugin_id_t *identifier;
   struct options options;
   uint32_t profile;

@@ -111,8 +111,32 @@ static bool make_profile(struct instance *instance) {
   return !status;
 }
 
+// Enters an instance among those of the host. Two of one name would share a
+// profile, and 2.1 does not mind when a plugin is loaded twice.
+static bool join(struct instance *instance) {
+  struct host *host = instance->host;
+  for (const struct instance *other = host->instances; other; other = other->next) {
+    if (strcmp(other->options.listener, instance->options.listener) == 0) {
+      log_error("plugin_opt_listener %s: another plugin line has that name, or this plugin stands twice in the "
+                "broker's configuration",
+                instance->options.listener);
+      return false;
+    }
+  }
+  instance->next = host->instances;
+  host->instances = instance;
+  return true;
+}
+
 static void discard(struct instance *instance) {
   if (instance->host) {
+    struct instance **link = &instance->host->instances;
+    while (*link && *link != instance) {
+      link = &(*link)->next;
+    }
+    if (*link) {
+      *link = instance->next;
+    }
     host_close(instance->host);
   }
   options_free(&instance->options);
@@ -137,7 +161,7 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **user,
   }
   instance->identifier = identifier;
   if (!options_read(&instance->options, given, count) || !(instance->host = host_open(&instance->options)) ||
-      !make_profile(instance) || !register_all(instance)) {
+      !join(instance) || !make_profile(instance) || !register_all(instance)) {
     discard(instance);
     return MOSQ_ERR_INVAL;
   }

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 
-from house import PLUGIN, wait_for
+from house import ACCOUNT, PLUGIN, wait_for
 
 # The binary under test: MOSQUITTO names another version's.
 MOSQUITTO = os.environ.get("MOSQUITTO", "/usr/sbin/mosquitto")
@@ -87,6 +87,11 @@ class Broker:
 
     def wait_log(self, text, count=1):
         return wait_for(lambda: self.log().count(text) >= count, what=f"{text!r} in the log")
+
+    def wait_name(self, client_id, user):
+        """Waits until the broker has written under which name it knows a client."""
+        line = re.compile(rf" as {re.escape(client_id)} \(.*u'arn:aws:iam::{ACCOUNT}:user/{re.escape(user)}'\)")
+        return wait_for(lambda: line.search(self.log()), what=f"the name of {client_id}")
 
     def stop(self):
         """Stops it; it must not have crashed."""

@@ -26,7 +26,7 @@ class EnhancedTest(BrokerTest):
             client = self.bare(f"enhanced-{shape.__name__}")
             self.assertEqual(client.connect(method=METHOD, data=shape(self.key)), 0)
             self.assertTrue(client.ping())
-        self.broker.wait_log("as enhanced-token (p5, c1, k60, u'arn:aws:iam::123456789012:user/all')")
+        self.broker.wait_name("enhanced-token", "all")
 
     def test_a_wrong_token_is_refused(self):
         for data in (token(Key(self.key.id, "x" * 40)), "nonsense", "", None):

@@ -70,6 +70,11 @@ class StartTest(unittest.TestCase):
         config = self.store.config()
         self.refused("stands twice in the broker's configuration", plugin=plugin_lines(config) * 2)
 
+    def test_refuses_two_listeners_of_one_name(self):
+        lines = plugin_lines(self.store.config(), listener="a")
+        other = [f"listener {free_port()} 127.0.0.1", *lines, "allow_anonymous false"]
+        self.refused("plugin_opt_listener a: another plugin line has that name", lines=["per_listener_settings true"], plugin=lines, listeners=other)
+
     def test_refuses_two_configurations_in_one_broker(self):
         lines = plugin_lines(self.store.config(name="a.toml"))
         other = [f"listener {free_port()} 127.0.0.1", *plugin_lines(self.store.config(name="b.toml")), "allow_anonymous false"]

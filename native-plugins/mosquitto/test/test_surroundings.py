@@ -73,8 +73,7 @@ class BridgeTest(BrokerTest):
                  f"remote_password {token(self.bridge)}", "remote_clientid the-bridge"]
         remote = Broker(None, directory=directory.name, lines=["allow_anonymous true"], plugin=[], listeners=lines)
         self.addCleanup(remote.stop)
-        self.broker.wait_log("as the-bridge")
-        self.broker.wait_log("u'arn:aws:iam::123456789012:user/bridge'")
+        self.broker.wait_name("the-bridge", "bridge")
         watcher = self.connected("bridge-watch", self.all)
         watcher.subscribe("in/#")
         sender = self.client("sender", None, port=remote.port, password="none")
