@@ -41,21 +41,16 @@ void evidence_drop(struct evidence *evidence) {
   *evidence = (struct evidence){0};
 }
 
-// IPv4 as four bytes, also where a websocket listener writes it as IPv6.
+// In the bytes of the network; a websocket listener writes IPv4 as IPv6, which
+// is the library's to see through.
 static standin_bytes address_of(const char *shown, uint8_t bytes[16]) {
-  static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  standin_bytes none = {0};
-  if (!shown) {
-    return none;
+  size_t length = 0;
+  if (shown && inet_pton(AF_INET, shown, bytes) == 1) {
+    length = 4;
+  } else if (shown && inet_pton(AF_INET6, shown, bytes) == 1) {
+    length = 16;
   }
-  if (inet_pton(AF_INET, shown, bytes) == 1) {
-    return (standin_bytes){.data = bytes, .len = 4};
-  }
-  if (inet_pton(AF_INET6, shown, bytes) != 1) {
-    return none; // a Unix socket
-  }
-  return memcmp(bytes, mapped, sizeof mapped) == 0 ? (standin_bytes){.data = bytes + 12, .len = 4}
-                                                   : (standin_bytes){.data = bytes, .len = 16};
+  return (standin_bytes){.data = bytes, .len = length}; // none of a Unix socket
 }
 
 static const char *protocol_of(const struct mosquitto *client, bool secure) {

@@ -85,7 +85,7 @@ class CertificateTest(TlsTest):
         was proven here then, and nothing is allowed."""
         for n in range(5):
             # At an address that has just been somebody's.
-            before = self.with_certificate(f"mapped-{n}")
+            before = self.with_certificate(f"mapped-{n}", version=5)
             self.assertEqual(before.connect(), 0)
             before.close()
             client = self.with_certificate(f"mapped-{n}", port=self.mapped, version=5)
