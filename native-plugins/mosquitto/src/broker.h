@@ -19,8 +19,6 @@ extern void mosquitto_complete_basic_auth(const char *client_id, int result) __a
 extern struct mosquitto *mosquitto_client(const char *client_id) __attribute__((weak));
 
 // Whether a login may be answered later.
-static inline bool broker_delays_logins(void) {
-  return mosquitto_complete_basic_auth && mosquitto_client;
-}
+static inline bool broker_delays_logins(void) { return mosquitto_complete_basic_auth && mosquitto_client; }
 
 #endif

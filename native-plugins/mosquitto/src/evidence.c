@@ -20,9 +20,8 @@ static bool take_certificate(struct evidence *out, const struct mosquitto *clien
   if (length <= 0) {
     return false;
   }
-  *out = (struct evidence){.kind = STANDIN_EVIDENCE_CERTIFICATE,
-                           .bytes = {.data = encoded, .len = (size_t)length},
-                           .owned = encoded};
+  *out = (struct evidence){
+      .kind = STANDIN_EVIDENCE_CERTIFICATE, .bytes = {.data = encoded, .len = (size_t)length}, .owned = encoded};
   return true;
 }
 

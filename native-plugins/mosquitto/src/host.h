@@ -30,10 +30,10 @@ struct host {
   int events; // readable when the engine has something to tell
   struct actions actions;
   struct clients clients;
-  struct map pending;     // logins that are answered later, by tag
-  struct queue answered;  // tags of those that have their answer
-  struct queue ended;     // sessions whose clients are to be disconnected
-  struct queue gone;      // addresses whose clients are to be forgotten
+  struct map pending;    // logins that are answered later, by tag
+  struct queue answered; // tags of those that have their answer
+  struct queue ended;    // sessions whose clients are to be disconnected
+  struct queue gone;     // addresses whose clients are to be forgotten
   uint64_t last_tag;
   const struct client *kicked; // while the broker is told to disconnect it
   struct log_limit undelivered;

@@ -174,8 +174,8 @@ int login_enhanced(struct instance *instance, struct mosquitto_evt_extended_auth
   forget_pending_of(host, event->client, mosquitto_client_id(event->client));
   struct client *known = clients_known(&host->clients, event->client);
   bool again = known && !known->offline;
-  struct evidence evidence = {
-      .kind = STANDIN_EVIDENCE_TOKEN, .bytes = {.data = event->data_in, .len = event->data_in_len}};
+  struct evidence evidence = {.kind = STANDIN_EVIDENCE_TOKEN,
+                              .bytes = {.data = event->data_in, .len = event->data_in_len}};
   uint64_t tag = 0;
   standin_status status = begin(instance, event->client, &evidence, instance->options.login_wait, &tag);
   if (status) {
@@ -212,8 +212,8 @@ static void complete(struct host *host, struct pending *pending) {
   }
   // Bound first: queued messages of a durable session are decided while it is
   // completed, before the broker can be told the name.
-  struct client *bound = clients_bind(&host->clients, pending->address, pending->id, name, answer->session,
-                                      answer->deadline_unix_ms);
+  struct client *bound =
+      clients_bind(&host->clients, pending->address, pending->id, name, answer->session, answer->deadline_unix_ms);
   if (!bound) {
     mosquitto_complete_basic_auth(pending->id, MOSQ_ERR_AUTH);
     return;

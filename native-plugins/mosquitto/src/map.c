@@ -23,9 +23,7 @@ static size_t find(const struct map *map, uint64_t key) {
   return at;
 }
 
-void *map_get(const struct map *map, uint64_t key) {
-  return map->capacity ? map->slots[find(map, key)].value : NULL;
-}
+void *map_get(const struct map *map, uint64_t key) { return map->capacity ? map->slots[find(map, key)].value : NULL; }
 
 static bool grow(struct map *map) {
   struct map bigger = {.capacity = map->capacity ? map->capacity * 2 : 64, .count = map->count};

@@ -32,9 +32,7 @@ static const struct option table[] = {
 };
 enum { OPTIONS = sizeof table / sizeof table[0] };
 
-static void *field(struct options *options, const struct option *option) {
-  return (char *)options + option->at;
-}
+static void *field(struct options *options, const struct option *option) { return (char *)options + option->at; }
 
 static bool set_text(struct options *options, const struct option *option, const char *value) {
   if (!*value) {
