@@ -53,18 +53,23 @@ python_with() {
 
 mvn_quiet() { (cd "$root/java-bindings" && mvn -q -B -Dstyle.color=never "$@"); }
 
-# Library, program and jars. Quick when nothing changed.
-build_all() {
-  need_tools
+# Library and program. Quick when nothing changed.
+build_native() {
   say "building library and program"
   (cd "$root" && quietly "$build/log/cargo.log" cargo build --release --locked --workspace)
-  mkdir -p "$build/native" "$build/bin" "$build/classpath"
+  mkdir -p "$build/native" "$build/bin"
   install -m 755 "$(cargo_target)/release/standin" "$build/bin/standin"
   if ! cmp -s "$(cargo_target)/release/libstandin.so" "$build/native/libstandin.so.full"; then
     cp "$(cargo_target)/release/libstandin.so" "$build/native/libstandin.so.full"
     strip --strip-debug -o "$build/native/libstandin.so" "$build/native/libstandin.so.full"
     (cd "$build/native" && sha256sum libstandin.so >libstandin.so.sha256)
   fi
+}
+
+# Library, program and jars.
+build_all() {
+  need_tools
+  build_native
   say "building jars"
   quietly "$build/log/maven.log" mvn_quiet package -DskipTests
   class_paths
@@ -96,6 +101,7 @@ build_mosquitto() {
 
 # Class paths of a stock broker of this version, of the clients, and of Standin.
 class_paths() {
+  mkdir -p "$build/classpath"
   local broker=$build/classpath/broker-$kafka_version clients=$build/classpath/clients
   if [ ! -s "$broker" ]; then
     quietly "$build/log/classpath.log" mvn_quiet -pl broker "$dependency_plugin:build-classpath" \

@@ -167,13 +167,20 @@ impl Init {
         let listener = &self.listener;
         let prefix = format!("listener.name.{}", listener.to_lowercase());
         let dir = dir.display();
-        let mechanism = format!("{prefix}.aws_msk_iam");
+        let mechanisms: String = ["aws_msk_iam", "oauthbearer"]
+            .iter()
+            .map(|mechanism| {
+                format!(
+                    "{prefix}.{mechanism}.sasl.jaas.config=io.standin.kafka.StandinLoginModule required;\n\
+                     {prefix}.{mechanism}.sasl.server.callback.handler.class=io.standin.kafka.StandinServerCallbackHandler\n"
+                )
+            })
+            .collect();
         format!(
             "# add {listener}://0.0.0.0:{port} to listeners, {listener}://{host}:{port} to advertised.listeners,\n\
              # and {listener}:SASL_SSL to listener.security.protocol.map\n\
-             {prefix}.sasl.enabled.mechanisms=AWS_MSK_IAM\n\
-             {mechanism}.sasl.jaas.config=io.standin.kafka.StandinLoginModule required;\n\
-             {mechanism}.sasl.server.callback.handler.class=io.standin.kafka.StandinServerCallbackHandler\n\
+             {prefix}.sasl.enabled.mechanisms=AWS_MSK_IAM,OAUTHBEARER\n\
+             {mechanisms}\
              {prefix}.ssl.keystore.type=PEM\n\
              {prefix}.ssl.keystore.location={dir}/broker.pem\n\
              principal.builder.class=io.standin.kafka.StandinPrincipalBuilder\n\

@@ -84,7 +84,7 @@ impl Agent {
                 return Err(Fault::unavailable("the decision point left questions unanswered"));
             }
             if answer.revision >= held.state()?.revision {
-                let end = wall.plus(settings.decide_ttl);
+                let end = wall.plus(self.parts.tuning.decide_ttl());
                 return Ok(answer.value.into_iter().map(|a| verdict(a, end, compiled)).collect());
             }
             self.counters.outdated_answers.fetch_add(1, Ordering::Relaxed);

@@ -38,7 +38,7 @@ impl Agent {
         wait: Duration,
     ) -> Result<Arc<Held>, Fault> {
         let now = self.parts.clock.steady();
-        if self.fresh.silence(now) > self.parts.settings.stale_after {
+        if self.fresh.silence(now) > self.parts.tuning.stale_after() {
             return Err(Fault::new(Status::Stale, "the change feed is silent; forwarded sessions are not taken in"));
         }
         let known = self.table()?.held.values().find(|h| h.client == client && !h.is_ended()).cloned();

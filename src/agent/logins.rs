@@ -138,7 +138,7 @@ impl Agent {
 
     fn verify_locally(&self, (key, scope): &FlightKey, evidence: &Evidence) -> Result<Option<Arc<Held>>, Fault> {
         let now = self.parts.clock.steady();
-        if self.fresh.silence(now) > self.parts.settings.stale_after {
+        if self.fresh.silence(now) > self.parts.tuning.stale_after() {
             return Ok(None);
         }
         let Some(held) = self.table()?.held.get(key).cloned() else { return Ok(None) };
@@ -187,7 +187,8 @@ impl Agent {
     fn ask(&self, evidence: &Evidence, by: Steady) -> Result<Arc<Held>, Fault> {
         let settings = &self.parts.settings;
         for _ in 0..REFETCHES {
-            let answer = self.parts.service.log_in(evidence, &settings.host, settings.credential_lifetime, by)?;
+            let answer =
+                self.parts.service.log_in(evidence, &settings.host, self.parts.tuning.credential_lifetime(), by)?;
             if let Some(held) = self.admit(evidence, answer)? {
                 return Ok(held);
             }

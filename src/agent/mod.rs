@@ -39,7 +39,7 @@ use crate::policy::{ActionId, ActionTable};
 use crate::revision::Revision;
 use crate::service::{DecisionPoint, Entitlements, SecurityService, SessionReport, Shelf};
 use crate::session::{Common, Context, CredentialKey, Fresh, Session, SessionId, Table, Tally};
-use crate::settings::{Decide, EngineSettings};
+use crate::settings::{Decide, EngineSettings, Tuning};
 use crate::time::{Clock, Random, Steady, UnixMillis};
 use held::State;
 use interning::Interning;
@@ -54,8 +54,10 @@ const SERVICE_THREADS: usize = 4;
 
 /// Everything the agent is made with.
 pub struct Parts {
-    /// The engine's settings.
+    /// The engine's settings, as they were at the start.
     pub settings: Arc<EngineSettings>,
+    /// Those that may have changed since.
+    pub tuning: Arc<Tuning>,
     /// The security service.
     pub service: Arc<dyn SecurityService>,
     /// Who decides with `standin.decide=remote`.
@@ -125,9 +127,7 @@ impl Agent {
         let tally = Arc::new(Tally::new(Arc::clone(&parts.clock), Arc::clone(&actions), Arc::clone(&parts.recorder)));
         let fresh = Arc::new(Fresh::default());
         fresh.heard(parts.clock.steady());
-        let mut seed = [0; 4];
-        parts.random.fill(&mut seed)?;
-        let sessions = Arc::new(Table::new(parts.engine, u32::from_le_bytes(seed)));
+        let sessions = Arc::new(Table::new(parts.engine));
         let events = Events::default();
         let agent = Arc::new(Self {
             parts,
@@ -472,6 +472,7 @@ impl Agent {
         if let Some(aside) = self.aside.lock().ok().and_then(|mut aside| aside.take()) {
             aside.close(by);
         }
+        self.sessions.close();
         for (id, _) in self.sessions.all() {
             self.remove(id);
         }

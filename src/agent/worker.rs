@@ -30,9 +30,8 @@ const REPORT_ANYWAY: i64 = 10_000;
 pub(super) fn start(agent: &Arc<Agent>) -> Result<(), Fault> {
     let feed = Weak::clone(&Arc::downgrade(agent));
     let audit = Weak::clone(&feed);
-    let feed_every = Duration::from_millis(agent.parts.settings.feed_interval.unsigned_abs());
-    let audit_every =
-        Duration::from_millis(agent.parts.settings.audit_flush.min(agent.parts.settings.audit_window).unsigned_abs());
+    let feed_every = |agent: &Agent| agent.parts.tuning.feed_interval();
+    let audit_every = |agent: &Agent| agent.parts.tuning.audit_flush().min(agent.parts.tuning.audit_window());
     let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
         std::thread::Builder::new()
             .name(name.to_owned())
@@ -51,7 +50,7 @@ pub(super) fn start(agent: &Arc<Agent>) -> Result<(), Fault> {
 }
 
 /// Runs `task` every so often until the agent stops or is gone.
-fn repeat(agent: &Weak<Agent>, every: Duration, mut task: impl FnMut(&Arc<Agent>)) {
+fn repeat(agent: &Weak<Agent>, every: impl Fn(&Agent) -> i64, mut task: impl FnMut(&Arc<Agent>)) {
     loop {
         let Some(agent) = agent.upgrade() else { return };
         if catch_unwind(AssertUnwindSafe(|| task(&agent))).is_err() {
@@ -62,6 +61,7 @@ fn repeat(agent: &Weak<Agent>, every: Duration, mut task: impl FnMut(&Arc<Agent>
         if *stop {
             return;
         }
+        let every = Duration::from_millis(every(&agent).unsigned_abs());
         let Ok((stop, _)) = agent.wake.wait_timeout(stop, every) else { return };
         if *stop {
             return;
@@ -71,7 +71,7 @@ fn repeat(agent: &Weak<Agent>, every: Duration, mut task: impl FnMut(&Arc<Agent>
 
 fn audit_turn(agent: &Arc<Agent>) {
     let since = agent.tally.window_since();
-    let over = agent.parts.clock.wall().0 - since.0 >= agent.parts.settings.audit_window;
+    let over = agent.parts.clock.wall().0 - since.0 >= agent.parts.tuning.audit_window();
     agent.flush_audit(over);
 }
 
@@ -285,7 +285,7 @@ fn sweep(agent: &Agent, now: Steady) {
 
 /// Renews credentials that are due and have sessions, on the service threads.
 fn renew_due(agent: &Arc<Agent>, now: Steady) {
-    if agent.fresh.silence(now) > agent.parts.settings.stale_after {
+    if agent.fresh.silence(now) > agent.parts.tuning.stale_after() {
         return;
     }
     let held: Vec<Arc<Held>> = agent.table().map(|t| t.held.values().cloned().collect()).unwrap_or_default();
@@ -315,7 +315,7 @@ impl Renewing {
         let (agent, held) = (&self.agent, &self.held);
         let Some(old) = held.standby.load_full() else { return };
         let settings = &agent.parts.settings;
-        let (lifetime, wall) = (settings.credential_lifetime, agent.parts.clock.wall());
+        let (lifetime, wall) = (agent.parts.tuning.credential_lifetime(), agent.parts.clock.wall());
         let proof = old.credential.prove(&settings.host, wall, RENEW, lifetime.to_string().as_bytes());
         let by = agent.parts.clock.steady().plus(RENEWAL_WAIT);
         let answer = agent.parts.service.renew(&proof, lifetime, by).and_then(|credential| {

@@ -2,6 +2,7 @@
 //! Formats of credentials: secrets, what is sealed, SigV4 logins, certificates,
 //! temporary credentials, and what keeps bad ones cheap.
 
+mod bearer;
 pub mod certificate;
 pub mod envelope;
 mod evidence;
@@ -11,5 +12,6 @@ mod secret;
 pub mod session_token;
 pub mod sigv4;
 
+pub use bearer::bearer_token;
 pub use evidence::Evidence;
 pub use secret::{Secret, access_key_id, secret_access_key};

@@ -12,7 +12,7 @@ use crate::agent::{Attempt, Held, Waiting};
 use crate::audit::Who;
 use crate::channel::Channel;
 use crate::credential::certificate::Certificate;
-use crate::credential::{Evidence, sigv4};
+use crate::credential::{Evidence, bearer_token, sigv4};
 use crate::decision::Outcome;
 use crate::fault::{Fault, Kind, Status};
 use crate::identity::Principal;
@@ -111,6 +111,7 @@ impl Engine {
         let evidence = match entering.kind {
             EvidenceKind::MskIam => Evidence::Signature(sigv4::read_msk_iam(payload)?.into()),
             EvidenceKind::Token => Evidence::Signature(sigv4::read_token(payload)?.into()),
+            EvidenceKind::Bearer => Evidence::Signature(sigv4::read_token(bearer_token(payload)?)?.into()),
             EvidenceKind::Certificate => {
                 Evidence::Certificate(Certificate::read(payload, profile.settings.certificate_user())?)
             }
@@ -203,7 +204,7 @@ impl Engine {
                     EvidenceKind::MskIam => {
                         format!("{{\"version\":\"{}\",\"request-id\":\"{request_id}\"}}", sigv4::VERSION)
                     }
-                    EvidenceKind::Token | EvidenceKind::Certificate => String::new(),
+                    EvidenceKind::Token | EvidenceKind::Bearer | EvidenceKind::Certificate => String::new(),
                 };
                 Ok(LoggedIn { id, session, reply })
             }

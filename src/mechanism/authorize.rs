@@ -56,9 +56,9 @@ impl Engine {
             return Ground::All(Outcome::Deny);
         }
         let silence = self.agent().fresh().silence(now);
-        if silence > self.settings().stale_grace {
+        if silence > self.tuning().stale_grace() {
             Ground::All(Outcome::Undecided)
-        } else if silence > self.settings().stale_after {
+        } else if silence > self.tuning().stale_after() {
             Ground::Stale
         } else {
             Ground::Firm
@@ -213,7 +213,7 @@ impl Engine {
                 Ground::All(outcome) => Ok(outcome),
                 Ground::Stale if !self.rides_out(action) => Ok(Outcome::Undecided),
                 // Kafka asks this only for idempotent producers.
-                _ if self.settings().idempotent_strict => Ok(Outcome::Deny),
+                _ if self.tuning().idempotent_strict() => Ok(Outcome::Deny),
                 _ => session.context().decide_any(action, request).ok_or_else(|| Arc::clone(session)),
             }
         });

@@ -3,8 +3,10 @@
 //! it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
+
+use arc_swap::ArcSwap;
 
 use super::profile::Profile;
 use crate::agent::{Agent, Parts};
@@ -13,12 +15,15 @@ use crate::fault::{Fault, Status};
 use crate::policy::{ActionId, Namespace};
 use crate::service::{DecisionPoint, SecurityService};
 use crate::session::{Session, SessionId, Standing};
-use crate::settings::{EngineSettings, Given, ProfileSettings, Scope};
+use crate::settings::{EngineSettings, Given, ProfileSettings, Scope, Tuning};
 use crate::time::{Clock, Random, Steady};
 
 /// See the module's page.
 pub struct Engine {
-    settings: Arc<EngineSettings>,
+    settings: ArcSwap<EngineSettings>,
+    tuning: Arc<Tuning>,
+    /// What the host gave when it opened the engine.
+    given: Mutex<Given>,
     agent: Arc<Agent>,
     service: Arc<dyn SecurityService>,
     clock: Arc<dyn Clock>,
@@ -69,6 +74,7 @@ impl Engine {
     pub(super) fn start(number: u8, settings: EngineSettings, outside: Outside) -> Result<Self, Fault> {
         let Outside { service, decisions, clock, random } = outside;
         let settings = Arc::new(settings);
+        let tuning = Arc::new(Tuning::of(&settings));
         let boot = boot_id(&*random)?;
         let stem = format!("{}-{}", clock.wall().seconds(), boot);
         let files = Files::new(settings.audit_dir.clone(), stem, settings.audit_file_max.unsigned_abs())?;
@@ -76,6 +82,7 @@ impl Engine {
         let journal = Arc::new(Journal::default());
         let agent = Agent::start(Parts {
             settings: Arc::clone(&settings),
+            tuning: Arc::clone(&tuning),
             service: Arc::clone(&service),
             decisions,
             clock: Arc::clone(&clock),
@@ -87,7 +94,9 @@ impl Engine {
         })?;
         let connect = agent.intern("kafka-cluster:Connect", "cluster")?;
         Ok(Self {
-            settings,
+            settings: ArcSwap::new(settings),
+            tuning,
+            given: Mutex::default(),
             agent,
             service,
             clock,
@@ -101,10 +110,41 @@ impl Engine {
         })
     }
 
-    /// The engine's settings.
+    /// The engine's settings in force.
     #[must_use]
-    pub fn settings(&self) -> &EngineSettings {
-        &self.settings
+    pub fn settings(&self) -> Arc<EngineSettings> {
+        self.settings.load_full()
+    }
+
+    pub(super) fn tuning(&self) -> &Tuning {
+        &self.tuning
+    }
+
+    /// Remembers what the host gave.
+    pub(super) fn opened_with(&self, given: Given) {
+        if let Ok(mut known) = self.given.lock() {
+            *known = given;
+        }
+    }
+
+    /// Changes settings of the running engine: those the host gave when it
+    /// opened it, with `pairs` in their place, and the file read anew. All or
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Status::InvalidSetting`], also when a setting differs that cannot
+    /// change in a running engine; the old settings stay in force.
+    pub fn reload<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<(), Fault> {
+        // Held until the end: one change at a time.
+        let mut known = self.given.lock().map_err(|_| Fault::internal("the settings failed earlier"))?;
+        let given = known.renewed(pairs)?;
+        let (old, new) = (self.settings.load_full(), Arc::new(EngineSettings::of(&given)?));
+        self.tuning.change(&old, &new)?;
+        self.settings.store(new);
+        self.journal.line("info", "the settings were read again; what is not shown has its default");
+        given.shown(Scope::Engine).iter().for_each(|line| self.journal.line("info", line));
+        *known = given;
+        Ok(())
     }
 
     /// The agent.
@@ -165,7 +205,7 @@ impl Engine {
     /// # Errors
     /// [`Status::InvalidSetting`].
     pub fn profile(&self, given: &Given) -> Result<u32, Fault> {
-        let settings = ProfileSettings::of(given, self.settings.namespaces.first().map(Namespace::region))?;
+        let settings = ProfileSettings::of(given, self.settings.load().namespaces.first().map(Namespace::region))?;
         let mut profiles = self.profiles.write().map_err(|_| Fault::internal("the profiles failed earlier"))?;
         // Kafka makes one callback handler per network thread of a listener.
         let index = match profiles.iter().position(|p| p.name.is_none() && p.settings == settings) {
@@ -186,7 +226,7 @@ impl Engine {
     /// # Errors
     /// [`Status::InvalidSetting`]; the old settings stay in force.
     pub fn named_profile(&self, name: &str, given: &Given) -> Result<u32, Fault> {
-        let settings = ProfileSettings::of(given, self.settings.namespaces.first().map(Namespace::region))?;
+        let settings = ProfileSettings::of(given, self.settings.load().namespaces.first().map(Namespace::region))?;
         let mut profiles = self.profiles.write().map_err(|_| Fault::internal("the profiles failed earlier"))?;
         let known = profiles.iter().position(|p| p.name.as_deref() == Some(name));
         let before = known.and_then(|n| profiles.get(n).cloned());
@@ -211,7 +251,7 @@ impl Engine {
     /// # Errors
     /// [`Status::InvalidSetting`].
     pub fn check_profile(&self, given: &Given) -> Result<(), Fault> {
-        ProfileSettings::of(given, self.settings.namespaces.first().map(Namespace::region)).map(drop)
+        ProfileSettings::of(given, self.settings.load().namespaces.first().map(Namespace::region)).map(drop)
     }
 
     pub(super) fn profile_numbered(&self, number: u32) -> Result<Arc<Profile>, Fault> {

@@ -53,6 +53,7 @@ pub fn open(given: &Given) -> Result<u8, Fault> {
     })?;
     if first {
         let journal = engine(number)?;
+        journal.opened_with(given.clone());
         let version = env!("CARGO_PKG_VERSION");
         journal
             .journal()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Sessions by id: found without a lock, and an id that is stale finds nothing.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwapOption;
@@ -10,9 +10,8 @@ use super::Session;
 use crate::fault::{Fault, Status};
 
 /// Names a session: generation (31 bits), engine (8), slot (24). Never a
-/// pointer; never zero; fits a signed 64-bit number. Generations begin anywhere,
-/// so that an id of a closed engine finds nothing in the next one of its number,
-/// and are used again only after two thousand million sessions in the slot.
+/// pointer; never zero; fits a signed 64-bit number. Never used again in the
+/// process, also not by the next engine of the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(u64);
 
@@ -44,12 +43,18 @@ impl SessionId {
     }
 }
 
+/// The last generation of a slot.
+const LAST: u32 = 0x7fff_ffff;
+
+/// By the number of the engine: the least generation that no table of it has
+/// given out. A host may hold ids of an engine that is closed, and engines'
+/// numbers are used again.
+static UNUSED: [AtomicU32; 256] = [const { AtomicU32::new(1) }; 256];
+
 struct Slot {
     held: ArcSwapOption<(SessionId, Arc<Session>)>,
 }
 
-/// The last generation.
-const LAST: u32 = 0x7fff_ffff;
 /// Slots of the first segment; each further one is twice as large.
 const FIRST: usize = 1024;
 /// Segments: more than sixteen million sessions in all.
@@ -58,7 +63,6 @@ const SEGMENTS: usize = 14;
 /// Every session of one engine.
 pub struct Table {
     engine: u8,
-    first: u32,
     segments: [OnceLock<Box<[Slot]>>; SEGMENTS],
     free: Mutex<Free>,
     live: AtomicUsize,
@@ -69,6 +73,10 @@ struct Free {
     slots: Vec<(usize, u32)>,
     /// The first slot never used.
     next: usize,
+    /// The generation that slots begin with.
+    first: u32,
+    /// No session is added any more.
+    closed: bool,
 }
 
 fn place(slot: usize) -> (usize, usize) {
@@ -77,16 +85,19 @@ fn place(slot: usize) -> (usize, usize) {
     (segment, slot - FIRST * ((1 << segment) - 1))
 }
 
+fn unused(engine: u8) -> u32 {
+    UNUSED.get(usize::from(engine)).map_or(LAST, |unused| unused.load(Ordering::Acquire))
+}
+
 impl Table {
-    /// An empty table of the engine with this number. `seed` decides where
-    /// generations begin.
+    /// An empty table of the engine with this number, which no other open
+    /// engine has.
     #[must_use]
-    pub fn new(engine: u8, seed: u32) -> Self {
+    pub fn new(engine: u8) -> Self {
         Self {
             engine,
-            first: seed % LAST + 1,
             segments: std::array::from_fn(|_| OnceLock::new()),
-            free: Mutex::new(Free { slots: Vec::new(), next: 0 }),
+            free: Mutex::new(Free { slots: Vec::new(), next: 0, first: unused(engine), closed: false }),
             live: AtomicUsize::new(0),
         }
     }
@@ -99,9 +110,13 @@ impl Table {
     /// Adds a session and names it.
     ///
     /// # Errors
-    /// [`Status::Busy`] when the table is full.
+    /// [`Status::Busy`] when the table is full, [`Status::Closed`] when it was
+    /// closed.
     pub fn add(&self, session: Arc<Session>) -> Result<SessionId, Fault> {
         let mut free = self.free.lock().map_err(|_| Fault::internal("the session table failed earlier"))?;
+        if free.closed {
+            return Err(Fault::new(Status::Closed, "the engine is closed"));
+        }
         let (index, generation) = match free.slots.pop() {
             Some(again) => again,
             None => {
@@ -110,10 +125,16 @@ impl Table {
                 let cell =
                     self.segments.get(segment).ok_or_else(|| Fault::new(Status::Busy, "the session table is full"))?;
                 cell.get_or_init(|| (0..FIRST << segment).map(|_| Slot { held: ArcSwapOption::empty() }).collect());
+                if free.first > LAST {
+                    return Err(Fault::new(Status::Busy, "the ids of this engine's sessions are used up"));
+                }
                 free.next += 1;
-                (index, self.first)
+                (index, free.first)
             }
         };
+        if let Some(unused) = UNUSED.get(usize::from(self.engine)) {
+            unused.fetch_max(generation + 1, Ordering::AcqRel);
+        }
         drop(free);
         let id = SessionId::new(self.engine, index, generation);
         let slot = self.slot(index).ok_or_else(|| Fault::internal("a session slot is missing"))?;
@@ -148,13 +169,20 @@ impl Table {
         };
         slot.held.store(None);
         let generation = u32::try_from(id.0 >> 32).unwrap_or(0);
-        let next = if generation == LAST { 1 } else { generation + 1 };
         // A slot whose generations are used up is left alone for good.
-        if next != self.first {
-            free.slots.push((id.slot(), next));
+        if generation < LAST {
+            free.slots.push((id.slot(), generation + 1));
         }
         self.live.fetch_sub(1, Ordering::Relaxed);
         Some(session)
+    }
+
+    /// Adds no session any more: the next engine of this number begins with
+    /// the ids that this one has not given out.
+    pub fn close(&self) {
+        if let Ok(mut free) = self.free.lock() {
+            free.closed = true;
+        }
     }
 
     /// Every session at about this moment.

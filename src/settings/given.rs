@@ -22,7 +22,11 @@ struct Value {
 
 /// Settings as given: full name to text. Later sources never overwrite.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Given(BTreeMap<String, Value>);
+pub struct Given {
+    values: BTreeMap<String, Value>,
+    /// The file the environment named.
+    environment: Option<PathBuf>,
+}
 
 impl Given {
     /// Reads name-value pairs and, when they (or the environment variable
@@ -35,16 +39,29 @@ impl Given {
         pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
         environment: Option<&Path>,
     ) -> Result<Self, Fault> {
-        let mut given = Self::default();
+        let mut given = Self { environment: environment.map(Path::to_path_buf), ..Self::default() };
         for (name, value) in pairs {
             known(name, "the host's configuration")?;
-            given.0.insert(name.to_owned(), Value { text: value.trim().to_owned(), file: None });
+            given.values.insert(name.to_owned(), Value { text: value.trim().to_owned(), file: None });
         }
-        let file = given.text("standin.config").map(PathBuf::from).or_else(|| environment.map(Path::to_path_buf));
+        let file = given.text("standin.config").map(PathBuf::from).or_else(|| given.environment.clone());
         if let Some(file) = file {
             given.read_file(&file)?;
         }
         Ok(given)
+    }
+
+    /// What the host gave, with `pairs` in the place of what has their names,
+    /// and the file read anew.
+    ///
+    /// # Errors
+    /// As [`Given::read`].
+    pub fn renewed<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Fault> {
+        let hosts = self.values.iter().filter(|(_, v)| v.file.is_none());
+        let mut merged: BTreeMap<&str, &str> = hosts.map(|(name, v)| (name.as_str(), v.text.as_str())).collect();
+        let pairs: Vec<(&str, &str)> = pairs.into_iter().collect();
+        merged.extend(pairs.iter().copied());
+        Self::read(merged, self.environment.as_deref())
     }
 
     fn read_file(&mut self, file: &Path) -> Result<(), Fault> {
@@ -60,14 +77,14 @@ impl Given {
         flatten("standin", &root, &mut flat).map_err(|text| invalid(format!("{shown}: {text}")))?;
         for (name, text) in flat {
             known(&name, &shown.to_string())?;
-            self.0.entry(name).or_insert_with(|| Value { text, file: Some(file.to_owned()) });
+            self.values.entry(name).or_insert_with(|| Value { text, file: Some(file.to_owned()) });
         }
         Ok(())
     }
 
     /// Every setting that was given, by name: its text, and where it stands.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        self.0.iter().map(|(name, value)| {
+        self.values.iter().map(|(name, value)| {
             let file = value.file.as_deref().and_then(Path::to_str);
             (name.as_str(), value.text.as_str(), file.unwrap_or("the host's configuration"))
         })
@@ -84,7 +101,7 @@ impl Given {
     }
 
     pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|v| v.text.as_str()).filter(|v| !v.is_empty())
+        self.values.get(name).map(|v| v.text.as_str()).filter(|v| !v.is_empty())
     }
 
     pub(super) fn or_default(&self, name: &str) -> &str {

@@ -6,11 +6,13 @@ mod engine;
 mod given;
 mod profile;
 mod table;
+mod tuning;
 
 pub use engine::{Decide, EngineSettings};
 pub use given::Given;
 pub use profile::{EvidenceKind, ProfileSettings};
 pub use table::{SETTINGS, Scope, Setting};
+pub use tuning::{CHANGEABLE, Tuning};
 
 #[cfg(test)]
 mod tests {

@@ -12,6 +12,8 @@ pub enum EvidenceKind {
     MskIam,
     /// A presigned URL, raw or in base64url.
     Token,
+    /// The same as bearer token in the first message of `OAUTHBEARER`.
+    Bearer,
     /// A certificate that the host's TLS has verified.
     Certificate,
 }
@@ -27,7 +29,11 @@ impl EvidenceKind {
                 invalid(format!("standin.evidence: {text:?}: msk-iam, token and certificate are accepted"))
             })
         };
-        given.list("standin.evidence").iter().map(kind).collect()
+        let mut kinds: Vec<Self> = given.list("standin.evidence").iter().map(kind).collect::<Result<_, _>>()?;
+        if kinds.contains(&Self::Token) {
+            kinds.push(Self::Bearer);
+        }
+        Ok(kinds)
     }
 }
 

@@ -10,7 +10,6 @@ use standin::agent::{Event, Happened};
 use standin::credential::Secret;
 use standin::fault::Status;
 use standin::mechanism::Login;
-use standin::session::SessionId;
 use standin::settings::EvidenceKind;
 
 use crate::house::{House, channel, house, policy, still_house};
@@ -133,17 +132,4 @@ fn sessions_that_end_or_expire_are_told() {
     house.clock.pass(1000);
     std::thread::sleep(Duration::from_millis(100));
     assert!(!readable(&house));
-}
-
-/// A number of a session of a closed engine finds nothing in the next one.
-#[test]
-fn an_id_of_a_closed_engine_finds_nothing_in_the_next() {
-    let mut known: Vec<SessionId> = Vec::new();
-    for _ in 0..8 {
-        let house = house(&[]);
-        let user = house.user("writer", &policy("Allow", &["kafka-cluster:*"], "*"));
-        let id = house.enter(&user);
-        assert!(known.iter().all(|k| house.engine.info(*k).is_err()), "a stale id was found");
-        known.push(id);
-    }
 }

@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use rcgen::{CertificateParams, DnType, KeyPair, SanType};
 use serde_json::Value;
+use standin::access_control::Store;
 use standin::channel::Channel;
 use standin::credential::Secret;
 use standin::credential::sigv4::{Signing, sign_msk_iam};
 use standin::decision::Outcome;
 use standin::fault::{Kind, Status};
-use standin::mechanism::{LoggedIn, Login, Refusal};
+use standin::mechanism::{self, LoggedIn, Login, Refusal};
 use standin::settings::{EvidenceKind, Given};
 use standin::time::{Clock, SystemClock};
 
-use crate::house::{House, channel, house, policy};
+use crate::house::{CLUSTER, House, channel, files, house, place, policy};
 use crate::service::Stub;
 
 const IOT: &str = r#"{"Version":"2012-10-17","Statement":[
@@ -174,4 +175,50 @@ fn a_named_profile_changes_for_the_next_login() {
     assert_eq!(log_in(), Err(Status::WrongHost));
     house.engine.named_profile("client", &with("localhost")).unwrap();
     log_in().unwrap();
+}
+
+/// Settings change in a running engine, all or none; what cannot change is
+/// named.
+#[test]
+fn a_running_engine_takes_changed_settings_whole() {
+    let dir = place();
+    let files = files(dir.path());
+    let clock: std::sync::Arc<dyn Clock> = std::sync::Arc::new(SystemClock::new());
+    Store::create(&files, "123456789012", clock, std::sync::Arc::new(standin::time::SystemRandom)).unwrap();
+    let config = dir.path().join("standin.toml");
+    let write = |text: &str| std::fs::write(&config, text).unwrap();
+    write("stale.after.ms = 20000\n");
+    let (store, config) = (files.store.to_str().unwrap(), config.to_str().unwrap().to_owned());
+    let pairs = [
+        ("standin.store", store),
+        ("standin.engine", "reloaded"),
+        ("standin.cluster.arn", CLUSTER),
+        ("standin.config", &config),
+    ];
+    let number = mechanism::open(&Given::read(pairs, None).unwrap()).unwrap();
+    let engine = mechanism::engine(number).unwrap();
+    assert_eq!(engine.settings().stale_after, 20_000);
+    write("stale.after.ms = 25000\n");
+    engine.reload([("standin.idempotent", "strict")]).unwrap();
+    assert_eq!((engine.settings().stale_after, engine.settings().idempotent_strict), (25_000, true));
+    for (bad, names) in [
+        ([("standin.stale.after.ms", "9000"), ("standin.decide", "remote")], "standin.decide"),
+        ([("standin.stale.after.ms", "9000"), ("standin.feed.interval.ms", "1")], "10 to 10000"),
+        ([("standin.stale.after.ms", "9000"), ("standin.idempotnt", "x")], "standin.idempotent"),
+    ] {
+        let fault = engine.reload(bad).unwrap_err();
+        assert_eq!(fault.status, Status::InvalidSetting);
+        assert!(fault.text.contains(names), "{fault}");
+        assert_eq!((engine.settings().stale_after, engine.settings().idempotent_strict), (25_000, true));
+    }
+    // What was changed stays changed, and another opener sees it.
+    engine.reload([]).unwrap();
+    assert!(engine.settings().idempotent_strict);
+    let same = Given::read(pairs.into_iter().chain([("standin.idempotent", "strict")]), None).unwrap();
+    assert_eq!(mechanism::open(&same).unwrap(), number);
+    let differs = mechanism::open(&Given::read(pairs, None).unwrap()).unwrap_err();
+    assert!(differs.text.contains("standin.idempotent"), "{differs}");
+    for _ in 0..2 {
+        mechanism::close(number, Duration::from_secs(5)).unwrap();
+    }
 }

@@ -14,6 +14,30 @@ use standin::session::{Ask, SessionId};
 
 use crate::house::{channel, given, house, policy, still_house};
 
+/// numbers of engines are used again, and hosts keep ids a while; the id
+/// of a session of a closed engine must not name one of the next.
+#[test]
+fn x_05_a_session_of_a_closed_engine_names_none_of_the_next() {
+    let allow = policy("Allow", &["kafka-cluster:*"], "*");
+    let first = house(&[]);
+    let old: Vec<_> = {
+        let user = first.user("first", &allow);
+        (0..5).map(|_| first.enter(&user)).collect()
+    };
+    drop(first);
+    for _ in 0..3 {
+        let next = house(&[]);
+        let user = next.user("second", &allow);
+        for _ in 0..5 {
+            let new = next.enter(&user);
+            assert!(!old.contains(&new), "the id {new:?} was given out twice");
+            // Slots are used again as well.
+            next.engine.agent().release(old[0]);
+            assert_eq!(next.decide(new, next.write, "t"), Outcome::Allow);
+        }
+    }
+}
+
 /// P1-43: twenty ways in which something is missing or broken; nothing is
 /// allowed, and *denied* is told from *could not decide*.
 #[test]

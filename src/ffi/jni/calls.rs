@@ -25,8 +25,8 @@ const ABI: jint = 1 << 16;
 const LONGEST_NAME: usize = 32 * 1024;
 const LOG_ALLOW: u32 = 1;
 const LOG_DENY: u32 = 2;
-/// The mechanism `AWS_MSK_IAM`.
-const AWS_MSK_IAM: jint = 1;
+/// The mechanisms by their numbers.
+const MECHANISMS: [(jint, EvidenceKind); 2] = [(1, EvidenceKind::MskIam), (2, EvidenceKind::Bearer)];
 
 fn engine_number(engine: jlong) -> Result<u8, Fault> {
     u8::try_from(engine).map_err(|_| Fault::new(Status::UnknownId, "the engine is not open"))
@@ -135,15 +135,16 @@ pub(super) fn login(
     wait: jint,
     out: jbyteArray,
 ) -> Result<jint, Fault> {
-    if mechanism != AWS_MSK_IAM {
-        return Err(Fault::new(Status::InvalidArgument, "the mechanism is not known"));
-    }
+    let (_, kind) = MECHANISMS
+        .into_iter()
+        .find(|(number, _)| *number == mechanism)
+        .ok_or_else(|| Fault::new(Status::InvalidArgument, "the mechanism is not known"))?;
     let known = channel(&env.bytes(facts)?)?;
     let mut payload = env.bytes(payload)?;
     let engine = mechanism::engine(engine_number(engine)?)?;
     let login = Login {
         profile: u32::try_from(profile).map_err(|_| Fault::new(Status::UnknownId, "the profile is not known"))?,
-        kind: EvidenceKind::MskIam,
+        kind,
         payload: &mut payload,
         channel_known: known.is_some(),
         channel: known.unwrap_or_default(),

@@ -8,6 +8,7 @@ use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jlong, jlongArray, jobject};
 
 use super::calls;
 use super::env::Env;
+use crate::fault::Fault;
 use crate::ffi::boundary::{guarded, number};
 
 /// A function pointer of any signature.
@@ -25,6 +26,13 @@ impl std::ops::Deref for Function {
     }
 }
 
+/// What a native returns, sign-extended to the whole register. The calling
+/// convention leaves the upper half of an `int` open, and HotSpot's compiled
+/// code does not: it copies arrays by a length taken as it came.
+fn register<T: From<jint> + Into<jlong>>(result: Result<T, Fault>) -> jlong {
+    number(result).into()
+}
+
 macro_rules! natives {
     ($($name:ident $signature:literal ($($argument:ident: $type:ty),*) -> $result:ty;)*) => {
         mod entry {
@@ -33,10 +41,10 @@ macro_rules! natives {
                 /// # Safety
                 /// Called by the JVM as the native of the same name.
                 #[allow(non_snake_case, reason = "named as in Java")]
-                pub(super) unsafe extern "system" fn $name(env: *mut JNIEnv, _class: jclass $(, $argument: $type)*) -> $result {
+                pub(super) unsafe extern "system" fn $name(env: *mut JNIEnv, _class: jclass $(, $argument: $type)*) -> jlong {
                     // SAFETY: the JVM calls natives with this thread's environment.
                     let env = unsafe { Env::new(env) };
-                    number(guarded(|| calls::$name(env $(, $argument)*)))
+                    register::<$result>(guarded(|| calls::$name(env $(, $argument)*)))
                 }
             )*
         }

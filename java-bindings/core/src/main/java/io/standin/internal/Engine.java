@@ -24,6 +24,11 @@ public final class Engine implements AutoCloseable {
     this.id = id;
   }
 
+  /** Its number while this reference is open; afterwards one that no engine has. */
+  private long id() {
+    return closed.get() ? 0 : id;
+  }
+
   /** The name of the engine that settings name. */
   public static String name(Map<String, String> settings) {
     return settings.getOrDefault("standin.engine", DEFAULT_NAME);
@@ -37,12 +42,15 @@ public final class Engine implements AutoCloseable {
   public static Engine open(Map<String, String> settings) throws StandinException {
     NativeLoader.load(settings.get("standin.native.path"));
     byte[] why = new byte[4096];
-    long id = Native.open(pairs(settings), why);
-    if (id <= 0) {
-      throw new StandinException(id, new String(Fields.content(why), StandardCharsets.UTF_8));
+    // Together with what close does: numbers of engines are used again.
+    synchronized (OPEN) {
+      long id = Native.open(pairs(settings), why);
+      if (id <= 0) {
+        throw new StandinException(id, new String(Fields.content(why), StandardCharsets.UTF_8));
+      }
+      OPEN.put(name(settings), id);
+      return new Engine(id);
     }
-    OPEN.put(name(settings), id);
-    return new Engine(id);
   }
 
   /**
@@ -91,7 +99,7 @@ public final class Engine implements AutoCloseable {
    */
   public int profile(Map<String, String> settings) throws StandinException {
     byte[] why = new byte[4096];
-    int profile = Native.profile(id, pairs(settings), why);
+    int profile = Native.profile(id(), pairs(settings), why);
     if (profile < 0) {
       throw new StandinException(profile, new String(Fields.content(why), StandardCharsets.UTF_8));
     }
@@ -100,12 +108,13 @@ public final class Engine implements AutoCloseable {
 
   /** The number of an action on a type of resource; 0, which is always denied, when it has none. */
   public int action(String name, String resourceType) {
-    return Math.max(0, Native.action(id, Fields.text(name), Fields.text(resourceType)));
+    return Math.max(0, Native.action(id(), Fields.text(name), Fields.text(resourceType)));
   }
 
   /** Authenticates; the status, with the answer's fields in {@code out}. */
-  public int login(int profile, byte[] payload, byte[] facts, int waitMs, byte[] out) {
-    return Native.login(id, profile, 1, payload, facts, waitMs, out);
+  public int login(
+      int profile, int mechanism, byte[] payload, byte[] facts, int waitMs, byte[] out) {
+    return Native.login(id(), profile, mechanism, payload, facts, waitMs, out);
   }
 
   /** Values of all metrics; none when the engine is closed. */
@@ -113,7 +122,7 @@ public final class Engine implements AutoCloseable {
     long[] values = new long[metrics];
     // Compared and not used as a length: compiled code takes an int from a native with the
     // whole register, whose upper half belongs to nobody, and an array copy crashed by it.
-    return Native.metrics(id, values) == values.length ? values : new long[0];
+    return Native.metrics(id(), values) == values.length ? values : new long[0];
   }
 
   /** Names of all metrics, in the order of their values. */
@@ -129,7 +138,7 @@ public final class Engine implements AutoCloseable {
   /** Takes log lines; each begins with its level. */
   public List<String> log() {
     byte[] out = new byte[1 << 18];
-    int count = Native.records(id, 1, out);
+    int count = Native.records(id(), 1, out);
     return count <= 0
         ? List.of()
         : Fields.split(Fields.content(out)).stream().map(Fields::text).toList();
@@ -140,8 +149,13 @@ public final class Engine implements AutoCloseable {
    */
   @Override
   public void close() {
-    if (closed.compareAndSet(false, true) && Native.close(id, 5000) == 1) {
-      OPEN.values().remove(id);
+    if (!closed.compareAndSet(false, true)) {
+      return;
+    }
+    synchronized (OPEN) {
+      if (Native.close(id, 5000) == 1) {
+        OPEN.values().remove(id);
+      }
     }
   }
 }

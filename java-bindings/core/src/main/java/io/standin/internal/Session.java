@@ -50,8 +50,14 @@ public final class Session {
     Reference.reachabilityFence(this);
   }
 
-  /** Decides records in a direct buffer; see the natives. */
+  /**
+   * Decides records in a direct buffer that no other thread uses meanwhile; see the natives. The
+   * library cannot see whether it may write there.
+   */
   public int authorize(ByteBuffer buffer, int bytes, int count, int waitMs) {
+    if (buffer.isReadOnly()) {
+      return Status.INVALID_ARGUMENT;
+    }
     try {
       return Native.authorize(id, buffer, bytes, count, waitMs);
     } finally {

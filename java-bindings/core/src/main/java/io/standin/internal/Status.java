@@ -3,6 +3,9 @@ package io.standin.internal;
 
 /** Status numbers of the library, by their ranges. */
 public final class Status {
+  /** An argument is not what the library accepts. */
+  public static final int INVALID_ARGUMENT = -100;
+
   /** The id was never given out, or is gone. */
   public static final int UNKNOWN_ID = -103;
 

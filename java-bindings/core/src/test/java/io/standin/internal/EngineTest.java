@@ -104,7 +104,7 @@ class EngineTest {
     assertEquals(0, engine.action("kafka-cluster:Connect", "cluster"));
     assertTrue(engine.log().isEmpty());
     byte[] out = new byte[512];
-    int status = engine.login(0, new byte[] {'{', '}'}, new byte[0], 10, out);
+    int status = engine.login(0, 1, new byte[] {'{', '}'}, new byte[0], 10, out);
     assertTrue(Status.isMisuse(status), "status " + status);
   }
 

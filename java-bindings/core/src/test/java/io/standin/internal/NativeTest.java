@@ -106,7 +106,7 @@ class NativeTest {
                     int profile = engine.profile(settings);
                     engine.action("kafka-cluster:Action" + random.nextInt(8), "topic");
                     byte[] out = new byte[256];
-                    assertRefused(engine.login(profile, new byte[9], new byte[0], 5, out));
+                    assertRefused(engine.login(profile, 1, new byte[9], new byte[0], 5, out));
                     assertRefused(Native.authorize(random.nextLong(), direct, 256, 3, 0));
                     assertTrue(engine.metrics().length > 0);
                   }

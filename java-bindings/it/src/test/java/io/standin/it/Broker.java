@@ -43,7 +43,12 @@ final class Broker {
 
   /** Starts a new broker in a directory of this name, with options of {@code scripts/broker up}. */
   static Broker start(String name, String... options) {
-    Ended ended = tryStart(name, Map.of(), options);
+    return start(name, Map.of(), options);
+  }
+
+  /** As above, with environment variables. */
+  static Broker start(String name, Map<String, String> environment, String... options) {
+    Ended ended = tryStart(name, environment, options);
     if (ended.code() != 0) {
       throw new IllegalStateException("the broker " + name + " did not start: " + ended.errors());
     }

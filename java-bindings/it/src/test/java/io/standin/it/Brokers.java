@@ -12,13 +12,22 @@ import java.util.concurrent.ConcurrentHashMap;
  * the first test that needs it and ends with this JVM.
  */
 final class Brokers {
+  /** The one way to the listener TAPPED of {@link #combined}, which clients are told. */
+  static final Tap TAP = Tap.open();
+
   private static final Map<String, Broker> STARTED = new ConcurrentHashMap<>();
 
   private Brokers() {}
 
   /** Broker and controller in one process, with every kind of listener. */
   static Broker combined() {
-    return STARTED.computeIfAbsent("combined", name -> Broker.start(name, listeners()));
+    return STARTED.computeIfAbsent(
+        "combined",
+        name -> {
+          Broker broker = Broker.start(name, listeners());
+          TAP.to(broker.address("TAPPED"));
+          return broker;
+        });
   }
 
   /** A broker whose controller is a process of its own. */
@@ -35,6 +44,16 @@ final class Brokers {
   /** Every broker started so far. */
   static Collection<Broker> started() {
     return STARTED.values();
+  }
+
+  /** A broker of a test's own, for what would disturb others. */
+  static Broker own(String name, Map<String, String> environment, String... more) {
+    return STARTED.computeIfAbsent(name, any -> Broker.start(name, environment, options(more)));
+  }
+
+  /** Ends a test's own broker: memory is for the others; its files stay to be looked through. */
+  static void done(String name) {
+    STARTED.get(name).kill();
   }
 
   private static String[] options(String... more) {
@@ -63,6 +82,9 @@ final class Brokers {
     property(options, "listener.name.once.standin.replay=refuse");
     options.addAll(List.of("--listener", "OPEN:SASL_PLAINTEXT"));
     property(options, "listener.name.open.standin.allow.plaintext=true");
+    // Without TLS too, so that what crosses can be read.
+    options.addAll(List.of("--listener", "TAPPED:SASL_PLAINTEXT:" + TAP.port()));
+    property(options, "listener.name.tapped.standin.allow.plaintext=true");
     // Principals that are none of Standin's.
     options.addAll(List.of("--listener", "SCRAM:SASL_SSL"));
     property(options, "listener.name.scram.sasl.enabled.mechanisms=SCRAM-SHA-256");
@@ -70,6 +92,19 @@ final class Brokers {
         options,
         "listener.name.scram.scram-sha-256.sasl.jaas.config="
             + "org.apache.kafka.common.security.scram.ScramLoginModule required;");
+    // Bearer tokens that are none of Standin's either.
+    options.addAll(List.of("--listener", "JWT:SASL_SSL"));
+    property(options, "listener.name.jwt.sasl.enabled.mechanisms=OAUTHBEARER");
+    property(
+        options,
+        "listener.name.jwt.oauthbearer.sasl.jaas.config="
+            + "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required"
+            + " unsecuredLoginStringClaim_sub=\"broker\";");
+    property(
+        options,
+        "listener.name.jwt.oauthbearer.sasl.server.callback.handler.class="
+            + "org.apache.kafka.common.security.oauthbearer.internals.unsecured."
+            + "OAuthBearerUnsecuredValidatorCallbackHandler");
     property(options, "delegation.token.secret.key=of-the-brokers-alone");
     property(options, "standin.delegation.tokens=ignore");
     return options(options.toArray(String[]::new));

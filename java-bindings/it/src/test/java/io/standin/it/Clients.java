@@ -36,6 +36,35 @@ final class Clients {
     return config;
   }
 
+  /** Settings of a client that logs in by the bearer token of AWS's library. */
+  static Map<String, Object> bearer(Broker broker, String listener, Keys keys) {
+    Map<String, Object> config = secure(broker, listener);
+    String handler = "software.amazon.msk.auth.iam.IAMOAuthBearerLoginCallbackHandler";
+    config.put(SaslConfigs.SASL_MECHANISM, "OAUTHBEARER");
+    config.put(
+        SaslConfigs.SASL_JAAS_CONFIG,
+        "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required"
+            + " awsProfileName=\""
+            + keys.profile()
+            + "\";");
+    config.put(SaslConfigs.SASL_LOGIN_CALLBACK_HANDLER_CLASS, handler);
+    config.put(SaslConfigs.SASL_CLIENT_CALLBACK_HANDLER_CLASS, handler);
+    return config;
+  }
+
+  /** Settings of a client that logs in by a token of Kafka's own, which says who it is. */
+  static Map<String, Object> unsecured(Broker broker, String listener, String name) {
+    Map<String, Object> config = secure(broker, listener);
+    config.put(SaslConfigs.SASL_MECHANISM, "OAUTHBEARER");
+    config.put(
+        SaslConfigs.SASL_JAAS_CONFIG,
+        "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required"
+            + " unsecuredLoginStringClaim_sub=\""
+            + name
+            + "\";");
+    return config;
+  }
+
   /** Settings of a client that logs in by SCRAM. */
   static Map<String, Object> scram(Broker broker, String listener, String user, String password) {
     Map<String, Object> config = secure(broker, listener);

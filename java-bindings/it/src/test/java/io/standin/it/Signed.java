@@ -10,6 +10,7 @@ import java.security.MessageDigest;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.Base64;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -123,6 +124,36 @@ final class Signed {
   /** The message. */
   byte[] message() {
     return message(fields());
+  }
+
+  /** The bearer message of {@code OAUTHBEARER}: a presigned URL as token. */
+  byte[] bearer() {
+    Map<String, String> fields = fields();
+    StringBuilder url = new StringBuilder("https://" + host + "/?");
+    String[] names = {
+      "Action",
+      "X-Amz-Algorithm",
+      "X-Amz-Credential",
+      "X-Amz-Date",
+      "X-Amz-Expires",
+      "X-Amz-SignedHeaders",
+      "X-Amz-Security-Token",
+      "X-Amz-Signature"
+    };
+    for (String name : names) {
+      String value = fields.get(name.equals("Action") ? "action" : lower(name));
+      if (value != null) {
+        url.append(name).append('=').append(encode(value)).append('&');
+      }
+    }
+    url.append("User-Agent=standin-it%2F1");
+    byte[] plain = url.toString().getBytes(StandardCharsets.UTF_8);
+    return bearer(Base64.getUrlEncoder().withoutPadding().encodeToString(plain));
+  }
+
+  /** The bearer message with this token. */
+  static byte[] bearer(String token) {
+    return ("n,,\u0001auth=Bearer " + token + "\u0001\u0001").getBytes(StandardCharsets.UTF_8);
   }
 
   /** The message with these fields. */

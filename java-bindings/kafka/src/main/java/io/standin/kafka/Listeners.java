@@ -2,6 +2,7 @@
 package io.standin.kafka;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -9,12 +10,14 @@ import java.util.TreeMap;
 import org.apache.kafka.common.config.ConfigException;
 
 /**
- * Listeners that offer {@code AWS_MSK_IAM}, and the settings each has for itself: a setting behind
- * {@code listener.name.NAME.} wins over the same one without.
+ * Listeners through which clients log in to Standin, and the settings each has for itself: a
+ * setting behind {@code listener.name.NAME.} wins over the same one without.
  */
 final class Listeners {
   private static final String PREFIX = "listener.name.";
-  private static final String OFFERS = ".aws_msk_iam.sasl.jaas.config";
+
+  /** What the JAAS line of a listener of ours names. */
+  private static final String OURS = StandinLoginModule.class.getName();
 
   /** Where nothing maps listeners to protocols their names are those of protocols. */
   private static final String DEFAULT_MAP = "SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL";
@@ -35,7 +38,7 @@ final class Listeners {
         allowed = all.get("standin.allow.plaintext");
       }
       if (listener.getValue().equals("SASL_PLAINTEXT")
-          && configs.containsKey(prefix + OFFERS)
+          && offers(configs, prefix)
           && !"true".equals(allowed)) {
         throw new ConfigException(
             "Listener "
@@ -46,12 +49,14 @@ final class Listeners {
     }
     for (String key : configs.keySet()) {
       int at = key.startsWith(PREFIX) ? key.indexOf(".standin.", PREFIX.length()) : -1;
-      if (at > 0 && !configs.containsKey(key.substring(0, at) + OFFERS)) {
+      if (at > 0 && !offers(configs, key.substring(0, at))) {
         throw new ConfigException(
             key
                 + ": listener "
                 + key.substring(PREFIX.length(), at)
-                + " does not offer AWS_MSK_IAM; the settings of Standin have no meaning there");
+                + " does not offer AWS_MSK_IAM or OAUTHBEARER by "
+                + OURS
+                + "; the settings of Standin have no meaning there");
       }
     }
   }
@@ -65,7 +70,7 @@ final class Listeners {
     Map<String, String> settings = Settings.of(configs);
     List<String> candidates = new ArrayList<>();
     for (String name : protocols(configs).keySet()) {
-      boolean other = configs.containsKey(PREFIX + name + OFFERS);
+      boolean other = offers(configs, PREFIX + name);
       if (!other && !own(configs, name).isEmpty()) {
         candidates.add(name);
       }
@@ -75,10 +80,17 @@ final class Listeners {
           "Which settings are meant for this listener? Give each of "
               + candidates
               + " its own listener.name.NAME"
-              + OFFERS);
+              + Mechanism.AWS_MSK_IAM.jaas());
     }
     candidates.forEach(name -> settings.putAll(own(configs, name)));
     return settings;
+  }
+
+  /** True when a listener's configuration has a JAAS line of ours. */
+  private static boolean offers(Map<String, ?> configs, String prefix) {
+    return Arrays.stream(Mechanism.values())
+        .map(mechanism -> text(configs, prefix + mechanism.jaas()))
+        .anyMatch(line -> line != null && line.contains(OURS));
   }
 
   private static Map<String, String> own(Map<String, ?> configs, String name) {

@@ -7,8 +7,8 @@ import javax.security.auth.callback.CallbackHandler;
 import javax.security.auth.spi.LoginModule;
 
 /**
- * Named in the broker's JAAS line. Registers the server side of {@code AWS_MSK_IAM}; the broker
- * itself logs in nowhere with it.
+ * Named in the broker's JAAS line. Registers the server side of {@code AWS_MSK_IAM} and {@code
+ * OAUTHBEARER}; the broker itself logs in nowhere with it.
  */
 public final class StandinLoginModule implements LoginModule {
   static {

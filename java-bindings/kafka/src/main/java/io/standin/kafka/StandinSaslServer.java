@@ -9,10 +9,12 @@ import java.util.List;
 import javax.security.sasl.SaslServer;
 import org.apache.kafka.common.errors.SaslAuthenticationException;
 
-/** The server side of one authentication by {@code AWS_MSK_IAM}: one message, one answer. */
+/**
+ * The server side of one authentication by {@code AWS_MSK_IAM} or {@code OAUTHBEARER}: one message,
+ * one answer. A refused bearer gets Kafka's error at once and not RFC 7628's two steps, of which
+ * several clients take the first for a success.
+ */
 final class StandinSaslServer implements SaslServer {
-  static final String MECHANISM = "AWS_MSK_IAM";
-
   /** Negotiated property that holds the session. */
   static final String SESSION = "standin.session";
 
@@ -94,7 +96,7 @@ final class StandinSaslServer implements SaslServer {
 
   @Override
   public String getMechanismName() {
-    return MECHANISM;
+    return handler.mechanism().name();
   }
 
   @Override

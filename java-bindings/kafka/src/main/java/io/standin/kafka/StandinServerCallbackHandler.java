@@ -3,6 +3,7 @@ package io.standin.kafka;
 
 import io.standin.internal.Engine;
 import io.standin.internal.StandinException;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import javax.security.auth.callback.Callback;
@@ -18,6 +19,7 @@ import org.apache.kafka.common.security.auth.AuthenticateCallbackHandler;
 public final class StandinServerCallbackHandler implements AuthenticateCallbackHandler {
   private static final int LONGEST_WAIT_MS = 30_000;
 
+  private Mechanism mechanism = Mechanism.AWS_MSK_IAM;
   private Engine engine;
   private int profile;
   private int retireGraceMs = 60_000;
@@ -28,10 +30,16 @@ public final class StandinServerCallbackHandler implements AuthenticateCallbackH
   @Override
   public void configure(
       Map<String, ?> configs, String mechanism, List<AppConfigurationEntry> entries) {
-    if (!StandinSaslServer.MECHANISM.equals(mechanism)) {
-      throw new ConfigException(
-          getClass().getName() + " serves " + StandinSaslServer.MECHANISM + ", not " + mechanism);
-    }
+    this.mechanism =
+        Mechanism.named(mechanism)
+            .orElseThrow(
+                () ->
+                    new ConfigException(
+                        getClass().getName()
+                            + " serves "
+                            + Arrays.toString(Mechanism.values())
+                            + ", not "
+                            + mechanism));
     Map<String, String> settings = Listeners.settings(configs);
     try {
       engine = Engine.open(settings);
@@ -50,7 +58,11 @@ public final class StandinServerCallbackHandler implements AuthenticateCallbackH
 
   /** Authenticates one client message; the status, with the answer's fields in {@code out}. */
   int login(byte[] message, byte[] out) {
-    return engine.login(profile, message, new byte[0], LONGEST_WAIT_MS, out);
+    return engine.login(profile, mechanism.number(), message, new byte[0], LONGEST_WAIT_MS, out);
+  }
+
+  Mechanism mechanism() {
+    return mechanism;
   }
 
   int retireGraceMs() {

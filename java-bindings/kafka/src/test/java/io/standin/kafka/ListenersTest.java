@@ -18,7 +18,9 @@ class ListenersTest {
       configs.put("listener.security.protocol.map", map);
     }
     for (String name : listeners) {
-      configs.put("listener.name." + name + ".aws_msk_iam.sasl.jaas.config", "x required;");
+      configs.put(
+          "listener.name." + name + ".aws_msk_iam.sasl.jaas.config",
+          StandinLoginModule.class.getName() + " required;");
     }
     return configs;
   }

@@ -114,6 +114,14 @@ final class Stage implements AutoCloseable {
     }
   }
 
+  /** Id and secret of a user's access key. */
+  List<String> credential(String user) throws IOException {
+    return Files.readAllLines(dir.resolve(user)).stream()
+        .filter(line -> line.startsWith("aws_"))
+        .map(line -> line.substring(line.indexOf(" = ") + 3))
+        .toList();
+  }
+
   /** The first message of a user's client: that of AWS's own library. */
   byte[] message(String user) throws Exception {
     new IAMLoginModule();

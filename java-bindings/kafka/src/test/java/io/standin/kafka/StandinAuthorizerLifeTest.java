@@ -2,9 +2,11 @@
 package io.standin.kafka;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.standin.internal.Engine;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -15,6 +17,7 @@ import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.resource.ResourceType;
+import org.apache.kafka.common.security.auth.SecurityProtocol;
 import org.apache.kafka.server.authorizer.AuthorizationResult;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -56,6 +59,54 @@ class StandinAuthorizerLifeTest {
                 Stage.request(user, ApiKeys.FETCH.id),
                 List.of(Stage.action(AclOperation.READ, ResourceType.TOPIC, "t" + i))));
       }
+    }
+  }
+
+  @Test
+  void x_05_a_principal_of_a_closed_broker_is_nobody_of_the_next_one_in_the_jvm() throws Exception {
+    try (Stage stage = new Stage(dir, "next")) {
+      String mayWrite = stage.user("writer", Stage.statement("Allow", "*", "*"));
+      String mayNot = stage.user("other");
+      List<StandinPrincipal> earlier = new ArrayList<>();
+      for (int round = 0; round < 6; round++) {
+        StandinServerCallbackHandler handler = new StandinServerCallbackHandler();
+        handler.configure(stage.configs(), Mechanism.AWS_MSK_IAM.name(), List.of());
+        StandinAuthorizer authorizer = stage.authorizer();
+        StandinSaslServer server = new StandinSaslServer(handler);
+        // Whoever comes next in the same place has other rights.
+        boolean may = round % 2 == 1;
+        server.evaluateResponse(stage.message(may ? mayWrite : mayNot));
+        StandinPrincipal principal =
+            (StandinPrincipal)
+                stage.builder().build(Stage.channel(server, SecurityProtocol.SASL_SSL));
+        for (StandinPrincipal old : earlier) {
+          assertFalse(mayWrite(authorizer, old), "a session of an engine that is closed");
+        }
+        if (round % 3 == 2) {
+          // Their sessions are released when they are collected.
+          earlier.clear();
+          for (int i = 0; i < 5; i++) {
+            System.gc();
+          }
+        }
+        assertEquals(may, mayWrite(authorizer, principal));
+        earlier.add(principal);
+        authorizer.close();
+        handler.close();
+        assertEquals(0, Engine.idOf("next"));
+      }
+    }
+  }
+
+  private static boolean mayWrite(StandinAuthorizer authorizer, StandinPrincipal principal) {
+    try {
+      var asked = List.of(Stage.action(AclOperation.WRITE, ResourceType.TOPIC, "t"));
+      return authorizer
+          .authorize(Stage.request(principal, ApiKeys.CREATE_TOPICS.id), asked)
+          .equals(List.of(AuthorizationResult.ALLOWED));
+    } catch (org.apache.kafka.common.errors.TimeoutException e) {
+      // Its engine is gone and its time is not over: undecided.
+      return false;
     }
   }
 

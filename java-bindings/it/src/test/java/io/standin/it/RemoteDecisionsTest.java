@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.standin.it;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.apache.kafka.common.protocol.Errors;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Test;
+
+/** A broker that asks the service for each operation, proven by what stands in for the client. */
+class RemoteDecisionsTest {
+  private static final Errors DENIED = Errors.TOPIC_AUTHORIZATION_FAILED;
+  private static final int TTL_MS = 60_000;
+
+  private final Broker broker =
+      Brokers.own(
+          "remote",
+          Map.of(),
+          "--property",
+          "standin.decide=remote",
+          "--property",
+          "standin.decide.ttl.ms=" + TTL_MS);
+  private final Iam iam = Iam.of(broker);
+
+  /** Asks until it is decided: an answer may take longer than the broker waits for it. */
+  private static Errors produce(RawClient client, String topic) throws Exception {
+    Errors[] told = {null};
+    Wait.until(
+        "a decision",
+        () -> (told[0] = Wire.produce(client, topic)) != Errors.NOT_LEADER_OR_FOLLOWER);
+    return told[0];
+  }
+
+  @AfterAll
+  static void done() {
+    Brokers.done("remote");
+  }
+
+  @Test
+  void p1_10_each_client_is_decided_by_the_service_by_its_own_credential() throws Exception {
+    int clients = 20;
+    List<String> topics = new ArrayList<>();
+    List<Keys> keys = new ArrayList<>();
+    List<RawClient> open = new ArrayList<>();
+    for (int i = 0; i < clients; i++) {
+      topics.add(Iam.fresh("topic"));
+    }
+    Topics.create(broker, topics.toArray(String[]::new));
+    try (Gauges gauges = Gauges.of(broker, "broker")) {
+      for (String topic : topics) {
+        Keys user = iam.user(Iam.fresh("user"), Policy.connect(broker).produce(topic));
+        keys.add(user);
+        open.add(RawClient.loggedIn(broker, user));
+      }
+      long asked = gauges.standin("decision-requests-total");
+      Random random = new Random(20_260_103);
+      int[] written = new int[clients];
+      for (int i = 0; i < 400; i++) {
+        int client = random.nextInt(clients);
+        int topic = random.nextInt(4) == 0 ? random.nextInt(clients) : client;
+        Errors expected = client == topic ? Errors.NONE : DENIED;
+        assertEquals(expected, produce(open.get(client), topics.get(topic)));
+        written[topic] += client == topic ? 1 : 0;
+      }
+      for (int i = 0; i < clients; i++) {
+        assertEquals(written[i], Topics.end(broker, topics.get(i)));
+      }
+      assertTrue(gauges.standin("decision-requests-total") > asked, "the service was asked");
+      // Without what stands in for it, nothing of a client is asked or allowed.
+      iam.disable(keys.get(7));
+      Wait.until("a denied write", () -> produce(open.get(7), topics.get(7)) == DENIED);
+      long before = gauges.standin("decision-requests-total");
+      for (int i = 0; i < 10; i++) {
+        assertEquals(DENIED, produce(open.get(7), topics.get(i)));
+      }
+      assertEquals(before, gauges.standin("decision-requests-total"));
+      for (RawClient client : open) {
+        client.close();
+      }
+    }
+  }
+
+  @Test
+  void p1_20_a_thousand_equal_questions_are_one_to_the_service() throws Exception {
+    String topic = Iam.fresh("topic");
+    Topics.create(broker, topic);
+    Keys user = iam.user(Iam.fresh("user"), Policy.connect(broker).topic("WriteData", topic));
+    try (Gauges gauges = Gauges.of(broker, "broker");
+        RawClient client = RawClient.loggedIn(broker, user)) {
+      Wire.describe(client, topic);
+      // The first of each may be asked for again when its answer was late.
+      assertEquals(Errors.NONE, produce(client, topic));
+      Wait.until("a decision", () -> Wire.fetch(client, topic) == DENIED);
+      long asked = gauges.standin("decision-requests-total");
+      long begin = System.nanoTime();
+      int questions = 0;
+      for (; questions < 1000; questions++) {
+        assertEquals(Errors.NONE, Wire.produce(client, topic));
+        assertEquals(DENIED, Wire.fetch(client, topic));
+      }
+      if (System.nanoTime() - begin < TTL_MS * 900_000L) {
+        assertEquals(asked, gauges.standin("decision-requests-total"));
+      }
+      assertEquals(questions + 1, Topics.end(broker, topic));
+    }
+  }
+}

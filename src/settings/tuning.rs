@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The settings that may change while an engine runs. Every operation reads
+//! some of them, so they are read without a lock.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use super::EngineSettings;
+use super::given::invalid;
+use crate::fault::Fault;
+
+/// Names of these settings.
+pub const CHANGEABLE: [&str; 8] = [
+    "standin.audit.flush.ms",
+    "standin.audit.window.ms",
+    "standin.credential.lifetime.ms",
+    "standin.decide.ttl.ms",
+    "standin.feed.interval.ms",
+    "standin.idempotent",
+    "standin.stale.after.ms",
+    "standin.stale.grace.ms",
+];
+
+/// See the module's page. Milliseconds, as in [`EngineSettings`].
+#[derive(Debug)]
+pub struct Tuning {
+    audit_flush: AtomicI64,
+    audit_window: AtomicI64,
+    credential_lifetime: AtomicI64,
+    decide_ttl: AtomicI64,
+    feed_interval: AtomicI64,
+    idempotent_strict: AtomicBool,
+    stale_after: AtomicI64,
+    stale_grace: AtomicI64,
+}
+
+impl Tuning {
+    /// As these settings say.
+    #[must_use]
+    pub fn of(settings: &EngineSettings) -> Self {
+        Self {
+            audit_flush: settings.audit_flush.into(),
+            audit_window: settings.audit_window.into(),
+            credential_lifetime: settings.credential_lifetime.into(),
+            decide_ttl: settings.decide_ttl.into(),
+            feed_interval: settings.feed_interval.into(),
+            idempotent_strict: settings.idempotent_strict.into(),
+            stale_after: settings.stale_after.into(),
+            stale_grace: settings.stale_grace.into(),
+        }
+    }
+
+    /// Puts `new` in force in place of `old`. All or nothing.
+    ///
+    /// # Errors
+    /// [`crate::fault::Status::InvalidSetting`] naming settings that differ and
+    /// cannot change in a running engine.
+    pub fn change(&self, old: &EngineSettings, new: &EngineSettings) -> Result<(), Fault> {
+        let mut fixed = old.differing(new);
+        fixed.retain(|name| !CHANGEABLE.contains(name));
+        if !fixed.is_empty() {
+            return Err(invalid(format!(
+                "{} cannot change in a running engine, and nothing was changed; restart the host for it ({} can change)",
+                fixed.join(", "),
+                CHANGEABLE.join(", ")
+            )));
+        }
+        let set = |place: &AtomicI64, value: i64| place.store(value, Ordering::Relaxed);
+        set(&self.audit_flush, new.audit_flush);
+        set(&self.audit_window, new.audit_window);
+        set(&self.credential_lifetime, new.credential_lifetime);
+        set(&self.decide_ttl, new.decide_ttl);
+        set(&self.feed_interval, new.feed_interval);
+        self.idempotent_strict.store(new.idempotent_strict, Ordering::Relaxed);
+        set(&self.stale_after, new.stale_after);
+        set(&self.stale_grace, new.stale_grace);
+        Ok(())
+    }
+
+    /// How often audit is flushed.
+    #[must_use]
+    pub fn audit_flush(&self) -> i64 {
+        self.audit_flush.load(Ordering::Relaxed)
+    }
+
+    /// Counting window of audit.
+    #[must_use]
+    pub fn audit_window(&self) -> i64 {
+        self.audit_window.load(Ordering::Relaxed)
+    }
+
+    /// Lifetime of impersonation credentials.
+    #[must_use]
+    pub fn credential_lifetime(&self) -> i64 {
+        self.credential_lifetime.load(Ordering::Relaxed)
+    }
+
+    /// How long remote answers are repeated.
+    #[must_use]
+    pub fn decide_ttl(&self) -> i64 {
+        self.decide_ttl.load(Ordering::Relaxed)
+    }
+
+    /// How often the feed is read.
+    #[must_use]
+    pub fn feed_interval(&self) -> i64 {
+        self.feed_interval.load(Ordering::Relaxed)
+    }
+
+    /// True when only WriteDataIdempotently permits idempotent producers.
+    #[must_use]
+    pub fn idempotent_strict(&self) -> bool {
+        self.idempotent_strict.load(Ordering::Relaxed)
+    }
+
+    /// Feed silence that stops local logins.
+    #[must_use]
+    pub fn stale_after(&self) -> i64 {
+        self.stale_after.load(Ordering::Relaxed)
+    }
+
+    /// Feed silence that stops decisions.
+    #[must_use]
+    pub fn stale_grace(&self) -> i64 {
+        self.stale_grace.load(Ordering::Relaxed)
+    }
+}
