@@ -11,11 +11,28 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
+// The file of settings is read again. What is wrong with it changes nothing.
+static void reload(const struct host *host) {
+  uint8_t reason[4096];
+  standin_buffer why = {.data = reason, .cap = sizeof reason - 1};
+  standin_status status = standin_reload(host->engine, NULL, 0, &why);
+  if (status) {
+    reason[why.len < sizeof reason ? why.len : 0] = '\0';
+    log_error("settings stay as they were: %s: %s", standin_status_text(status), (const char *)reason);
+  } else {
+    log_info("settings read again");
+  }
+}
+
 static int on_reload(int event, void *data, void *user) {
   (void)event;
   (void)data;
   struct instance *instance = user;
-  instance->host->reload_seen = host_now();
+  struct host *host = instance->host;
+  host->reload_seen = host_now();
+  if (instance == host->instances) { // once for all listeners
+    reload(host);
+  }
   // In 2.0 an answer other than this one keeps the reload from the next plugin;
   // in 2.1 it is this one that does.
   return broker_delays_logins() ? MOSQ_ERR_SUCCESS : MOSQ_ERR_PLUGIN_DEFER;

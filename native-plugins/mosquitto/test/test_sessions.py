@@ -276,6 +276,27 @@ class ReloadTest(BrokerTest):
             self.assertEqual(client.receive().topic, f"kept/{version_}")
 
 
+class SettingsTest(BrokerTest):
+    @classmethod
+    def prepare(cls):
+        cls.key = cls.store.user("all", *EVERYTHING)
+
+    def test_a_reload_reads_the_settings_again(self):
+        before = self.connected("before", self.key, version=5)
+        self.store.config(session_max_ms="2000")
+        self.broker.reload()
+        self.broker.wait_log("standin: settings read again")
+        after = self.connected("after", self.key, version=5)
+        self.assertEqual(after.wait_closed(), ADMINISTRATIVE)
+        self.assertTrue(before.connected())
+
+        self.store.config(session_maximum_ms="2000")
+        self.broker.reload()
+        self.broker.wait_log("standin: settings stay as they were")
+        self.assertIn("standin.session.maximum.ms is not a setting", self.broker.log())
+        self.assertEqual(before.publish("a"), 0)
+
+
 class NoTickTest(BrokerTest):
     """Mosquitto 2.0 does not tick with per_listener_settings."""
 
