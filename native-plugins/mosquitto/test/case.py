@@ -6,8 +6,10 @@ import unittest
 
 from broker import Broker
 from clients import Bare, Client
-from house import Store
+from house import Store, wait_for
 from tokens import token
+
+UNDECIDED = (None, 0x88)
 
 
 class BrokerTest(unittest.TestCase):
@@ -33,8 +35,7 @@ class BrokerTest(unittest.TestCase):
         directory = tempfile.TemporaryDirectory(prefix="mosquitto-")
         cls.addClassCleanup(directory.cleanup)
         config = cls.store.config(**cls.settings)
-        # On a busy machine the first login of a key may take longer than brokers wait.
-        how = {"lines": cls.lines, "login_wait_ms": "1000", **cls.options, **how}
+        how = {"lines": cls.lines, "login_wait_ms": "1000", "login_delay_ms": "10000", **cls.options, **how}
         broker = Broker(config, directory=directory.name, **how)
         cls.addClassCleanup(cls.stopped, broker)
         return broker
@@ -52,8 +53,40 @@ class BrokerTest(unittest.TestCase):
         return client
 
     def connected(self, client_id, key, **how):
-        client = self.client(client_id, key, **how)
-        self.assertEqual(client.connect(), 0, self.broker.log()[-2000:])
+        """A client that is connected. On a busy machine a login may take longer
+        than the broker waits; clients try again then."""
+
+        def attempt():
+            client = self.client(client_id, key, **how)
+            return client.connect(), client
+
+        return self._decided(attempt)
+
+    def enhanced(self, client_id, key, method="STANDIN-SIGV4", shape=token):
+        """The same by MQTT 5 enhanced authentication."""
+
+        def attempt():
+            client = self.bare(client_id)
+            return client.connect(method=method, data=shape(key)), client
+
+        return self._decided(attempt)
+
+    def assert_answer(self, expected, connect):
+        """What a login is answered with, once it is decided."""
+
+        def answered():
+            reason = connect()
+            return None if reason in UNDECIDED else (reason,)
+
+        self.assertEqual(wait_for(answered, what="an answer"), (expected,))
+
+    def _decided(self, attempt):
+        def decided():
+            reason, client = attempt()
+            return None if reason in UNDECIDED else (reason, client)
+
+        reason, client = wait_for(decided, what="a decision")
+        self.assertEqual(reason, 0, self.broker.log()[-2000:])
         return client
 
     def bare(self, client_id, *, port=None, **how):

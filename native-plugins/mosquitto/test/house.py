@@ -109,6 +109,7 @@ class Store:
             "standin.audit.window.ms": "1000",
             "standin.audit.flush.ms": "100",
             "standin.allow.plaintext": "true",
+            "standin.login.wait.ms": "10000",
             **{f"standin.{n.replace('_', '.')}": str(v) for n, v in settings.items()},
         }
         file = self.path / name

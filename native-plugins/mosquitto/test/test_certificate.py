@@ -39,6 +39,15 @@ class TlsTest(BrokerTest):
         certificate, key = self.certificates[name] if name else (None, None)
         return {"ca_certs": self.authority.ca, "certfile": certificate, "keyfile": key}
 
+    def entered(self, *arguments, **how):
+        """A client that is connected."""
+
+        def attempt():
+            client = self.with_certificate(*arguments, **how)
+            return client.connect(), client
+
+        return self._decided(attempt)
+
     def with_certificate(self, client_id, name="device-1", *, port=None, password=None, username=None, **how):
         client = Client(port or self.required, client_id, password, username, tls=self.tls(name), **how)
         self.addCleanup(client.close)
@@ -51,52 +60,45 @@ class CertificateTest(TlsTest):
 
     def test_P1_28_a_certificate_is_a_login(self):
         for version in (4, 5):
-            client = self.with_certificate(f"certificate-{version}", version=version)
-            self.assertEqual(client.connect(), 0, self.broker.log()[-2000:])
+            client = self.entered(f"certificate-{version}", version=version)
             client.subscribe("certificate/a")
             self.assertEqual(client.publish("certificate/a"), 0)
             self.assertEqual(client.receive().topic, "certificate/a")
             self.broker.wait_name(f"certificate-{version}", "device-1")
 
     def test_a_certificate_for_nobody_is_refused(self):
-        self.assertEqual(self.with_certificate("unknown", "unknown", version=5).connect(), REFUSED)
+        self.assert_answer(REFUSED, lambda: self.with_certificate("unknown", "unknown", version=5).connect())
 
     def test_a_token_beside_a_certificate_says_who_it_is(self):
-        client = self.with_certificate("both", password=token(self.other), username="x", version=5)
-        self.assertEqual(client.connect(), 0)
+        client = self.entered("both", password=token(self.other), username="x", version=5)
         self.assertEqual(client.publish("two"), 0)
         self.assertEqual(client.publish("one"), REFUSED)
 
     def test_a_wrong_token_is_not_made_good_by_a_certificate(self):
         wrong = token(Key(self.other.id, "x" * 40))
-        self.assertEqual(self.with_certificate("wrong", password=wrong, username="x", version=5).connect(), REFUSED)
+        self.assert_answer(REFUSED, lambda: self.with_certificate("wrong", password=wrong, username="x", version=5).connect())
 
     def test_a_certificate_counts_where_it_is_required_only(self):
         """The broker does not ask for one elsewhere."""
-        self.assertEqual(self.with_certificate("offered", port=self.offered, version=5).connect(), REFUSED)
+        self.assert_answer(REFUSED, lambda: self.with_certificate("offered", port=self.offered, version=5).connect())
 
     def test_a_token_logs_in_over_tls(self):
-        client = Client(self.offered, "tls-token", token(self.key), tls=self.tls())
-        self.addCleanup(client.close)
-        self.assertEqual(client.connect(), 0)
+        self.connected("tls-token", self.key, port=self.offered, tls=self.tls())
 
     def test_a_listener_that_asks_no_plugin_gives_no_rights(self):
         """use_identity_as_username lets in whoever has a certificate; nothing
         was proven here then, and nothing is allowed."""
         for n in range(5):
             # At an address that has just been somebody's.
-            before = self.with_certificate(f"mapped-{n}", version=5)
-            self.assertEqual(before.connect(), 0)
+            before = self.entered(f"mapped-{n}", version=5)
             before.close()
-            client = self.with_certificate(f"mapped-{n}", port=self.mapped, version=5)
-            self.assertEqual(client.connect(), 0)
+            client = self.entered(f"mapped-{n}", port=self.mapped, version=5)
             self.assertEqual(client.publish("one"), REFUSED)
             self.assertEqual(client.subscribe("one"), REFUSED)
 
     def test_a_reload_keeps_clients_without_a_user_name(self):
         """With allow_anonymous false the broker throws out who has none."""
-        client = self.with_certificate("reloaded")
-        self.assertEqual(client.connect(), 0)
+        client = self.entered("reloaded")
         self.broker.reload()
         client.subscribe("reloaded/a")
         client.publish("reloaded/a")
@@ -110,4 +112,4 @@ class CertificateOffTest(TlsTest):
     settings = {"allow_plaintext": "false"}
 
     def test_a_certificate_is_refused_when_switched_off(self):
-        self.assertEqual(self.with_certificate("off", version=5).connect(), REFUSED)
+        self.assert_answer(REFUSED, lambda: self.with_certificate("off", version=5).connect())

@@ -5,7 +5,7 @@ import tempfile
 import unittest
 
 from broker import Broker, free_port, plugin_lines
-from house import CONNECT, Store
+from house import CONNECT, Store, wait_for
 from tokens import token
 from clients import Client
 
@@ -87,6 +87,10 @@ class StartTest(unittest.TestCase):
         pid = broker.directory / "pid"
         broker.file.write_text(f"pid_file {pid}\nlog_dest file {broker.log_path}\n" + broker.file.read_text().replace("log_dest stderr\n", ""))
         broker.launch_in_background(pid)
-        client = Client(broker.port, "daemon-1", token(key))
-        self.addCleanup(client.close)
-        self.assertEqual(client.connect(), 0, broker.log())
+
+        def connected():
+            client = Client(broker.port, "daemon-1", token(key))
+            self.addCleanup(client.close)
+            return client.connect() == 0
+
+        wait_for(connected, what="a login")
