@@ -10,8 +10,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.apache.kafka.common.protocol.Errors;
 import org.junit.jupiter.api.Test;
@@ -149,20 +151,33 @@ class AuditTest {
       }
     }
     Wait.until("ten logins", () -> told(user.arn()).getOrDefault("Logon  success", 0L) == 10);
-    Map<String, List<Long>> boots = new HashMap<>();
-    for (JsonNode record : files()) {
-      boots
-          .computeIfAbsent(record.at("/unmapped/boot_id").asText(), any -> new ArrayList<>())
-          .add(record.at("/unmapped/sequence").asLong());
-    }
-    assertEquals(1, boots.size());
-    for (List<Long> sequence : boots.values()) {
-      for (int i = 0; i < sequence.size(); i++) {
-        assertEquals(i, sequence.get(i));
-      }
-    }
+    // Threads hand their records over side by side, so that one may be written behind the next.
+    Wait.until("every number up to the last", () -> whole(numbers()));
     try (Gauges gauges = Gauges.of(broker, "broker")) {
       assertEquals(0, gauges.standin("audit-records-lost"));
     }
+  }
+
+  /** The numbers of the records of the broker's one boot, in order. */
+  private List<Long> numbers() throws Exception {
+    List<Long> numbers = new ArrayList<>();
+    Set<String> boots = new HashSet<>();
+    for (JsonNode record : files()) {
+      boots.add(record.at("/unmapped/boot_id").asText());
+      numbers.add(record.at("/unmapped/sequence").asLong());
+    }
+    assertEquals(1, boots.size());
+    numbers.sort(null);
+    return numbers;
+  }
+
+  private static boolean whole(List<Long> numbers) {
+    for (int i = 0; i < numbers.size(); i++) {
+      assertTrue(numbers.get(i) >= i, "a number was given out twice");
+      if (numbers.get(i) != i) {
+        return false;
+      }
+    }
+    return true;
   }
 }

@@ -231,7 +231,7 @@ class ClientsSideTest {
     Files.writeString(
         copy,
         "[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n"
-            .formatted(good.id(), "x".repeat(40)));
+            .formatted(good.id(), new StringBuilder(good.secret()).reverse()));
     Keys wrong = Keys.of(Iam.fresh("wrong"), good.arn(), copy);
 
     assertEquals(null, told(Clients.config(broker, "CLIENT", good), topic));

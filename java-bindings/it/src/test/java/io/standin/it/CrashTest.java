@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -28,6 +29,7 @@ import org.junit.jupiter.api.Test;
 @Order(1)
 class CrashTest {
   private static final int KILLS = 3;
+  private static final int PATIENCE_S = 100;
   private static final Errors DENIED = Errors.TOPIC_AUTHORIZATION_FAILED;
 
   private final Broker broker =
@@ -123,7 +125,7 @@ class CrashTest {
     Topics.create(broker, topic);
     Keys writer = iam.user(Iam.fresh("writer"), Policy.connect(broker).produce(topic));
     Keys muted = iam.user(Iam.fresh("muted"), Policy.connect(broker).topic("DescribeTopic", topic));
-    List<Throwable> failures = new ArrayList<>();
+    List<Throwable> failures = new CopyOnWriteArrayList<>();
     AtomicBoolean stop = new AtomicBoolean();
     AtomicInteger stored = new AtomicInteger();
     AtomicInteger refused = new AtomicInteger();
@@ -132,40 +134,49 @@ class CrashTest {
     // The store is the program's too: it goes on while the broker is down.
     threads.add(run("administrator", () -> administer(stop), failures));
     threads.add(run("muted", () -> tryAlways(muted, stop, refused), failures));
-    for (int kill = 0; kill < KILLS; kill++) {
-      int before = stored.get();
-      int changes = changed.size();
-      Wait.until(
-          "work before the kill",
-          () ->
-              !failures.isEmpty()
-                  || stored.get() > before + 200
-                      && changed.size() > changes + 4
-                      && refused.get() > 0);
-      RawClient open = RawClient.loggedIn(broker, writer);
-      assertEquals(Errors.NONE, Wire.produce(open, topic));
-      stored.incrementAndGet();
-      Set<String> sessions = sessions();
-      assertFalse(sessions.isEmpty());
-      broker.kill();
-      assertTrue(open.isClosed());
-      open.close();
-      int whileDown = changed.size();
-      Wait.until("a change while it is down", () -> changed.size() > whileDown);
-      broker.restart();
-      // Clients come back by themselves, on sessions of their own.
-      int after = stored.get();
-      Wait.until("records after the restart", () -> stored.get() > after || !failures.isEmpty());
-      Wait.until(
-          "only sessions that began after the restart",
-          () -> {
-            Set<String> now = sessions();
-            return !now.isEmpty() && now.stream().noneMatch(sessions::contains);
-          });
-    }
-    stop.set(true);
-    for (Thread thread : threads) {
-      thread.join();
+    try {
+      for (int kill = 0; kill < KILLS; kill++) {
+        int before = stored.get();
+        int changes = changed.size();
+        Wait.until(
+            PATIENCE_S,
+            "work before the kill",
+            () ->
+                !failures.isEmpty()
+                    || stored.get() > before + 100
+                        && changed.size() > changes + 3
+                        && refused.get() > 0);
+        assertEquals(List.of(), failures);
+        RawClient open = RawClient.loggedIn(broker, writer);
+        assertEquals(Errors.NONE, Wire.produce(open, topic));
+        stored.incrementAndGet();
+        Set<String> sessions = sessions();
+        assertFalse(sessions.isEmpty());
+        broker.kill();
+        assertTrue(open.isClosed());
+        open.close();
+        int whileDown = changed.size();
+        Wait.until(PATIENCE_S, "a change while it is down", () -> changed.size() > whileDown);
+        broker.restart();
+        // Clients come back by themselves, on sessions of their own.
+        int after = stored.get();
+        Wait.until(
+            PATIENCE_S,
+            "records after the restart",
+            () -> stored.get() > after || !failures.isEmpty());
+        Wait.until(
+            PATIENCE_S,
+            "only sessions that began after the restart",
+            () -> {
+              Set<String> now = sessions();
+              return !now.isEmpty() && now.stream().noneMatch(sessions::contains);
+            });
+      }
+    } finally {
+      stop.set(true);
+      for (Thread thread : threads) {
+        thread.join();
+      }
     }
     assertEquals(List.of(), failures);
     // Every change that was answered is there, and decides.
@@ -259,7 +270,8 @@ class CrashTest {
       assertTrue(gauges.standin("credentials-renewed-total") >= renewed + 2);
       assertEquals(sent, Topics.end(broker, topic));
       // What nobody uses any more is given up.
-      Wait.until("nothing held for the user", () -> gauges.standin("credentials-held") == 0);
+      Wait.until(
+          PATIENCE_S, "nothing held for the user", () -> gauges.standin("credentials-held") == 0);
     }
   }
 }
