@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "evidence.h"
+#include "tick.h"
 
 enum { MQTT_5 = 5, RELOAD_MS = 2000 };
 
@@ -142,7 +143,7 @@ int login_basic(struct instance *instance, struct mosquitto_evt_basic_auth *even
     return MOSQ_ERR_SUCCESS;
   }
   if (!host->ticking) {
-    log_drain(host->engine);
+    tick_missing(host);
   }
   forget_pending_of(host, event->client, mosquitto_client_id(event->client));
   struct evidence evidence;

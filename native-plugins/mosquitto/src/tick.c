@@ -72,6 +72,14 @@ int tick(struct host *host, struct mosquitto_evt_tick *event) {
   return MOSQ_ERR_SUCCESS;
 }
 
+void tick_missing(struct host *host) {
+  events_take(host, 0, NULL);
+  forget_gone(host);
+  host->ended.count = 0;
+  log_drain(host->engine);
+  log_limit_flush(&host->undelivered, host_now());
+}
+
 void tick_disconnected(struct instance *instance, const struct mosquitto *address) {
   struct host *host = instance->host;
   // Also told for connections that never logged in, with no id.

@@ -9,6 +9,10 @@
 // MOSQ_EVT_TICK: ten times a second, and under load with every packet.
 int tick(struct host *host, struct mosquitto_evt_tick *event);
 
+// What can be done at a login instead, by a broker that does not tick: nobody is
+// disconnected.
+void tick_missing(struct host *host);
+
 // MOSQ_EVT_DISCONNECT and the event of 2.1 for durable sessions.
 void tick_disconnected(struct instance *instance, const struct mosquitto *client);
 
