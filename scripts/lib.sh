@@ -110,6 +110,30 @@ build_all() {
   class_paths
 }
 
+# What a broker with the plugin, and building it, need of Debian.
+need_mosquitto() {
+  local missing=()
+  command -v make >/dev/null || missing+=(make)
+  command -v openssl >/dev/null || missing+=(openssl)
+  [ -x /usr/sbin/mosquitto ] || missing+=(mosquitto)
+  command -v mosquitto_pub >/dev/null || missing+=(mosquitto-clients)
+  [ -e /usr/include/mosquitto_broker.h ] || missing+=(mosquitto-dev)
+  [ -e /usr/include/mosquitto.h ] || missing+=(libmosquitto-dev)
+  [ -e /usr/include/openssl/x509.h ] || missing+=(libssl-dev)
+  [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
+}
+
+# The plugin for Mosquitto, with the library beside it. After build_all.
+build_mosquitto() {
+  need_mosquitto
+  say "building the plugin for Mosquitto"
+  mkdir -p "$build/mosquitto"
+  cmp -s "$build/native/libstandin.so" "$build/mosquitto/libstandin.so.0" ||
+    install -m 755 "$build/native/libstandin.so" "$build/mosquitto/libstandin.so.0"
+  quietly "$build/log/mosquitto.log" make -C "$root/native-plugins/mosquitto" OUT="$build/mosquitto" \
+    STANDIN_CFLAGS="-I$root/include" STANDIN_LIBS="-L$build/mosquitto -l:libstandin.so.0"
+}
+
 # Class paths of a stock broker of this version, of the clients, and of Standin.
 class_paths() {
   mkdir -p "$build/classpath"
