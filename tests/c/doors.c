@@ -38,7 +38,7 @@ static standin_session session(const stage *on, char *const field[FIELDS]) {
     login.listener = bytes(field[2]);
     login.flags = strcmp(field[3], "1") == 0 ? STANDIN_CHANNEL_SECURE : 0;
     login.resource = NONE;
-    EXPECT(STANDIN_OK, standin_login_now(on->engine, &login, 5000, &result, NULL));
+    EXPECT(STANDIN_OK, standin_login_now(on->engine, &login, 30000, &result, NULL));
     snprintf(sessions[n].key, sizeof sessions[n].key, "%s", key);
     return sessions[n].id = result.session;
 }

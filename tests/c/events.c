@@ -29,7 +29,7 @@ static bool is_readable(const stage *on) {
 static standin_session start(const stage *on, standin_bytes payload, uint64_t tag, standin_status expected) {
     standin_login login = login_of(on, payload);
     standin_event event;
-    EXPECT(STANDIN_OK, standin_login_start(on->engine, &login, 5000, tag));
+    EXPECT(STANDIN_OK, standin_login_start(on->engine, &login, 30000, tag));
     CHECK(next(on, &event));
     CHECK(event.kind == STANDIN_EVENT_LOGIN_DONE && event.tag == tag && event.size == sizeof event);
     CHECK(event.status == expected && (event.session != 0) == (expected == STANDIN_OK));
@@ -72,7 +72,7 @@ int main(void) {
     CHECK(!is_readable(&on));
     standin_login login = login_of(&on, good);
     for (uint64_t tag = 100; tag < 164; tag++) {
-        EXPECT(STANDIN_OK, standin_login_start(on.engine, &login, 5000, tag));
+        EXPECT(STANDIN_OK, standin_login_start(on.engine, &login, 30000, tag));
     }
     uint64_t seen = 0;
     while (seen != ~0ull && next(&on, &event)) {

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is connected: the broker's clients and the sessions behind them.
+//
+// The broker identifies a client by an address that it uses again at once, and
+// its events come in an order that is not the one of lives: the old client of an
+// id is told gone after the new one has logged in. So clients are kept by
+// address, and an address counts only together with the id and the name that
+// were bound to it.
+#ifndef STANDIN_MOSQUITTO_CLIENTS_H
+#define STANDIN_MOSQUITTO_CLIENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "broker.h"
+#include "map.h"
+#include "standin.h"
+
+struct client {
+  const struct mosquitto *address; // compared, never followed
+  char *id;
+  char *name; // of the principal; the broker's user name
+  standin_session session;
+  int64_t deadline_unix_ms;
+  uint64_t id_hash;
+  bool offline; // its connection is gone; a will or queued messages may follow
+  bool naming;  // the broker has not been told the name yet
+};
+
+// All zero is empty.
+struct clients {
+  struct map by_address;
+  struct map by_session;
+  struct map by_id; // the latest of an id, by hash
+};
+
+// The client at this address, whoever it was.
+struct client *clients_at(const struct clients *clients, const struct mosquitto *address);
+
+// The client at this address if it is still the one that was bound.
+struct client *clients_known(const struct clients *clients, const struct mosquitto *address);
+
+struct client *clients_of_session(const struct clients *clients, standin_session session);
+
+// Whether this client is the latest of its id, the one the broker finds by id.
+bool clients_is_latest(const struct clients *clients, const struct client *client);
+
+// Binds a session to an address, which forgets who was there. Takes the session
+// over: it is released when the client is forgotten, or now when there is no
+// memory (NULL).
+struct client *clients_bind(struct clients *clients, const struct mosquitto *address, const char *id, const char *name,
+                            standin_session session, int64_t deadline_unix_ms);
+
+// Replaces the session of a client that has proven itself again.
+bool clients_renew(struct clients *clients, struct client *client, standin_session session, int64_t deadline_unix_ms);
+
+// Lets go of the session, not of the client.
+void clients_release(struct clients *clients, struct client *client);
+
+void clients_forget(struct clients *clients, struct client *client);
+
+void clients_forget_all(struct clients *clients);
+
+#endif
