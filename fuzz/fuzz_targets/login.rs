@@ -12,6 +12,9 @@ use standin::time::UnixMillis;
 fuzz_target!(|data: &[u8]| {
     let rules = LoginRules {
         hosts: vec!["localhost".into()],
+        token_hosts: vec!["localhost".into()],
+        token_services: vec!["kafka-cluster".into()],
+        token_actions: vec!["kafka-cluster:Connect".into()],
         regions: vec!["eu-1".into()],
         max_age_ms: 60_000,
         skew_ms: 300_000,

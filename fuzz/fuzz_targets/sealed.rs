@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use standin::credential::envelope::KeyRing;
-use standin::credential::session_token::SessionToken;
+use standin::credential::session_token::TokenBody;
 use standin::service::ClientForm;
 use standin::time::SystemRandom;
 
@@ -28,6 +28,6 @@ fuzz_target!(|data: &[u8]| {
         let _client = form.client();
     }
     if let Ok(text) = std::str::from_utf8(data) {
-        assert!(SessionToken::open(&RING, text, "AKIAEXAMPLE").is_err());
+        assert!(TokenBody::open(&RING, text, "AKIAEXAMPLE").is_err());
     }
 });
