@@ -42,7 +42,7 @@ need_tools() {
 python_with() {
   if [ ! -x "$build/venv/bin/python" ]; then
     python3 -c 'import venv, ensurepip' 2>/dev/null || apt_install python3-venv
-    python3 -m venv "$build/venv"
+    python3 -m venv --clear "$build/venv"
   fi
   local package installed missing=()
   installed=$("$build/venv/bin/pip" list --format=freeze --disable-pip-version-check)
