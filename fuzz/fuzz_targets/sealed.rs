@@ -16,7 +16,8 @@ static SEALED: LazyLock<Vec<u8>> =
     LazyLock::new(|| RING.seal(&SystemRandom, b"context", b"something plain").expect("sealed"));
 
 fuzz_target!(|data: &[u8]| {
-    assert!(RING.open(b"context", data).is_err(), "nobody guesses a seal");
+    // The fuzzer learns what its input is compared with below, and tries it.
+    assert_eq!(RING.open(b"context", data).is_ok(), data == *SEALED, "nobody guesses a seal");
     let mut altered = SEALED.clone();
     for (place, byte) in data.chunks_exact(2).map(|c| (usize::from(c[0]), c[1])) {
         let length = altered.len();
