@@ -58,6 +58,8 @@ static int bind(struct host *host, struct mosquitto *client, const standin_event
   int rc = mosquitto_set_username(client, bound->name);
   if (rc) {
     clients_forget(&host->clients, bound);
+  } else {
+    clients_named(bound);
   }
   return rc;
 }
@@ -236,7 +238,7 @@ static void complete(struct host *host, struct pending *pending) {
     }
     return;
   }
-  bound->naming = false;
+  clients_named(bound);
 }
 
 void login_answer_later(struct host *host, int64_t now) {
