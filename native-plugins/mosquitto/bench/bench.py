@@ -3,7 +3,7 @@
 with nothing, a plugin that does nothing, the broker's own files and plugin, and
 Standin with as many rules. All run at once and are measured in turns.
 
-    bench.py [--quick] [--json FILE] NOTHING_PLUGIN"""
+    bench.py [--effort quick|normal|full] [--json FILE] NOTHING_PLUGIN"""
 
 import argparse
 import base64
@@ -29,6 +29,8 @@ DYNSEC = "/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so"
 PASSWORD = "bench-password"
 WINDOW = 200  # messages under way at once
 SUBSCRIBERS = 50
+# Rounds; messages to one, messages to many and logins in each.
+EFFORTS = {"quick": (3, 4000, 400, 200), "normal": (7, 20000, 2000, 500), "full": (15, 40000, 4000, 1000)}
 
 
 class Subject:
@@ -158,11 +160,11 @@ def subjects(root, store, nothing):
 
 def main():
     options = argparse.ArgumentParser()
-    options.add_argument("--quick", action="store_true")
+    options.add_argument("--effort", choices=EFFORTS, default="normal")
     options.add_argument("--json")
     options.add_argument("nothing")
     chosen = options.parse_args()
-    rounds, count, fanned, connects = (3, 4000, 400, 200) if chosen.quick else (7, 20000, 2000, 500)
+    rounds, count, fanned, connects = EFFORTS[chosen.effort]
     measures = {
         "1 to 1": lambda s: messages(s, 1, count),
         f"1 to {SUBSCRIBERS}": lambda s: messages(s, SUBSCRIBERS, fanned),
