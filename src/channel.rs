@@ -3,6 +3,18 @@
 
 use std::net::IpAddr;
 
+/// A connection of which nothing is known; kept, so that no operation makes one.
+pub(crate) static NOWHERE: Channel = Channel {
+    address: None,
+    port: 0,
+    secure: false,
+    listener: String::new(),
+    protocol: String::new(),
+    host: String::new(),
+    connection: String::new(),
+    facts: Vec::new(),
+};
+
 /// The facts of one connection, fixed while it is open.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Channel {

@@ -14,6 +14,7 @@ use standin::revision::Revision;
 
 use crate::Desk;
 use crate::output::{self, Output, date};
+use crate::progress::Progress;
 
 /// Filters.
 #[derive(Args)]
@@ -112,7 +113,7 @@ fn of_administration(row: AdminRow) -> Entry {
     }
 }
 
-fn files(dir: &Path, into: &mut Vec<Entry>) -> Result<(), Fault> {
+fn files(dir: &Path, into: &mut Vec<Entry>, progress: &mut Progress) -> Result<(), Fault> {
     let failed =
         |path: &Path, e: std::io::Error| Fault::new(Status::InvalidArgument, format!("{}: {e}", path.display()));
     if !dir.exists() {
@@ -126,6 +127,7 @@ fn files(dir: &Path, into: &mut Vec<Entry>) -> Result<(), Fault> {
         let reader = std::io::BufReader::new(std::fs::File::open(&path).map_err(|e| failed(&path, e))?);
         for (n, line) in reader.lines().enumerate() {
             let line = line.map_err(|e| failed(&path, e))?;
+            progress.step();
             match serde_json::from_str(&line) {
                 Ok(record) => into.push(of_record(record)),
                 // The last line of a killed process may be cut off.
@@ -143,15 +145,18 @@ impl Audit {
             Some(dir) => dir,
             None => desk.files()?.store.parent().unwrap_or(Path::new(".")).join("audit"),
         };
-        files(&dir, &mut entries)?;
+        let mut progress = Progress::new("records", false);
+        files(&dir, &mut entries, &mut progress)?;
         let store = desk.store()?;
         let mut after = Revision(0);
         loop {
             let rows = store.administration(after, 1000)?;
             let Some(last) = rows.last() else { break };
             after = last.revision;
+            rows.iter().for_each(|_| progress.step());
             entries.extend(rows.into_iter().map(of_administration));
         }
+        drop(progress);
         let from = self.since.map(|s| {
             i64::try_from(
                 std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis()),

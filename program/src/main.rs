@@ -10,6 +10,7 @@ mod keys;
 mod output;
 mod people;
 mod policies;
+mod progress;
 mod roles;
 mod sessions;
 mod simulation;

@@ -12,6 +12,7 @@ use standin::fault::{Fault, Status};
 use standin::policy::simulate::Simulator;
 
 use crate::output;
+use crate::progress::Progress;
 
 /// Answers every line; a line that cannot be answered gets an error object and
 /// makes the exit code 1.
@@ -26,6 +27,7 @@ pub(crate) fn run(input: &Path) -> Result<ExitCode, Fault> {
     let mut answers = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let mut simulator = Simulator::default();
     let (mut line, mut number, mut wrong) = (Vec::new(), 0, false);
+    let mut progress = Progress::new("cases", true);
     loop {
         // Whoever waits for an answer before it asks again gets it: nothing is
         // held back while there is no whole line to go on with.
@@ -37,6 +39,7 @@ pub(crate) fn run(input: &Path) -> Result<ExitCode, Fault> {
             break;
         }
         number += 1;
+        progress.step();
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }

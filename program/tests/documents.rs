@@ -130,7 +130,16 @@ fn settings_that_change_in_a_running_engine_are_listed() {
 fn settings_that_documents_name_exist() {
     // The prefix itself, that for settings of other versions, a table of the
     // example, and files.
-    let others = ["standin", "standin.x", "standin.stale", "standin.toml", "standin.properties"];
+    let others = [
+        "standin",
+        "standin.x",
+        "standin.stale",
+        "standin.toml",
+        "standin.properties",
+        "standin.h",
+        "standin.hpp",
+        "standin.pc",
+    ];
     let mut seen = 0;
     for (path, text) in documents() {
         for name in words(&text, "standin.", "._") {
@@ -363,5 +372,67 @@ fn decisions_are_listed() {
         if let Some(name) = path.strip_prefix("docs/decisions/").filter(|n| *n != "README.md") {
             assert!(index.contains(name), "{name} is not in docs/decisions/README.md");
         }
+    }
+}
+
+/// What `scripts/test` runs is pinned in these files; the table of clients has to
+/// name the same versions.
+#[test]
+fn clients_are_documented_with_the_versions_tested() {
+    let text = read("docs/kafka.md");
+    let table = text.split("\n## Clients\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let mut pinned = BTreeMap::new();
+    for line in read("tests/clients/requirements.txt").lines() {
+        if let Some((name, version)) = line.split_once("==") {
+            pinned.insert(name.to_owned(), version.to_owned());
+        }
+    }
+    for line in read("tests/clients/kafkajs/package.json").lines() {
+        if let [_, name, _, version, ..] = line.split('"').collect::<Vec<_>>()[..] {
+            pinned.insert(name.to_owned(), version.to_owned());
+        }
+    }
+    for line in read("tests/clients/franz-go/go.mod").lines() {
+        if let Some((module, version)) = line.trim().split_once(" v") {
+            pinned.insert(module.rsplit('/').next().unwrap().to_owned(), version.to_owned());
+        }
+    }
+    let pom = read("java-bindings/pom.xml");
+    let property = |name: &str| pom.split(&format!("<{name}>")).nth(1).unwrap().split('<').next().unwrap().to_owned();
+    pinned.insert("kafka-clients".to_owned(), property("kafka.version"));
+    pinned.insert("aws-msk-iam-auth".to_owned(), property("msk.iam.version"));
+    let mut tested = BTreeSet::new();
+    for row in table.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.split(" | ").nth(2)) {
+        // The other table of that section has prose in this column.
+        tested.extend(row.split(", ").filter(|word| word.ends_with(|c: char| c.is_ascii_digit())).map(str::to_owned));
+    }
+    assert!(tested.len() > 8, "{tested:?}");
+    for client in tested {
+        let (name, version) = client.split_once(' ').unwrap_or_else(|| panic!("{client}"));
+        assert_eq!(pinned.get(name).map(String::as_str), Some(version), "{name}");
+    }
+}
+
+/// What the documents say of the C door: names exist, and code is that of
+/// programs which are compiled and run.
+#[test]
+fn names_and_code_of_the_c_door_exist() {
+    let header = read("include/standin.h");
+    let mut seen = 0;
+    for (path, text) in documents() {
+        for name in words(&text, "standin_", "_").into_iter().chain(words(&text, "STANDIN_", "_")) {
+            // Variables of the environment, families of names, a node that is not.
+            let other = ["STANDIN_CONFIG", "STANDIN_STORE", "STANDIN_KEY_FILE", "STANDIN_0"].contains(&name);
+            seen += 1;
+            assert!(other || header.contains(name), "{path}: {name} is not in include/standin.h");
+        }
+    }
+    assert!(seen > 20, "{seen}");
+    let code = blocks(&read("docs/c.md"), "c");
+    let licence = "/* SPDX-License-Identifier: Apache-2.0 */\n";
+    assert_eq!(format!("{licence}{}", code[0]), read("tests/c/example.c"), "the example in docs/c.md");
+    let server = read("tests/c/loop.c");
+    for part in code[1].split("\n\n") {
+        assert!(server.contains(part.trim_end()), "not in tests/c/loop.c: {part}");
     }
 }

@@ -396,3 +396,43 @@ fn validate_tells_trust_policies_from_identity_policies() {
         "{complaints}"
     );
 }
+
+/// Whoever waits at a terminal sees how far it has come; programs see nothing.
+#[test]
+fn long_work_shows_its_progress_at_a_terminal_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let fed = dir.path().join("cases");
+    assert!(Command::new("mkfifo").arg(&fed).status().unwrap().success());
+    let line = format!("{}\n", case(1, json!([allow()])));
+    let program = format!("{} policy simulate --input {} >/dev/null", env!("CARGO_BIN_EXE_standin"), fed.display());
+    let mut terminal = Command::new("script")
+        .args(["--quiet", "--flush", "--return", "--command", &program, "/dev/null"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut feed = std::fs::File::options().write(true).open(&fed).unwrap();
+    let mut seen = terminal.stdout.take().unwrap();
+    let (tell, told) = mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        let (mut all, mut part) = (Vec::new(), [0; 256]);
+        while let Ok(n @ 1..) = std::io::Read::read(&mut seen, &mut part) {
+            all.extend_from_slice(&part[..n]);
+            if String::from_utf8_lossy(&all).contains("cases") {
+                tell.send(()).unwrap_or_default();
+            }
+        }
+        String::from_utf8_lossy(&all).into_owned()
+    });
+    // A case every little while, until it was shown.
+    let shown = (0..600).any(|_| {
+        feed.write_all(line.as_bytes()).unwrap();
+        told.recv_timeout(Duration::from_millis(50)).is_ok()
+    });
+    assert!(shown, "no progress was shown");
+    drop(feed);
+    assert!(terminal.wait().unwrap().success());
+    assert!(reader.join().unwrap().ends_with("\r\x1b[K"));
+    let quiet = simulate(&[case(1, json!([allow()]))]);
+    assert!(quiet.stderr.is_empty());
+}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Engine;
-use crate::channel::Channel;
+use crate::channel::{Channel, NOWHERE};
 use crate::decision::{Outcome, Verdict};
 use crate::fault::{Fault, Kind, Status};
 use crate::policy::ActionId;
@@ -79,11 +79,10 @@ impl Engine {
         outcomes: &mut [Outcome],
     ) -> Result<(), Fault> {
         outcomes.fill(Outcome::Deny);
-        let nowhere = Channel::default();
         let found = self.agent().sessions().with(id, |session| {
             let ground = self.ground(session);
             let context = session.context();
-            let channel = session.channel().unwrap_or(&nowhere);
+            let channel = session.channel().unwrap_or(&NOWHERE);
             let request = Request {
                 session: Some(&session.begin),
                 channel,
@@ -199,9 +198,8 @@ impl Engine {
     /// [`Status::UnknownId`] when the session id is stale.
     pub fn authorize_any(&self, id: SessionId, batch: Batch<'_>, action: ActionId) -> Result<Outcome, Fault> {
         let now = self.clock().wall();
-        let nowhere = Channel::default();
         let found = self.agent().sessions().with(id, |session| {
-            let channel = session.channel().unwrap_or(&nowhere);
+            let channel = session.channel().unwrap_or(&NOWHERE);
             let request = Request {
                 session: Some(&session.begin),
                 channel,
@@ -225,7 +223,7 @@ impl Engine {
         let Some(asked) = actions.get(action) else { return Ok(Outcome::Deny) };
         let question =
             Question { action: asked.name.to_string(), resource_type: asked.resource_type.to_string(), resource: None };
-        let channel = session.channel().unwrap_or(&nowhere);
+        let channel = session.channel().unwrap_or(&NOWHERE);
         let questions = Questions::new(channel, batch.address, batch.client_id, vec![question]);
         let (credential, context) = (&session.begin.credential, Arc::clone(&session.context()));
         let answer = self.agent().decide_remotely(credential, &context, questions, batch.wait, Box::new(|_| ()));

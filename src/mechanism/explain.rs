@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::authorize::{Batch, Ground};
 use super::{Engine, engine::state_of};
-use crate::channel::Channel;
+use crate::channel::NOWHERE;
 use crate::decision::Outcome;
 use crate::fault::{Fault, Status};
 use crate::session::{Ask, Request, SessionId};
@@ -19,11 +19,10 @@ impl Engine {
     /// [`Status::UnknownId`] when the session id is stale.
     pub fn explain(&self, id: SessionId, batch: Batch<'_>, ask: Ask<'_>) -> Result<Value, Fault> {
         let (now, wall) = (self.clock().steady(), self.clock().wall());
-        let nowhere = Channel::default();
         let explained = self.agent().sessions().with(id, |session| {
             let request = Request {
                 session: Some(&session.begin),
-                channel: session.channel().unwrap_or(&nowhere),
+                channel: session.channel().unwrap_or(&NOWHERE),
                 address: batch.address,
                 client_id: batch.client_id,
                 now: wall,

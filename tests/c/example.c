@@ -30,7 +30,7 @@ int main(int argc, char **argv) {
   login.flags = STANDIN_CHANNEL_SECURE; /* TLS ends in front of this program */
   login.resource = bytes("arn:aws:shop:::server");
   if (fgets(line, sizeof line, stdin)) login.payload = bytes(line);
-  standin_login_now(engine, &login, 1000, &in, &why);
+  standin_login_now(engine, &login, 5000, &in, &why);
   printf("%.*s\n", (int)why.len, text);
   while (in.session && fgets(line, sizeof line, stdin)) {
     request.resource = bytes(line);

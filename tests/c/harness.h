@@ -94,7 +94,7 @@ static inline standin_session enter(const stage *stage) {
     standin_login_result result = {.size = sizeof result};
     char text[512];
     standin_buffer reply = {(uint8_t *)text, sizeof text, 0};
-    standin_status status = standin_login_now(stage->engine, &login, 5000, &result, &reply);
+    standin_status status = standin_login_now(stage->engine, &login, 30000, &result, &reply);
     if (status != STANDIN_OK) {
         fprintf(stderr, "standin_login_now: %d %.*s\n", status, (int)reply.len, text);
         exit(2);

@@ -13,9 +13,9 @@ use super::types::{
     standin_status,
 };
 use super::{entry, fork, signals};
-use crate::fault::{Fault, Status};
+use crate::fault::Fault;
 use crate::mechanism::{self, Engine};
-use crate::settings::{EngineSettings, Given};
+use crate::settings::Given;
 
 /// Most settings in one call.
 const MOST_SETTINGS: usize = 1024;
@@ -28,22 +28,13 @@ impl Opening {
         Given::read(pairs, self.file.as_deref())
     }
 
-    /// Puts these settings in force: the engine's have to be those it has.
-    fn reload(&self, open: &Engine) -> Result<(), Fault> {
-        let new = EngineSettings::of(&self.given(&Settings::new())?)?;
-        let mut differing = open.settings().differing(&new);
-        if open.settings().name != new.name {
-            differing.push("standin.engine");
-        }
-        if !differing.is_empty() {
-            let names = differing.join(", ");
-            let text = format!("{names} cannot be changed while the engine is open; restart for that");
-            return Err(Fault::new(Status::SettingsDiffer, text));
-        }
+    /// Puts these settings in force, of which `pairs` are new.
+    fn reload(&self, open: &Engine, pairs: &[(&str, &str)]) -> Result<(), Fault> {
         // All are right before the first is changed.
         let profiles: Vec<(&str, Given)> =
             self.profiles.iter().map(|(name, own)| Ok((name.as_str(), self.given(own)?))).collect::<Result<_, _>>()?;
         profiles.iter().try_for_each(|(_, given)| open.check_profile(given))?;
+        open.reload(pairs.iter().copied())?;
         profiles.iter().try_for_each(|(name, given)| open.named_profile(name, given).map(drop))
     }
 }
@@ -125,17 +116,16 @@ pub unsafe extern "C" fn standin_open(
     })
 }
 
-/// Reads settings again: `count` of them in place of those that the engine was
-/// opened with (none: those stay), and the file anew. Every profile that was
-/// made with this number is made again, of the new ones and of its own. All or
-/// nothing: if something is wrong, all stays as it was.
+/// Reads settings again: `count` of them in the place of what has their names,
+/// and the file anew. Every profile that was made with this number is made
+/// again, of the new settings and of its own. All or nothing: if something is
+/// wrong, all stays as it was.
 ///
-/// Sessions go on. Settings of the engine cannot be changed while it is open.
-/// `why` as with standin_open.
+/// Sessions go on. Only some settings of the engine can change while it is open
+/// (docs/settings.md says which). `why` as with standin_open.
 ///
-/// Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_INVALID_SETTING (what
-/// is wrong is in `why`); STANDIN_SETTINGS_DIFFER (`why` names those that need
-/// a restart); STANDIN_UNKNOWN_ID; STANDIN_FORKED.
+/// Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_INVALID_SETTING (`why`
+/// says what is wrong, or needs a restart); STANDIN_UNKNOWN_ID; STANDIN_FORKED.
 ///
 /// # Safety
 /// Pointers are null or point to what the header says.
@@ -152,10 +142,9 @@ pub unsafe extern "C" fn standin_reload(
             unsafe { (Buffer::wanted(why, "why")?, memory::pairs(settings, count, MOST_SETTINGS, "settings")?) };
         let open = handle::engine(engine)?;
         let mut opening = handle::opening(engine)?;
-        if !settings.is_empty() {
-            opening.settings = owned(&settings);
-        }
-        explain(why.as_ref(), opening.reload(&open))?;
+        opening.settings.retain(|(known, _)| !settings.iter().any(|(name, _)| name == known));
+        opening.settings.extend(owned(&settings));
+        explain(why.as_ref(), opening.reload(&open, &settings))?;
         handle::amend(engine, |known| known.settings = opening.settings)
     })
 }

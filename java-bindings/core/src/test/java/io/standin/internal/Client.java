@@ -19,7 +19,7 @@ import java.util.Properties;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
-/** A user of a store who may do everything, and what its clients send. */
+/** A user of a store, and what its clients send. */
 final class Client {
   private static final DateTimeFormatter DATE =
       DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC);
@@ -38,10 +38,16 @@ final class Client {
   /** Makes the user in the store that the settings name. */
   static Client make(Map<String, String> settings, String name)
       throws IOException, InterruptedException {
+    return make(settings, name, ALL);
+  }
+
+  /** Makes the user, who may do what a policy says. */
+  static Client make(Map<String, String> settings, String name, String document)
+      throws IOException, InterruptedException {
     Path store = Path.of(settings.get("standin.store"));
     Path policy = store.resolveSibling("policy.json");
     Path keys = store.resolveSibling(name + ".keys");
-    Files.writeString(policy, ALL);
+    Files.writeString(policy, document);
     program(store, "user", "create", name);
     program(store, "policy", "put", "own", policy.toString(), "--user", name);
     program(store, "key", "create", name, "--profile-file", keys.toString());

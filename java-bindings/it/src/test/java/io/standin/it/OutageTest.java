@@ -6,11 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -39,7 +41,9 @@ class OutageTest {
           "--property",
           "standin.stale.grace.ms=4000",
           "--property",
-          "standin.login.wait.ms=1000");
+          "standin.login.wait.ms=1000",
+          "--property",
+          "standin.retire.grace.ms=1000");
   private final Iam iam = Iam.of(broker);
 
   /** Another process that has the store locked and does not let go. */
@@ -135,6 +139,52 @@ class OutageTest {
       assertFalse(broker.log().contains("Unexpected error from"), "a stack trace for a login");
     }
     assertFalse(Topics.exists(broker, topic + "-new"));
+  }
+
+  @Test
+  void p1_04_denied_malformed_and_unavailable_are_three_answers_and_keep_nothing()
+      throws Exception {
+    Keys good = iam.user(Iam.fresh("good"), Policy.connect(broker));
+    Map<String, String> forged = Signed.by(good).fields();
+    forged.computeIfPresent(
+        "x-amz-signature", (field, text) -> new StringBuilder(text).reverse().toString());
+    // Nobody's login but those below may change what is held.
+    try (Gauges gauges = Gauges.of(broker, "broker")) {
+      Wait.until("no sessions", () -> gauges.standin("sessions") == 0);
+      long held = gauges.standin("credentials-held");
+      long refused = gauges.standin("logins-refused-total");
+      long undecided = gauges.standin("logins-undecided-total");
+      for (byte[] message : List.of(Signed.message(forged), new byte[] {'{', '}'})) {
+        try (RawClient client = RawClient.connect(broker, "CLIENT")) {
+          assertEquals(Errors.SASL_AUTHENTICATION_FAILED, client.tryLogIn(message).error());
+        }
+      }
+      try (Lock lock = new Lock();
+          RawClient client = RawClient.connect(broker, "CLIENT")) {
+        assertTrue(lock.locks.size() > 0);
+        client.handshake(RawClient.MECHANISM);
+        assertThrows(RawClient.Closed.class, () -> client.authenticate(Signed.by(good).message()));
+        // An answer that comes later is kept, for the next attempt of the client.
+        assertTrue(gauges.standin("credentials-held") <= held, "something was kept");
+      }
+      assertEquals(refused + 2, gauges.standin("logins-refused-total"));
+      assertEquals(undecided + 1, gauges.standin("logins-undecided-total"));
+      Map<String, Integer> reasons = new HashMap<>();
+      Wait.until(
+          "three reasons",
+          () -> {
+            reasons.clear();
+            for (JsonNode record : iam.audit("--action", "login")) {
+              reasons.put(
+                  record.at("/unmapped/outcome").asText(), record.at("/status_code").asInt());
+              reasons.put("" + record.at("/status_code").asInt(), 1);
+            }
+            return reasons.containsKey("-202")
+                && reasons.containsKey("-200")
+                && reasons.getOrDefault("undecided", 0) <= -300;
+          });
+      assertEquals(0, gauges.standin("sessions"));
+    }
   }
 
   @Test

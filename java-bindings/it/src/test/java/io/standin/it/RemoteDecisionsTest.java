@@ -41,8 +41,10 @@ class RemoteDecisionsTest {
     Brokers.done("remote");
   }
 
+  /** The service answers nobody but on proof of such a credential (P1-23). */
   @Test
-  void p1_10_each_client_is_decided_by_the_service_by_its_own_credential() throws Exception {
+  void p1_10_p1_23_each_client_is_decided_on_proof_of_what_stands_in_for_it_alone()
+      throws Exception {
     int clients = 20;
     List<String> topics = new ArrayList<>();
     List<Keys> keys = new ArrayList<>();

@@ -174,7 +174,9 @@ class StandinAuthorizerLifeTest {
       Map<String, Object> configs = stage.configs("standin.config", file.toString());
       configs.put("delegation.token.secret.key", "secret");
       configs.put("listener.security.protocol.map", "CLIENT:SASL_PLAINTEXT");
-      configs.put("listener.name.client.aws_msk_iam.sasl.jaas.config", "of no matter here");
+      configs.put(
+          "listener.name.client.aws_msk_iam.sasl.jaas.config",
+          StandinLoginModule.class.getName() + " required;");
       stage.authorizer(configs);
       StandinServerCallbackHandler handler = new StandinServerCallbackHandler();
       handler.configure(configs, "AWS_MSK_IAM", List.of());

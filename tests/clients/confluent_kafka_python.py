@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""confluent-kafka (librdkafka): OAUTHBEARER with AWS's signer."""
+
+import time
+
+from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+
+from job import Job, answer
+
+
+def settings(job, errors=None):
+    def token(_):
+        value, expires_ms = MSKAuthTokenProvider.generate_auth_token(job.region)
+        return value, expires_ms / 1000
+
+    return {
+        "bootstrap.servers": job.bootstrap,
+        "security.protocol": "SASL_SSL",
+        "ssl.ca.location": job.ca_file,
+        "sasl.mechanisms": job.mechanism,
+        "oauth_cb": token,
+        "error_cb": (errors if errors is not None else []).append,
+        "log_level": 0,
+    }
+
+
+def send(producer, topic, value):
+    """The error of one record, None when it was written."""
+    outcome = []
+    producer.produce(topic, value, on_delivery=lambda error, _: outcome.append(error))
+    end = time.monotonic() + 20
+    while not outcome and time.monotonic() < end:
+        producer.poll(0.1)
+    return outcome[0] if outcome else KafkaError(KafkaError._TIMED_OUT)
+
+
+def roundtrip(job):
+    producer = Producer(settings(job))
+    for record in job.records():
+        error = send(producer, job.topic, record.encode())
+        if error is not None:
+            raise KafkaException(error)
+    consumer = Consumer({**settings(job), "group.id": job.group, "auto.offset.reset": "earliest"})
+    consumer.subscribe([job.topic])
+    consumed, end = [], time.monotonic() + 20
+    while len(consumed) < 10 and time.monotonic() < end:
+        message = consumer.poll(0.5)
+        if message is not None and message.error() is None:
+            consumed.append(message.value().decode())
+    consumer.close()
+    answer(produced=job.records(), consumed=consumed)
+
+
+def forbidden(job):
+    error = send(Producer(settings(job)), job.topic, b"forbidden")
+    answer(error=error and error.code(), message=str(error))
+
+
+def login(job):
+    errors = []
+    producer = Producer(settings(job, errors))
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        producer.poll(0.1)
+        refused = [e for e in errors if e.code() == KafkaError._AUTHENTICATION]
+        if refused:
+            answer(error=refused[0].name(), message=refused[0].str())
+            return
+    answer(error=None, message=str(errors))
+
+
+def session(job):
+    producer = Producer(settings(job))
+    sent, failed = 0, []
+    for number in job.pace():
+        error = send(producer, job.topic, str(number).encode())
+        if error is None:
+            sent += 1
+        else:
+            failed.append(str(error))
+    answer(sent=sent, failed=failed)
+
+
+JOBS = {"roundtrip": roundtrip, "forbidden": forbidden, "login": login, "session": session}
+
+if __name__ == "__main__":
+    the_job = Job()
+    JOBS[the_job.name](the_job)
