@@ -62,6 +62,27 @@ class OutageTest(BrokerTest):
             self.assertEqual(live.publish("others/a"), 0)
 
 
+class ManyTest(BrokerTest):
+    options = {"login_wait_ms": "1000", "login_delay_ms": "1000"}
+
+    @classmethod
+    def prepare(cls):
+        cls.key = cls.store.user("all", *EVERYTHING)
+
+    def test_not_each_login_that_takes_long_stops_the_broker(self):
+        """Only standin.login.waiting of them wait at once."""
+        live = self.connected("live", self.key, version=5)
+        key = self.store.user("late", *EVERYTHING)
+        with self.store.held():
+            begun = time.monotonic()
+            for n in range(20):
+                client = self.bare(f"late-{n}")
+                client.send_connect("x", token(key))
+            self.assertEqual(live.publish("a"), 0)
+            # Each of them would be a second.
+            self.assertLess(time.monotonic() - begun, 10)
+
+
 class LongOutageTest(BrokerTest):
     settings = {"stale_after_ms": "1000", "stale_grace_ms": "2000"}
 
