@@ -7,7 +7,7 @@
 #include "evidence.h"
 #include "tick.h"
 
-enum { MQTT_5 = 5, RELOAD_MS = 2000 };
+enum { MQTT_5 = 5, RELOAD_MS = 2000, IMPATIENT_MS = 1000 };
 
 // The broker's answer to a login that was not decided. Closing without a word is
 // what clients take for "try again"; a refusal is what many take for final.
@@ -86,6 +86,19 @@ static standin_status begin(struct instance *instance, const struct mosquitto *c
   return standin_login_start(instance->host->engine, &login, wait_ms, *tag);
 }
 
+// The answer to a login, if it comes in time. After one that did not, nobody is
+// waited for during a second: however many try to log in while the service does
+// not answer, the broker stands still for a small part of the time only.
+static bool await(struct instance *instance, uint64_t tag, standin_event *answer) {
+  struct host *host = instance->host;
+  bool patient = host_now() >= host->impatient_until;
+  bool came = events_await(host, tag, patient ? instance->options.login_wait : 0, answer);
+  if (!came && patient) {
+    host->impatient_until = host_now() + IMPATIENT_MS;
+  }
+  return came;
+}
+
 // Promises the broker an answer for later.
 static bool postpone(struct instance *instance, const struct mosquitto *client, uint64_t tag) {
   struct host *host = instance->host;
@@ -161,7 +174,7 @@ int login_basic(struct instance *instance, struct mosquitto_evt_basic_auth *even
     return unsuccessful(event->client, status);
   }
   standin_event answer;
-  if (!events_await(host, tag, instance->options.login_wait, &answer)) {
+  if (!await(instance, tag, &answer)) {
     return broker_delays_logins() && postpone(instance, event->client, tag) ? BROKER_AUTH_DELAYED
                                                                             : undecided(event->client);
   }
@@ -186,7 +199,7 @@ int login_enhanced(struct instance *instance, struct mosquitto_evt_extended_auth
   }
   // The broker has no later answer for these.
   standin_event answer;
-  if (!events_await(host, tag, instance->options.login_wait, &answer)) {
+  if (!await(instance, tag, &answer)) {
     return undecided(event->client);
   }
   if (answer.status) {

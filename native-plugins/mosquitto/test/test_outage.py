@@ -70,7 +70,6 @@ class ManyTest(BrokerTest):
         cls.key = cls.store.user("all", *EVERYTHING)
 
     def test_not_each_login_that_takes_long_stops_the_broker(self):
-        """Only standin.login.waiting of them wait at once."""
         live = self.connected("live", self.key, version=5)
         key = self.store.user("late", *EVERYTHING)
         with self.store.held():
