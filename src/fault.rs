@@ -4,6 +4,7 @@
 //! or the configuration is wrong), *internal* (our fault).
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Which of the four kinds a [`Fault`] is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -117,12 +118,21 @@ pub struct Fault {
     pub status: Status,
     /// What exactly, for the operator.
     pub text: String,
+    /// ARN of the identity it is about, where a credential named one that did
+    /// not prove itself.
+    pub subject: Option<Arc<str>>,
 }
 
 impl Fault {
     /// A failure with this status and operator's text.
     pub fn new(status: Status, text: impl Into<String>) -> Self {
-        Self { status, text: text.into() }
+        Self { status, text: text.into(), subject: None }
+    }
+
+    /// The same, about an identity.
+    #[must_use]
+    pub fn about(self, arn: &str) -> Self {
+        Self { subject: Some(arn.into()), ..self }
     }
 
     /// A defect.

@@ -150,7 +150,7 @@ impl Agent {
         }
         if let (Some(scope), Some(claim)) = (scope, evidence.claim()) {
             let Some(signing) = held.lease(scope, now) else { return Ok(None) };
-            claim.verify(&signing)?;
+            claim.verify(&signing).map_err(|fault| fault.about(held.client.principal.subject.arn()))?;
         }
         held.used.store(now.0, Ordering::Relaxed);
         Ok(Some(held))

@@ -8,6 +8,7 @@ use crate::audit::{Event, Record, Who};
 use crate::channel::Channel;
 use crate::credential::replay::Seen;
 use crate::fault::{Fault, Kind};
+use crate::identity::Identity;
 use crate::service::Impersonation;
 use crate::session::Session;
 
@@ -51,9 +52,17 @@ impl Agent {
             self.parts.journal.line("info", &format!("login {request_id} {outcome} ({status}): {reason}"));
         }
         let Seen { count: seen, sources } = attempt.seen;
+        let mut who = attempt.who.clone();
+        if who.subject.is_empty()
+            && let Some(identity) = failure.and_then(|f| f.subject.as_deref()).and_then(|arn| Identity::parse(arn).ok())
+        {
+            // Whose credential was shown; the outcome says that it proved nothing.
+            identity.account().clone_into(&mut who.account);
+            identity.arn().clone_into(&mut who.subject);
+        }
         self.parts.recorder.record(Record {
             time: self.parts.clock.wall(),
-            who: attempt.who.clone(),
+            who,
             channel: channel.cloned(),
             request_id: request_id.to_owned(),
             event: Event::Login { outcome, reason, status, seen, sources },

@@ -86,7 +86,8 @@ impl Embedded {
         if let Some(token) = claim.session_token() {
             let body = TokenBody::open(self.store.ring(), token, id)?;
             if body.expires <= self.clock.wall().0 {
-                return Err(Fault::new(Status::Expired, format!("the temporary credentials {id} have expired")));
+                let text = format!("the temporary credentials {id} have expired");
+                return Err(Fault::new(Status::Expired, text).about(&body.subject));
             }
             let attributes = Attributes {
                 user_id: body.user_id.clone(),
@@ -107,10 +108,12 @@ impl Embedded {
             .value
             .ok_or_else(|| Fault::new(Status::UnknownKey, format!("access key {id} is not known")))?;
         if !row.active {
-            return Err(Fault::new(Status::KeyDisabled, format!("access key {id} of {} is disabled", row.identity)));
+            let text = format!("access key {id} of {} is disabled", row.identity);
+            return Err(Fault::new(Status::KeyDisabled, text).about(row.identity.arn()));
         }
         if row.disabled {
-            return Err(Fault::new(Status::IdentityDisabled, format!("{} is disabled", row.identity)));
+            let text = format!("{} is disabled", row.identity);
+            return Err(Fault::new(Status::IdentityDisabled, text).about(row.identity.arn()));
         }
         let attributes = Attributes { user_id: row.unique_id, ..Attributes::default() };
         Ok((client(row.identity, attributes, Vec::new()), row.secret, None))
@@ -126,7 +129,8 @@ impl Embedded {
             _ => fault,
         })?;
         if user.disabled {
-            return Err(Fault::new(Status::IdentityDisabled, format!("{} is disabled", user.identity)));
+            let text = format!("{} is disabled", user.identity);
+            return Err(Fault::new(Status::IdentityDisabled, text).about(user.identity.arn()));
         }
         let attributes = Attributes { user_id: user.unique_id, ..Attributes::default() };
         Ok(Client {
@@ -170,7 +174,7 @@ impl SecurityService for Embedded {
             Evidence::Signature(claim) => {
                 let (client, secret, expires) = self.look_up(claim)?;
                 let key = SigningKey::derive(&secret, claim.scope_date(), claim.region(), claim.service());
-                claim.verify(&key)?;
+                claim.verify(&key).map_err(|fault| fault.about(client.principal.subject.arn()))?;
                 (client, expires, Some(Arc::new(key)))
             }
             Evidence::Certificate(certificate) => (self.owner_of(certificate)?, Some(certificate.not_after()), None),

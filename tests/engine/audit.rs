@@ -2,6 +2,7 @@
 //! What is written down.
 
 use standin::decision::Outcome;
+use standin::fault::Status;
 use standin::time::Clock;
 
 use crate::house::{house, policy, still_house};
@@ -65,5 +66,40 @@ fn x_10_issuing_is_durable_and_numbers_have_no_gaps() {
         assert_eq!(record["unmapped"]["via"], "host/demo/1");
         assert_eq!(record["actor"]["user"]["account"]["uid"], "123456789012");
         assert!(record["time"].as_i64().unwrap() <= standin::time::SystemClock::new().wall().0);
+    }
+}
+
+/// a refused login is found by the identity whose credential was shown,
+/// however it was refused; one that names nobody names nobody.
+#[test]
+fn x_10_refused_logins_name_whose_credential_was_shown() {
+    let house = house(&[("standin.audit.flush.ms", "100")]);
+    let document = policy("Allow", &["kafka-cluster:*"], "*");
+    let [key, user, wrong, known] = ["by-key", "by-user", "wrong", "known"].map(|name| house.user(name, &document));
+    house.store.set_key_active("test", &key.0, false).unwrap();
+    house.store.set_user_disabled("test", "by-user", true).unwrap();
+    house.enter(&known);
+    let mut refused = vec![
+        (house.log_in(&key.0, &key.1, None), Status::KeyDisabled, "by-key"),
+        (house.log_in(&user.0, &user.1, None), Status::IdentityDisabled, "by-user"),
+        (house.log_in(&wrong.0, &key.1, None), Status::SignatureMismatch, "wrong"),
+        // Verified with the leased key.
+        (house.log_in(&known.0, &key.1, None), Status::SignatureMismatch, "known"),
+        (house.log_in("AKIAUNKNOWNUNKNOWN77", &key.1, None), Status::UnknownKey, ""),
+    ];
+    house
+        .until("every record", || house.records().iter().filter(|r| r["status"] == "Failure").count() == refused.len());
+    let records = house.records();
+    for (result, status, name) in refused.drain(..) {
+        let refusal = result.err().unwrap();
+        assert_eq!(refusal.fault.status, status);
+        let record = records.iter().find(|r| r["metadata"]["correlation_uid"] == refusal.request_id).unwrap();
+        let (uid, account) = (&record["actor"]["user"]["uid"], &record["actor"]["user"]["account"]["uid"]);
+        if name.is_empty() {
+            assert!(uid.as_str().is_none_or(str::is_empty), "{record}");
+        } else {
+            assert_eq!(*uid, format!("arn:aws:iam::123456789012:user/{name}"));
+            assert_eq!(account, "123456789012");
+        }
     }
 }

@@ -63,7 +63,7 @@ pub(super) fn is_child() -> bool {
 #[inline]
 pub(super) fn check() -> Result<(), Fault> {
     if is_child() {
-        return Err(Fault { status: Status::Forked, text: String::new() });
+        return Err(Fault { status: Status::Forked, text: String::new(), subject: None });
     }
     Ok(())
 }

@@ -376,13 +376,13 @@ impl Outcomes {
     /// `at` is null or writable for `count` bytes, until it is dropped.
     pub(super) unsafe fn deny(at: *mut standin_outcome, count: usize) -> Result<Self, Fault> {
         if count > MOST_REQUESTS {
-            return Err(Fault { status: Status::InvalidArgument, text: String::new() });
+            return Err(Fault { status: Status::InvalidArgument, text: String::new(), subject: None });
         }
         if at.is_null() {
             return if count == 0 {
                 Ok(Self { at, count })
             } else {
-                Err(Fault { status: Status::InvalidArgument, text: String::new() })
+                Err(Fault { status: Status::InvalidArgument, text: String::new(), subject: None })
             };
         }
         if count == 1 {

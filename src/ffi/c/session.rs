@@ -20,10 +20,11 @@ use crate::session::{Ask, SessionId};
 const FEW: usize = 64;
 
 fn session_id(session: standin_session) -> Result<SessionId, Fault> {
-    i64::try_from(session)
-        .ok()
-        .and_then(SessionId::from_number)
-        .ok_or_else(|| Fault { status: Status::UnknownId, text: String::new() })
+    i64::try_from(session).ok().and_then(SessionId::from_number).ok_or_else(|| Fault {
+        status: Status::UnknownId,
+        text: String::new(),
+        subject: None,
+    })
 }
 
 unsafe fn batch<'a>(batch: *const standin_batch) -> Result<Batch<'a>, Fault> {
