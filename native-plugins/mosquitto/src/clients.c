@@ -16,10 +16,13 @@ struct client *clients_known(const struct clients *clients, const struct mosquit
     return NULL;
   }
   const char *id = mosquitto_client_id(address);
+  const char *name = mosquitto_client_username(address);
+  if (!client->offline && id && name && id == client->id_place && name == client->name_place) {
+    return client;
+  }
   if (!id || strcmp(client->id, id) != 0) {
     return NULL;
   }
-  const char *name = mosquitto_client_username(address);
   return client->naming || (name && strcmp(client->name, name) == 0) ? client : NULL;
 }
 
@@ -54,6 +57,12 @@ struct client *clients_bind(struct clients *clients, const struct mosquitto *add
   }
   clients_forget(clients, client);
   return NULL;
+}
+
+void clients_named(struct client *client) {
+  client->naming = false;
+  client->id_place = mosquitto_client_id(client->address);
+  client->name_place = mosquitto_client_username(client->address);
 }
 
 bool clients_renew(struct clients *clients, struct client *client, standin_session session, int64_t deadline_unix_ms) {

@@ -18,13 +18,17 @@
 
 struct client {
   const struct mosquitto *address; // compared, never followed
-  char *id;
-  char *name; // of the principal; the broker's user name
+  // Where the broker keeps id and name of the open connection. The broker tells
+  // of its end before it frees them, so until then the same places hold the same
+  // texts, and these need not be read at each check.
+  const char *id_place, *name_place;
   standin_session session;
-  int64_t deadline_unix_ms;
-  uint64_t id_hash;
   bool offline; // its connection is gone; a will or queued messages may follow
   bool naming;  // the broker has not been told the name yet
+  char *id;
+  char *name; // of the principal; the broker's user name
+  int64_t deadline_unix_ms;
+  uint64_t id_hash;
 };
 
 // All zero is empty.
@@ -50,6 +54,9 @@ bool clients_is_latest(const struct clients *clients, const struct client *clien
 // memory (NULL).
 struct client *clients_bind(struct clients *clients, const struct mosquitto *address, const char *id, const char *name,
                             standin_session session, int64_t deadline_unix_ms);
+
+// The broker has been told the name.
+void clients_named(struct client *client);
 
 // Replaces the session of a client that has proven itself again.
 bool clients_renew(struct clients *clients, struct client *client, standin_session session, int64_t deadline_unix_ms);

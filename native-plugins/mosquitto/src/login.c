@@ -7,7 +7,7 @@
 #include "evidence.h"
 #include "tick.h"
 
-enum { MQTT_5 = 5, RELOAD_MS = 2000 };
+enum { MQTT_5 = 5, RELOAD_MS = 2000, IMPATIENT_MS = 1000 };
 
 // The broker's answer to a login that was not decided. Closing without a word is
 // what clients take for "try again"; a refusal is what many take for final.
@@ -58,6 +58,8 @@ static int bind(struct host *host, struct mosquitto *client, const standin_event
   int rc = mosquitto_set_username(client, bound->name);
   if (rc) {
     clients_forget(&host->clients, bound);
+  } else {
+    clients_named(bound);
   }
   return rc;
 }
@@ -82,6 +84,19 @@ static standin_status begin(struct instance *instance, const struct mosquitto *c
   evidence_describe(instance, client, evidence, &place, &login);
   *tag = ++instance->host->last_tag;
   return standin_login_start(instance->host->engine, &login, wait_ms, *tag);
+}
+
+// The answer to a login, if it comes in time. After one that did not, nobody is
+// waited for during a second: however many try to log in while the service does
+// not answer, the broker stands still for a small part of the time only.
+static bool await(struct instance *instance, uint64_t tag, standin_event *answer) {
+  struct host *host = instance->host;
+  bool patient = host_now() >= host->impatient_until;
+  bool came = events_await(host, tag, patient ? instance->options.login_wait : 0, answer);
+  if (!came && patient) {
+    host->impatient_until = host_now() + IMPATIENT_MS;
+  }
+  return came;
 }
 
 // Promises the broker an answer for later.
@@ -159,7 +174,7 @@ int login_basic(struct instance *instance, struct mosquitto_evt_basic_auth *even
     return unsuccessful(event->client, status);
   }
   standin_event answer;
-  if (!events_await(host, tag, instance->options.login_wait, &answer)) {
+  if (!await(instance, tag, &answer)) {
     return broker_delays_logins() && postpone(instance, event->client, tag) ? BROKER_AUTH_DELAYED
                                                                             : undecided(event->client);
   }
@@ -184,7 +199,7 @@ int login_enhanced(struct instance *instance, struct mosquitto_evt_extended_auth
   }
   // The broker has no later answer for these.
   standin_event answer;
-  if (!events_await(host, tag, instance->options.login_wait, &answer)) {
+  if (!await(instance, tag, &answer)) {
     return undecided(event->client);
   }
   if (answer.status) {
@@ -236,7 +251,7 @@ static void complete(struct host *host, struct pending *pending) {
     }
     return;
   }
-  bound->naming = false;
+  clients_named(bound);
 }
 
 void login_answer_later(struct host *host, int64_t now) {

@@ -26,7 +26,7 @@ static const struct option table[] = {
     {"certificate", SWITCH, offsetof(struct options, certificate), "off", 0},
     {"enhanced_auth", TEXT_OR_OFF, offsetof(struct options, enhanced_auth), "STANDIN-SIGV4", 0},
     {"connect_action", TEXT_OR_OFF, offsetof(struct options, connect_action), "iot:Connect", 0},
-    {"login_wait_ms", NUMBER, offsetof(struct options, login_wait), "25", 1000},
+    {"login_wait_ms", NUMBER, offsetof(struct options, login_wait), "50", 1000},
     {"login_delay_ms", NUMBER, offsetof(struct options, login_delay), "1000", 10000},
     {"offline_grace_ms", NUMBER, offsetof(struct options, offline_grace), "60000", 600000},
 };

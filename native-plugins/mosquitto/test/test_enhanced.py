@@ -4,7 +4,7 @@
 import time
 
 from case import BrokerTest
-from house import EVERYTHING, Key, wait_for
+from house import EVERYTHING, Key
 from tokens import presign, token
 
 METHOD = "STANDIN-SIGV4"

@@ -9,7 +9,6 @@ import tempfile
 
 from case import BrokerTest
 from house import EVERYTHING, ROOT, Store
-from tokens import token
 
 
 class Kafka:

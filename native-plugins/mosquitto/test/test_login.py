@@ -2,14 +2,11 @@
 """Logins with a token as password, by clients as they are."""
 
 import datetime
+import re
 import subprocess
-import time
-import unittest
 
-from broker import version
 from case import BrokerTest
-from clients import Client
-from house import CONNECT, EVERYTHING, Key, allow
+from house import EVERYTHING, Key, allow, wait_for
 from tokens import presign, token
 
 NOT_AUTHORIZED = {4: 5, 5: 0x87}  # of a CONNACK, by version; paho tells 3.1.1's 5 as 0x87
@@ -73,6 +70,11 @@ class LoginTest(BrokerTest):
             for what, password in cases.items():
                 with self.subTest(password=what, version=version_):
                     self.assert_answer(NOT_AUTHORIZED[version_], lambda: self.bare(f"refused-{version_}", version=version_).connect("x", password))
+
+    def test_the_operator_learns_why_and_the_client_does_not(self):
+        self.assert_answer(0x87, lambda: self.bare("why").connect("x", token(Key(self.key.id, "y" * 40))))
+        line = wait_for(lambda: re.search(r"login ([0-9a-f-]+) refused \(-202\)", self.broker.log()), what="the reason")
+        wait_for(lambda: self.key.id in self.store.audit("--request", line.group(1)), what="the record")
 
     def test_a_password_with_a_nul_is_refused(self):
         """The broker hands on what stands before it."""

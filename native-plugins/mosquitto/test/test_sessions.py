@@ -4,9 +4,8 @@
 import queue
 import time
 
-from broker import free_port, version
+from broker import free_port, plugin_lines
 from case import BrokerTest
-from clients import Client
 from house import CONNECT, EVERYTHING, allow, wait_for
 from tokens import token
 
@@ -327,8 +326,6 @@ class ListenersTest(BrokerTest):
 
     @classmethod
     def start(cls, **how):
-        from broker import plugin_lines
-
         cls.second = free_port()
         config = cls.store.config(**cls.settings)
         listeners = [f"listener {cls.second} 127.0.0.1", *plugin_lines(config, listener="second"), "allow_anonymous false"]
