@@ -135,7 +135,9 @@ def _standin(store, rules):
     return plugin_lines(store.config(), login_wait_ms="1000"), signed
 
 
-def subjects(root, store, nothing):
+def subjects(root, store, nothing, made):
+    """Starts them; those that run are in `made`, also when the next does not."""
+
     def place(name):
         path = root / name
         path.mkdir()
@@ -143,11 +145,9 @@ def subjects(root, store, nothing):
 
     passwords = root / "passwords"
     subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "bench", PASSWORD], check=True)
-    made = [
-        Subject("no plugin", place("none"), ["allow_anonymous true"]),
-        Subject("plugin doing nothing", place("nothing"), [f"plugin {nothing}"]),
-        Subject("password_file", place("password"), [f"password_file {passwords}"]),
-    ]
+    made.append(Subject("no plugin", place("none"), ["allow_anonymous true"]))
+    made.append(Subject("plugin doing nothing", place("nothing"), [f"plugin {nothing}"]))
+    made.append(Subject("password_file", place("password"), [f"password_file {passwords}"]))
     for rules in SIZES:
         path = place(f"acl-{rules}")
         made.append(Subject(f"acl_file {rules}", path, _acl_file(path / "acl", rules)))
@@ -155,7 +155,6 @@ def subjects(root, store, nothing):
         made.append(Subject(f"dynamic-security {rules}", path, _dynsec(path / "dynsec.json", rules)))
         lines, signed = _standin(store, rules)
         made.append(Subject(f"Standin {rules}", place(f"standin-{rules}"), lines, signed))
-    return made
 
 
 def main():
@@ -172,8 +171,9 @@ def main():
     }
     store = Store()
     with tempfile.TemporaryDirectory(prefix="bench-") as root:
-        made = subjects(pathlib.Path(root), store, chosen.nothing)
+        made = []
         try:
+            subjects(pathlib.Path(root), store, chosen.nothing, made)
             spent = {(s.name, m): [] for s in made for m in measures}
             for _ in range(rounds):
                 for name, measure in measures.items():

@@ -63,7 +63,11 @@ class Broker:
 
     def start(self):
         self.launch()
-        wait_for(lambda: RUNNING.search(self.log()[self.mark:]) or self.process.poll() is not None, what="the broker")
+        try:
+            wait_for(lambda: RUNNING.search(self.log()[self.mark:]) or self.process.poll() is not None, what="the broker")
+        except AssertionError:
+            self.stop()
+            raise
         if self.process.poll() is not None:
             raise AssertionError(f"the broker stopped:\n{self.log()[self.mark:]}")
 
