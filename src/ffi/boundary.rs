@@ -17,6 +17,26 @@ pub(super) fn guarded<T>(body: impl FnOnce() -> Result<T, Fault>) -> Result<T, F
         .unwrap_or_else(|_| Err(Fault::new(Status::Panic, "a panic was caught at the library's boundary")))
 }
 
+/// Runs `body`; the value, or the number of the status. Every operation comes
+/// through here, so nothing but a pointer crosses the catch: what is moved into
+/// it and out of it is copied in other widths than it was written in, and the
+/// processor waits for that.
+#[inline(always)]
+pub(super) fn guarded_number<T: From<i32>>(body: impl FnOnce() -> Result<T, Fault>) -> T {
+    let mut work = (Some(body), T::from(Status::Panic.number()));
+    let ran = {
+        let work = &mut work;
+        catch_unwind(AssertUnwindSafe(move || {
+            #[cfg(feature = "panic-injection")]
+            inject();
+            if let Some(body) = work.0.take() {
+                work.1 = number(body());
+            }
+        }))
+    };
+    if ran.is_err() { T::from(Status::Panic.number()) } else { work.1 }
+}
+
 /// Panics when a test wants it, without the line on standard error.
 #[cfg(feature = "panic-injection")]
 fn inject() {
@@ -70,6 +90,9 @@ mod tests {
     fn x_05_a_panic_becomes_a_status() {
         let result: Result<i32, Fault> = guarded(|| panic!("on purpose"));
         assert_eq!(number(result), -499);
+        assert_eq!(guarded_number::<i32>(|| panic!("on purpose")), -499);
+        assert_eq!(guarded_number(|| Ok(7)), 7);
+        assert_eq!(guarded_number::<i32>(|| Err(Fault::new(Status::Busy, "x"))), Status::Busy.number());
     }
 
     #[test]

@@ -50,6 +50,7 @@ fn unknown() -> Fault {
 }
 
 impl Engine {
+    #[inline(always)]
     pub(super) fn ground(&self, session: &Session) -> Ground {
         let now = self.clock().steady();
         if session.standing() != Standing::Live || now >= session.begin.deadline {

@@ -141,6 +141,7 @@ pub fn engine(number: u8) -> Result<Arc<Engine>, Fault> {
 ///
 /// # Errors
 /// [`Status::UnknownId`] when it is not open.
+#[inline(always)]
 pub fn engine_of<R>(id: SessionId, then: impl FnOnce(&Engine) -> R) -> Result<R, Fault> {
     let slot = NUMBERED.get(usize::from(id.engine())).map(ArcSwapOption::load);
     match slot.as_ref().and_then(|held| held.as_ref()) {

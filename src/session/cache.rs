@@ -43,6 +43,10 @@ type Cell = OnceLock<Box<Entry>>;
 type Counts = Box<[AtomicU64]>;
 
 struct Level {
+    /// What [`tag`] says of the decision in each cell; zero where there is none
+    /// yet. The eight of one way share a cache line or two, so that most cells
+    /// are passed over without being touched.
+    tags: Box<[AtomicU32]>,
     cells: Box<[Cell]>,
     /// How often the decision of each cell was given, by stripe.
     counts: [OnceLock<Counts>; STRIPES],
@@ -50,7 +54,35 @@ struct Level {
 
 impl Level {
     fn new(size: usize) -> Self {
-        Self { cells: (0..size).map(|_| Cell::new()).collect(), counts: std::array::from_fn(|_| OnceLock::new()) }
+        Self {
+            tags: (0..size).map(|_| AtomicU32::new(0)).collect(),
+            cells: (0..size).map(|_| Cell::new()).collect(),
+            counts: std::array::from_fn(|_| OnceLock::new()),
+        }
+    }
+
+    /// Finds the decision whose hash, action and name these are, and that holds
+    /// now. `Err` when there is none behind this level either: a decision is put
+    /// into the first empty cell of its way, so behind an empty cell there is
+    /// none.
+    fn find(&self, hash: u64, action: ActionId, name: &str, now: UnixMillis) -> Result<Option<Found<'_>>, ()> {
+        let (mask, tag) = (self.cells.len() - 1, tag(hash));
+        let start = usize::try_from(hash & mask as u64).unwrap_or(0);
+        for step in 0..PROBES {
+            let place = (start + step) & mask;
+            let there = self.tags.get(place).map_or(0, |t| t.load(Ordering::Acquire));
+            if there == 0 {
+                return Err(());
+            }
+            if there == tag
+                && let Some(entry) = self.cells.get(place).and_then(OnceLock::get)
+                && entry.is(hash, action, name)
+                && entry.holds(now)
+            {
+                return Ok(Some(Found { entry, level: self, place }));
+            }
+        }
+        Ok(None)
     }
 
     /// The cells a hash is looked for in, with their places.
@@ -74,6 +106,11 @@ impl Level {
     fn stripes(&self) -> impl Iterator<Item = &Counts> {
         self.counts.iter().filter_map(OnceLock::get)
     }
+}
+
+/// The upper half of a hash, never zero.
+fn tag(hash: u64) -> u32 {
+    u32::try_from(hash >> 32).unwrap_or(0) | 1
 }
 
 const LEVELS: [usize; 6] = [32, 256, 2048, 16_384, 131_072, 1 << 20];
@@ -125,17 +162,14 @@ impl Cache {
     }
 
     /// Finds the decision for this action on this name that holds now.
+    #[inline]
     pub(crate) fn get(&self, action: ActionId, name: &str, now: UnixMillis) -> Option<Found<'_>> {
         let hash = self.hash(action, name);
         for level in &self.levels {
-            let level = level.get()?;
-            for (place, cell) in level.way(hash) {
-                // A decision is put into the first empty cell of its way, so
-                // behind an empty cell there is none.
-                let entry = cell.get()?;
-                if entry.is(hash, action, name) && entry.holds(now) {
-                    return Some(Found { entry, level, place });
-                }
+            match level.get()?.find(hash, action, name, now) {
+                Ok(None) => {}
+                Ok(found) => return found,
+                Err(()) => return None,
             }
         }
         None
@@ -161,6 +195,10 @@ impl Cache {
             for (place, cell) in level.way(hash) {
                 match cell.set(entry) {
                     Ok(()) => {
+                        // Until then it is not found, and whoever adds it meets it.
+                        if let Some(place) = level.tags.get(place) {
+                            place.store(tag(hash), Ordering::Release);
+                        }
                         self.used.fetch_add(1, Ordering::Relaxed);
                         return cell.get().map(|entry| Found { entry, level, place });
                     }

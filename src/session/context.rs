@@ -135,6 +135,7 @@ impl Context {
 
     /// True when a request has facts of its own that the policies look at: the
     /// cache was filled for the channel, so it is decided by itself.
+    #[inline(always)]
     fn stands_alone(&self, request: Request<'_>) -> bool {
         self.depends.contains(Facts::CLIENT_ID)
             || self.depends.contains(Facts::SOURCE_IP)
@@ -146,6 +147,7 @@ impl Context {
     /// evaluating the policies. Takes no lock unless the decision cannot be
     /// kept. None when the service has to be asked; see [`Context::settle`].
     #[must_use]
+    #[inline(always)]
     pub fn decide(&self, ask: Ask<'_>, request: Request<'_>) -> Option<Outcome> {
         if !self.stands_alone(request)
             && let Some(found) = self.cache.get(ask.action, ask.resource, request.now)

@@ -145,6 +145,7 @@ impl Table {
 
     /// Looks a session up and hands it to `then`; none when the id is stale.
     /// No lock, no allocation.
+    #[inline(always)]
     pub fn with<R>(&self, id: SessionId, then: impl FnOnce(&Arc<Session>) -> R) -> Option<R> {
         let held = self.slot(id.slot())?.held.load();
         match held.as_deref() {

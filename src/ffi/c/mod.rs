@@ -21,12 +21,13 @@ mod status;
 mod types;
 
 use crate::fault::Fault;
-use crate::ffi::boundary::{guarded, number};
+use crate::ffi::boundary::guarded_number;
 
 /// Runs an entry behind the boundary; never in a forked child.
+#[inline(always)]
 fn entry(body: impl FnOnce() -> Result<(), Fault>) -> types::standin_status {
-    number(guarded(|| {
+    guarded_number(|| {
         fork::check()?;
         body().map(|()| 0)
-    }))
+    })
 }

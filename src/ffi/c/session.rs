@@ -19,6 +19,7 @@ use crate::session::{Ask, SessionId};
 /// Questions that are decided without memory from the heap.
 const FEW: usize = 64;
 
+#[inline(always)]
 fn session_id(session: standin_session) -> Result<SessionId, Fault> {
     i64::try_from(session).ok().and_then(SessionId::from_number).ok_or_else(|| Fault {
         status: Status::UnknownId,
@@ -27,6 +28,7 @@ fn session_id(session: standin_session) -> Result<SessionId, Fault> {
     })
 }
 
+#[inline(always)]
 unsafe fn batch<'a>(batch: *const standin_batch) -> Result<Batch<'a>, Fault> {
     if batch.is_null() {
         return Ok(Batch::default());
@@ -42,6 +44,7 @@ unsafe fn batch<'a>(batch: *const standin_batch) -> Result<Batch<'a>, Fault> {
     }
 }
 
+#[inline(always)]
 unsafe fn ask<'a>(request: standin_request) -> Result<Ask<'a>, Fault> {
     let standin_request { action, flags, resource, count, reserved } = request;
     if flags & !(STANDIN_LOG_ALLOW | STANDIN_LOG_DENY) != 0 || reserved != 0 {

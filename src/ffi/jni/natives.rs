@@ -9,7 +9,7 @@ use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jlong, jlongArray, jobject};
 use super::calls;
 use super::env::Env;
 use crate::fault::Fault;
-use crate::ffi::boundary::{guarded, number};
+use crate::ffi::boundary::guarded_number;
 
 /// A function pointer of any signature.
 #[derive(Clone, Copy)]
@@ -29,8 +29,8 @@ impl std::ops::Deref for Function {
 /// What a native returns, sign-extended to the whole register. The calling
 /// convention leaves the upper half of an `int` open, and HotSpot's compiled
 /// code does not: it copies arrays by a length taken as it came.
-fn register<T: From<jint> + Into<jlong>>(result: Result<T, Fault>) -> jlong {
-    number(result).into()
+fn register<T: From<jint> + Into<jlong>>(body: impl FnOnce() -> Result<T, Fault>) -> jlong {
+    guarded_number(body).into()
 }
 
 macro_rules! natives {
@@ -44,7 +44,7 @@ macro_rules! natives {
                 pub(super) unsafe extern "system" fn $name(env: *mut JNIEnv, _class: jclass $(, $argument: $type)*) -> jlong {
                     // SAFETY: the JVM calls natives with this thread's environment.
                     let env = unsafe { Env::new(env) };
-                    register::<$result>(guarded(|| calls::$name(env $(, $argument)*)))
+                    register::<$result>(|| calls::$name(env $(, $argument)*))
                 }
             )*
         }
