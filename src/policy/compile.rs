@@ -174,6 +174,12 @@ impl Compiled {
         self.own_facts.binary_search_by(|f| (**f).cmp(fact)).is_ok()
     }
 
+    /// How many actions they were compiled for.
+    #[must_use]
+    pub fn actions(&self) -> usize {
+        self.indices.len()
+    }
+
     fn index(&self, action: ActionId) -> Option<&Index> {
         self.indices.get(usize::try_from(action.0).ok()?.checked_sub(1)?).map(AsRef::as_ref)
     }
