@@ -33,6 +33,7 @@ pub const METRICS: &[&str] = &[
     "decision-request-failures-total",
     "logins-shared-total",
     "answers-outdated-total",
+    "events-lost-total",
 ];
 
 impl Engine {
@@ -72,6 +73,7 @@ impl Engine {
             total(&counters.decision_failures),
             total(&counters.shared_flights),
             total(&counters.outdated_answers),
+            sum(agent.events().lost()),
         ]
     }
 }
