@@ -25,6 +25,10 @@ pub(super) type Flights = HashMap<FlightKey, Flight>;
 /// The answer to one of them, for everybody who waits for it.
 type Flight = Arc<Promise<Arc<Held>>>;
 
+fn flight_of(evidence: &Evidence) -> FlightKey {
+    (CredentialKey::of(evidence), evidence.claim().map(KeyScope::of))
+}
+
 /// How often an answer older than what is known is asked for again.
 const REFETCHES: usize = 5;
 
@@ -74,7 +78,7 @@ impl Agent {
         waiting: &Waiting,
         wait: Duration,
     ) -> Result<Arc<Held>, Fault> {
-        let flight = (CredentialKey::of(evidence), evidence.claim().map(KeyScope::of));
+        let flight = flight_of(evidence);
         let local = self.verify_locally(&flight, evidence)?;
         if let Some(held) = &local
             && held.is_young(self.parts.clock.steady())
@@ -98,7 +102,7 @@ impl Agent {
     /// # Errors
     /// Refused: the reason for the operator.
     pub fn at_hand(&self, evidence: &Evidence) -> Result<Option<Arc<Held>>, Fault> {
-        let flight = (CredentialKey::of(evidence), evidence.claim().map(KeyScope::of));
+        let flight = flight_of(evidence);
         let local = self.verify_locally(&flight, evidence)?;
         let young = local.filter(|held| held.is_young(self.parts.clock.steady()));
         if young.is_some() {
@@ -201,8 +205,8 @@ impl Agent {
     pub(super) fn admit(&self, evidence: &Evidence, answer: At<Issued>) -> Result<Option<Arc<Held>>, Fault> {
         let At { revision, value: issued } = answer;
         let now = self.parts.clock.steady();
-        let key = CredentialKey::of(evidence);
-        let lease = evidence.claim().map(KeyScope::of).zip(issued.verification.clone());
+        let (key, scope) = flight_of(evidence);
+        let lease = scope.zip(issued.verification.clone());
         if let Some(held) = self.table()?.held.get(&key).cloned()
             && !held.is_ended()
             && held.client == issued.client

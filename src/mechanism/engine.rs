@@ -205,7 +205,7 @@ impl Engine {
     /// # Errors
     /// [`Status::InvalidSetting`].
     pub fn profile(&self, given: &Given) -> Result<u32, Fault> {
-        let settings = ProfileSettings::of(given, self.settings.load().namespaces.first().map(Namespace::region))?;
+        let settings = self.profile_settings(given)?;
         let mut profiles = self.profiles.write().map_err(|_| Fault::internal("the profiles failed earlier"))?;
         // Kafka makes one callback handler per network thread of a listener.
         let index = match profiles.iter().position(|p| p.name.is_none() && p.settings == settings) {
@@ -226,7 +226,7 @@ impl Engine {
     /// # Errors
     /// [`Status::InvalidSetting`]; the old settings stay in force.
     pub fn named_profile(&self, name: &str, given: &Given) -> Result<u32, Fault> {
-        let settings = ProfileSettings::of(given, self.settings.load().namespaces.first().map(Namespace::region))?;
+        let settings = self.profile_settings(given)?;
         let mut profiles = self.profiles.write().map_err(|_| Fault::internal("the profiles failed earlier"))?;
         let known = profiles.iter().position(|p| p.name.as_deref() == Some(name));
         let before = known.and_then(|n| profiles.get(n).cloned());
@@ -251,7 +251,11 @@ impl Engine {
     /// # Errors
     /// [`Status::InvalidSetting`].
     pub fn check_profile(&self, given: &Given) -> Result<(), Fault> {
-        ProfileSettings::of(given, self.settings.load().namespaces.first().map(Namespace::region)).map(drop)
+        self.profile_settings(given).map(drop)
+    }
+
+    fn profile_settings(&self, given: &Given) -> Result<ProfileSettings, Fault> {
+        ProfileSettings::of(given, self.settings.load().namespaces.first().map(Namespace::region))
     }
 
     pub(super) fn profile_numbered(&self, number: u32) -> Result<Arc<Profile>, Fault> {

@@ -66,10 +66,8 @@ impl Level {
     /// into the first empty cell of its way, so behind an empty cell there is
     /// none.
     fn find(&self, hash: u64, action: ActionId, name: &str, now: UnixMillis) -> Result<Option<Found<'_>>, ()> {
-        let (mask, tag) = (self.cells.len() - 1, tag(hash));
-        let start = usize::try_from(hash & mask as u64).unwrap_or(0);
-        for step in 0..PROBES {
-            let place = (start + step) & mask;
+        let tag = tag(hash);
+        for place in self.places(hash) {
             let there = self.tags.get(place).map_or(0, |t| t.load(Ordering::Acquire));
             if there == 0 {
                 return Err(());
@@ -85,14 +83,16 @@ impl Level {
         Ok(None)
     }
 
-    /// The cells a hash is looked for in, with their places.
-    fn way(&self, hash: u64) -> impl Iterator<Item = (usize, &Cell)> {
+    /// Where a hash is looked for, in this order.
+    fn places(&self, hash: u64) -> impl Iterator<Item = usize> + use<> {
         let mask = self.cells.len() - 1;
         let start = usize::try_from(hash & mask as u64).unwrap_or(0);
-        (0..PROBES).filter_map(move |step| {
-            let place = (start + step) & mask;
-            self.cells.get(place).map(|cell| (place, cell))
-        })
+        (0..PROBES).map(move |step| (start + step) & mask)
+    }
+
+    /// The cells a hash is looked for in, with their places.
+    fn way(&self, hash: u64) -> impl Iterator<Item = (usize, &Cell)> {
+        self.places(hash).filter_map(|place| self.cells.get(place).map(|cell| (place, cell)))
     }
 
     fn count(&self, place: usize, n: u64) {
