@@ -5,6 +5,10 @@
 //! 4 conflict; 5 could not decide, try again; 70 a defect.
 
 mod audit;
+mod broker;
+mod credentials;
+mod explain;
+mod house;
 mod init;
 mod keys;
 mod output;
@@ -15,6 +19,7 @@ mod roles;
 mod sessions;
 mod simulation;
 mod validation;
+mod whoami;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -67,6 +72,10 @@ enum Command {
     /// Live sessions.
     #[command(subcommand)]
     Session(sessions::Session),
+    /// Why something is allowed or not, and what would allow it.
+    Explain(explain::Explain),
+    /// Whose keys these are, and whether they are good.
+    Whoami(whoami::WhoAmI),
     /// Who did what.
     Audit(audit::Audit),
 }
@@ -83,7 +92,15 @@ struct Desk {
 impl Desk {
     /// The open store.
     fn store(&self) -> Result<Store, Fault> {
-        let files = self.files()?;
+        self.store_or(None)
+    }
+
+    /// The open store; where the command line names none, this one.
+    fn store_or(&self, other: Option<&StoreFiles>) -> Result<Store, Fault> {
+        let files = match (&self.files, other) {
+            (None, Some(other)) => other,
+            _ => self.files()?,
+        };
         Store::open(files, Arc::new(SystemClock::new()), Arc::new(SystemRandom))?.patient(PATIENCE)
     }
 
@@ -126,6 +143,8 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         Command::Key(key) => key.run(&desk),
         Command::Policy(policy) => policy.run(&desk),
         Command::Session(session) => session.run(&desk),
+        Command::Explain(explain) => explain.run(&desk),
+        Command::Whoami(whoami) => whoami.run(&desk),
         Command::Audit(audit) => audit.run(&desk),
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use standin::mechanism::METRICS;
+use standin::policy::catalogue::KNOWN;
 use standin::policy::{Document, TrustPolicy};
 use standin::settings::{Given, SETTINGS, Scope};
 
@@ -286,6 +287,15 @@ fn actions_of_kafka_are_documented_and_those_documented_exist() {
     let documented: BTreeSet<String> =
         rows(&text).into_iter().filter(|r| r.starts_with("kafka-cluster:")).map(String::from).collect();
     assert_eq!(documented, actions, "the table of actions in docs/policies.md");
+    // And those that are checked against.
+    let types: BTreeMap<&str, &str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `kafka-cluster:")?.split_once("` | "))
+        .map(|(name, rest)| (name, rest.split(" | ").next().unwrap()))
+        .collect();
+    let catalogue: BTreeMap<&str, &str> =
+        KNOWN.iter().filter_map(|k| Some((k.action.strip_prefix("kafka-cluster:")?, k.resource_type))).collect();
+    assert_eq!(catalogue, types, "the actions in src/policy/catalogue.rs");
     for (path, text) in documents() {
         for name in words(&text, "kafka-cluster:", ":-*") {
             let known = name.contains('*') || name == "kafka-cluster:" || actions.contains(name);
