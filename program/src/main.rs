@@ -7,6 +7,7 @@
 mod audit;
 mod broker;
 mod credentials;
+mod doctor;
 mod explain;
 mod house;
 mod init;
@@ -72,6 +73,8 @@ enum Command {
     /// Live sessions.
     #[command(subcommand)]
     Session(sessions::Session),
+    /// What is wrong with a broker's configuration, and which line to change.
+    Doctor(doctor::Doctor),
     /// Why something is allowed or not, and what would allow it.
     Explain(explain::Explain),
     /// Whose keys these are, and whether they are good.
@@ -143,6 +146,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         Command::Key(key) => key.run(&desk),
         Command::Policy(policy) => policy.run(&desk),
         Command::Session(session) => session.run(&desk),
+        Command::Doctor(doctor) => doctor.run(&desk),
         Command::Explain(explain) => explain.run(&desk),
         Command::Whoami(whoami) => whoami.run(&desk),
         Command::Audit(audit) => audit.run(&desk),

@@ -249,6 +249,19 @@ fn commands_are_documented_with_their_options() {
 }
 
 #[test]
+fn rules_of_the_doctor_are_documented_with_what_they_are_about() {
+    let out =
+        Command::new(env!("CARGO_BIN_EXE_standin")).args(["doctor", "--rules", "--output", "json"]).output().unwrap();
+    let listed: Vec<BTreeMap<String, String>> = serde_json::from_slice(&out.stdout).unwrap();
+    let listed: Vec<String> = listed.iter().map(|r| format!("| `{}` | {} |", r["rule"], r["about"])).collect();
+    let text = read("docs/cli.md");
+    let section = text.split("### `standin doctor`").nth(1).unwrap().split("\n### ").next().unwrap();
+    let documented: Vec<&str> =
+        section.split("| rule |").nth(1).unwrap().lines().filter(|l| l.starts_with("| `")).collect();
+    assert_eq!(documented, listed, "the table of rules in docs/cli.md");
+}
+
+#[test]
 fn commands_that_documents_name_exist() {
     let mut all = BTreeMap::new();
     commands(Vec::new(), &mut all);

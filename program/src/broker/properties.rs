@@ -37,12 +37,27 @@ impl Properties {
         Ok(Self { entries })
     }
 
+    /// The entry that counts: the last of this key.
+    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries.iter().rev().find(|e| e.key == key)
+    }
+
+    /// Its value without the space around it, as Kafka's parsers take it.
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
+        self.entry(key).map(|e| e.value.trim())
+    }
+
     /// The entries that count, in the order of the file.
     pub(crate) fn effective(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().enumerate().filter_map(|(n, e)| {
             let again = self.entries.iter().skip(n + 1).any(|later| later.key == e.key);
             (!again).then_some(e)
         })
+    }
+
+    /// The items of a comma-separated value.
+    pub(crate) fn list(&self, key: &str) -> Vec<&str> {
+        self.get(key).unwrap_or_default().split(',').map(str::trim).filter(|s| !s.is_empty()).collect()
     }
 }
 
@@ -199,5 +214,6 @@ mod tests {
         let told: Vec<(usize, &str, &str)> =
             found.entries.iter().map(|e| (e.line, e.key.as_str(), e.value.as_str())).collect();
         assert_eq!(told, [(2, "a", "12"), (6, "b", "3"), (7, "a", "4")]);
+        assert_eq!(found.entry("a").map(|e| e.line), Some(7));
     }
 }
