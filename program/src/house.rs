@@ -97,7 +97,7 @@ impl Which {
                 ..House::unknown()
             });
         }
-        let beside = desk.files.as_ref().map(|f| f.store.with_file_name("standin.properties"));
+        let beside = desk.files().ok().map(|f| f.store.with_file_name("standin.properties"));
         match beside.filter(|path| path.exists()) {
             Some(path) => House::of_broker(&path),
             None => Ok(House::unknown()),
