@@ -6,6 +6,7 @@
 
 mod audit;
 mod broker;
+mod checking;
 mod credentials;
 mod doctor;
 mod explain;

@@ -12,7 +12,7 @@ use super::pattern::{Atom, NoValues, Pattern};
 use super::problem::{Problem, Problems, shown_text};
 use super::reader::{Node, Value, read};
 
-pub use used::{Use, unused};
+pub use used::{Usage, Use, unused};
 
 /// What kind of finding it is: its name and what it is about.
 pub const RULES: [(&str, &str); 9] = [

@@ -137,7 +137,7 @@ fn told(document: &str, uses: &[(&str, &str, &str)]) -> Vec<(&'static str, Strin
         resource_tags: &[],
         keys: Keys::Host,
     };
-    let found = unused(document, &scope(), &uses, &inputs).unwrap();
+    let found = unused(document, &scope(), &[Usage { uses: &uses, inputs: &inputs }]).unwrap();
     found.into_iter().map(|f| (f.rule, f.problem.path, f.problem.accepted)).collect()
 }
 

@@ -21,6 +21,18 @@ pub struct Use {
     pub resource: String,
 }
 
+/// What one identity that has the policy was allowed.
+#[derive(Clone, Copy)]
+pub struct Usage<'a> {
+    /// The operations.
+    pub uses: &'a [Use],
+    /// The identity, for the variables of the policy.
+    pub inputs: &'a Inputs<'a>,
+}
+
+/// One operation of one identity.
+type Done<'a> = (&'a Use, &'a Inputs<'a>);
+
 /// Most names that are listed in place of a wildcard.
 const LISTED: usize = 5;
 
@@ -29,12 +41,7 @@ const LISTED: usize = 5;
 ///
 /// # Errors
 /// When it is not a valid document.
-pub fn unused(
-    text: &str,
-    scope: &Scope,
-    uses: &[Use],
-    inputs: &Inputs<'_>,
-) -> Result<Vec<Finding>, super::super::Invalid> {
+pub fn unused(text: &str, scope: &Scope, usages: &[Usage<'_>]) -> Result<Vec<Finding>, super::super::Invalid> {
     let document = Document::parse(text)?;
     let mut out = Findings::new(text);
     let Some(root) = read(text, &mut Problems::new(text)) else { return Ok(Vec::new()) };
@@ -44,22 +51,23 @@ pub fn unused(
         if !about || !allows {
             continue;
         }
-        let question = |u: &'_ Use| bears(&document, n, scope, &asked(u), inputs);
-        let own: Vec<&Use> =
-            uses.iter().filter(|u| matches!(question(u), Some(How::Applies | How::Unmet(_)))).collect();
+        let all = usages.iter().flat_map(|usage| usage.uses.iter().map(|u| (u, usage.inputs)));
+        let own: Vec<Done<'_>> = all.filter(|done| allowed(&document, n, scope, *done)).collect();
         if own.is_empty() {
             let advice = "remove it, if nobody needs it later";
             out.add("never-used", &statement.path, statement.node.at, "the statement allowed nothing", advice);
             continue;
         }
         actions(statement, &own, &mut out);
-        resources(statement, &own, &document, n, scope, inputs, &mut out);
+        resources(statement, &own, &document, n, scope, &mut out);
     }
     Ok(out.finish())
 }
 
-fn asked(u: &Use) -> Question<'_> {
-    Question { action: &u.action, resource_type: &u.resource_type, resource: &u.resource }
+/// True when the statement allows the operation, its conditions aside.
+fn allowed(document: &Document, statement: usize, scope: &Scope, (u, inputs): Done<'_>) -> bool {
+    let question = Question { action: &u.action, resource_type: &u.resource_type, resource: &u.resource };
+    matches!(bears(document, statement, scope, &question, inputs), Some(How::Applies | How::Unmet(_)))
 }
 
 fn listed(mut names: Vec<&str>) -> Option<String> {
@@ -68,14 +76,11 @@ fn listed(mut names: Vec<&str>) -> Option<String> {
     (names.len() <= LISTED).then(|| names.join(", "))
 }
 
-fn actions(statement: &Place<'_>, own: &[&Use], out: &mut Findings<'_>) {
+fn actions(statement: &Place<'_>, own: &[Done<'_>], out: &mut Findings<'_>) {
     for (text, node, path) in statement.texts("Action") {
         let Ok(pattern) = Pattern::read(text, false, true) else { continue };
-        let used: Vec<&str> = own
-            .iter()
-            .filter(|u| pattern.matches_without_case(&u.action, &NoValues))
-            .map(|u| u.action.as_str())
-            .collect();
+        let names = own.iter().map(|(u, _)| u.action.as_str());
+        let used: Vec<&str> = names.filter(|action| pattern.matches_without_case(action, &NoValues)).collect();
         let all = covered(text);
         if used.is_empty() && !all.is_empty() {
             out.add(
@@ -100,17 +105,15 @@ fn actions(statement: &Place<'_>, own: &[&Use], out: &mut Findings<'_>) {
 
 fn resources(
     statement: &Place<'_>,
-    own: &[&Use],
+    own: &[Done<'_>],
     document: &Document,
     n: usize,
     scope: &Scope,
-    inputs: &Inputs<'_>,
     out: &mut Findings<'_>,
 ) {
     for (position, (text, node, path)) in statement.texts("Resource").into_iter().enumerate() {
         let Some(alone) = document.with_resource(n, position) else { continue };
-        let hit = |u: &&&Use| matches!(bears(&alone, 0, scope, &asked(u), inputs), Some(How::Applies | How::Unmet(_)));
-        let used: Vec<&&Use> = own.iter().filter(hit).collect();
+        let used: Vec<&Done<'_>> = own.iter().filter(|done| allowed(&alone, 0, scope, **done)).collect();
         if used.is_empty() {
             out.add(
                 "resource-not-used",
@@ -120,7 +123,8 @@ fn resources(
                 "remove it, if nobody needs it later",
             );
         } else if text.ends_with('*')
-            && let Some(names) = listed(used.iter().map(|u| u.resource.as_str()).filter(|r| !r.is_empty()).collect())
+            && let Some(names) =
+                listed(used.iter().map(|(u, _)| u.resource.as_str()).filter(|r| !r.is_empty()).collect())
             && !names.is_empty()
         {
             out.add(
