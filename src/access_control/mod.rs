@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The security service itself, on one SQLite file: identities, keys,
+//! The security service itself, on a database: identities, keys,
 //! policies, roles, issuing, changes, live sessions, and the durable record of
 //! administration.
 //!
@@ -9,6 +9,7 @@
 
 mod assume;
 mod changes;
+mod database;
 mod files;
 mod groups;
 mod keys;
@@ -16,11 +17,13 @@ mod policies;
 mod roles;
 mod schema;
 mod sessions;
+mod sqlite;
 mod store;
 mod users;
 
 pub use assume::{AssumeRole, TemporaryCredentials};
 pub use changes::{ChangeRow, Kind as ChangeKind};
+pub use database::{AsValue, Connection, Database, Each, FromValue, Row, Value, Work, forbidden};
 pub use keys::{KeyRow, LoginRow};
 pub use policies::{Attached, Effective, Own, Owner, PolicyRow};
 pub use roles::RoleRow;
