@@ -7,8 +7,8 @@ mod payload;
 mod sign;
 mod token;
 
-pub use claim::{Claim, LoginRules};
-pub use key::SigningKey;
+pub use claim::{Claim, ClaimForm, LoginRules};
+pub use key::{KeyScope, LEASE, SigningKey};
 pub use payload::{VERSION, read_msk_iam};
 pub use sign::{Signing, sign_msk_iam};
 pub use token::read_token;
