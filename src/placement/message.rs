@@ -26,6 +26,7 @@ pub const VERSIONS: (u32, u32) = (1, 1);
 macro_rules! messages {
     ($(#[$doc:meta])* $name:ident { $($(#[$line:meta])* $number:literal $variant:ident($body:ty),)* }) => {
         $(#[$doc])*
+        #[allow(clippy::large_enum_variant, reason = "one at a time, and not kept")]
         pub enum $name { $($(#[$line])* $variant($body),)* }
 
         impl $name {

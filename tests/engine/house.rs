@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A store, an engine on it, and people in it.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -85,7 +86,7 @@ fn start(dir: &Path, time: &Arc<dyn Clock>, given: &Given) -> (u8, Arc<Stub>, Op
         if !apart() {
             return Ok(Outside { service: Arc::clone(&stub) as _, decisions: stub, clock, random });
         }
-        let socket = dir.join(format!("{}.sock", settings.name));
+        let socket = dir.join("agent").join(format!("{}.sock", settings.name));
         agent = Some(Agent::start(&socket, settings, &stub, &clock));
         let process = AgentProcess { socket, user: rustix::process::geteuid().as_raw() };
         let link = Arc::new(Link::open(&process, &settings.host, Arc::clone(&clock), Arc::new(SystemRandom))?);
@@ -120,6 +121,7 @@ impl Agent {
 
 fn build(time: Arc<dyn Clock>, clock: Arc<ManualClock>, more: &[(&str, &str)]) -> House {
     let dir = place();
+    std::fs::DirBuilder::new().mode(0o700).create(dir.path().join("agent")).unwrap();
     let at = files(dir.path());
     let store = Store::create(&at, "123456789012", Arc::clone(&time), Arc::new(SystemRandom)).unwrap();
     let given = given(dir.path(), more);
