@@ -35,6 +35,7 @@ pub(crate) struct House {
     /// Moves only when told, when the house was built on it.
     pub(crate) clock: Arc<ManualClock>,
     time: Arc<dyn Clock>,
+    pub(crate) given: Given,
     pub(crate) write: ActionId,
     pub(crate) read: ActionId,
 }
@@ -99,7 +100,7 @@ fn build(time: Arc<dyn Clock>, clock: Arc<ManualClock>, more: &[(&str, &str)]) -
     let profile = engine.profile(&given).unwrap();
     let write = engine.agent().intern("kafka-cluster:WriteData", "topic").unwrap();
     let read = engine.agent().intern("kafka-cluster:ReadData", "topic").unwrap();
-    House { dir, number, engine, profile, store, service, clock, time, write, read }
+    House { dir, number, engine, profile, store, service, clock, time, given, write, read }
 }
 
 /// Another engine on the same store: a controller beside the broker.
