@@ -35,10 +35,11 @@ pub(crate) struct House {
     pub(crate) profile: u32,
     pub(crate) store: Store,
     pub(crate) service: Arc<Stub>,
-    pub(crate) agent: Option<Agent>,
+    _agent: Option<Agent>,
     /// Moves only when told, when the house was built on it.
     pub(crate) clock: Arc<ManualClock>,
     time: Arc<dyn Clock>,
+    pub(crate) given: Given,
     pub(crate) write: ActionId,
     pub(crate) read: ActionId,
 }
@@ -104,7 +105,6 @@ pub(crate) fn apart() -> bool {
 
 /// The other side of the socket.
 pub(crate) struct Agent {
-    pub(crate) keeper: Arc<Keeper>,
     _server: Server,
 }
 
@@ -114,8 +114,8 @@ impl Agent {
         let keeper = Keeper::new(ends, &settings.host, settings.stale_after, Arc::clone(clock), Arc::new(SystemRandom));
         let keeper = Arc::new(keeper);
         let user = rustix::process::geteuid().as_raw();
-        let server = Server::start(socket, &[user], Arc::clone(&keeper), Arc::new(Journal::default()), || ()).unwrap();
-        Self { keeper, _server: server }
+        let server = Server::start(socket, &[user], keeper, Arc::new(Journal::default()), || ()).unwrap();
+        Self { _server: server }
     }
 }
 
@@ -130,7 +130,7 @@ fn build(time: Arc<dyn Clock>, clock: Arc<ManualClock>, more: &[(&str, &str)]) -
     let profile = engine.profile(&given).unwrap();
     let write = engine.agent().intern("kafka-cluster:WriteData", "topic").unwrap();
     let read = engine.agent().intern("kafka-cluster:ReadData", "topic").unwrap();
-    House { dir, number, engine, profile, store, service, agent, clock, time, write, read }
+    House { dir, number, engine, profile, store, service, _agent: agent, clock, time, given, write, read }
 }
 
 /// Another engine on the same store: a controller beside the broker.

@@ -30,5 +30,7 @@ mod login;
 mod remote;
 #[path = "../engine/service.rs"]
 mod service;
+#[path = "../engine/shadow.rs"]
+mod shadow;
 #[path = "../engine/sharing.rs"]
 mod sharing;
