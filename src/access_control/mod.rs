@@ -9,21 +9,29 @@
 
 mod assume;
 mod changes;
+mod credentials;
 mod files;
 mod groups;
+mod issue;
 mod keys;
 mod policies;
 mod roles;
+mod rulings;
 mod schema;
 mod sessions;
 mod store;
 mod users;
+mod web;
 
-pub use assume::{AssumeRole, TemporaryCredentials};
+pub use assume::AssumeRole;
 pub use changes::{ChangeRow, Kind as ChangeKind};
+pub use credentials::Shown;
+pub use issue::TemporaryCredentials;
 pub use keys::{KeyRow, LoginRow};
 pub use policies::{Attached, Effective, Own, Owner, PolicyRow};
 pub use roles::RoleRow;
+pub use rulings::Ruling;
 pub use sessions::{SessionReport, SessionRow};
 pub use store::{AdminRow, Store, StoreFiles};
 pub use users::UserRow;
+pub use web::WebIdentity;

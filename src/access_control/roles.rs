@@ -33,6 +33,20 @@ pub struct RoleRow {
     pub tags: Vec<(String, String)>,
 }
 
+impl RoleRow {
+    /// For how many seconds a session that was asked for lasts.
+    pub(super) fn duration(&self, asked: Option<i64>, longest: i64) -> Result<i64, Fault> {
+        let duration = asked.unwrap_or_else(|| 3600.min(longest));
+        if !DURATIONS.contains(&duration) || duration > longest {
+            return Err(Fault::new(
+                Status::InvalidArgument,
+                format!("duration {duration} s: 15 to {longest} are accepted for {}", self.identity),
+            ));
+        }
+        Ok(duration)
+    }
+}
+
 fn check_trust(text: &str) -> Result<(), Fault> {
     TrustPolicy::parse(text)
         .map(drop)

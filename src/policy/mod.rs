@@ -30,4 +30,5 @@ pub use compile::{Compiled, Evaluation, Named, PolicySet, StatementName};
 pub use document::Document;
 pub use key::Facts;
 pub use problem::{Invalid, Problem};
+pub(crate) use text::Instant;
 pub use trust::{Trust, TrustPolicy};

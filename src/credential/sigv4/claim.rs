@@ -81,41 +81,45 @@ impl std::fmt::Debug for Claim {
     }
 }
 
-fn malformed(text: impl Into<String>) -> Fault {
+pub(super) fn malformed(text: impl Into<String>) -> Fault {
     Fault::new(Status::Malformed, text)
 }
 
-fn bounded(name: &str, text: &str, most: usize) -> Result<(), Fault> {
+pub(super) fn bounded(name: &str, text: &str, most: usize) -> Result<(), Fault> {
     if text.is_empty() || text.len() > most || text.bytes().any(|b| b < 0x20 || b == 0x7f) {
         return Err(malformed(format!("{name}: 1 to {most} printable characters are accepted, {} came", text.len())));
     }
     Ok(())
 }
 
+/// The parts of a credential scope: access key id, day, region, service.
+pub(super) fn read_scope(credential: &str) -> Result<[&str; 4], Fault> {
+    bounded("x-amz-credential", credential, 256)?;
+    let parts: Vec<&str> = credential.split('/').collect();
+    let &[access_key_id, scope_date, region, service, "aws4_request"] = parts.as_slice() else {
+        return Err(malformed("x-amz-credential: KEY/yyyyMMdd/REGION/SERVICE/aws4_request is accepted"));
+    };
+    let key_ok = (8..=128).contains(&access_key_id.len());
+    if !key_ok || !access_key_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        return Err(malformed("x-amz-credential: an access key id of 8 to 128 letters and digits is accepted"));
+    }
+    bounded("the service in x-amz-credential", service, 64)?;
+    if region.is_empty() || region.len() > 64 || !region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+        return Err(malformed("x-amz-credential: the region is empty or malformed; clients take it from AWS_REGION"));
+    }
+    Ok([access_key_id, scope_date, region, service])
+}
+
 impl Claim {
     pub(super) fn new(fields: Fields) -> Result<Self, Fault> {
         bounded("host", &fields.host, 255)?;
-        bounded("x-amz-credential", &fields.credential, 256)?;
         if let Some(token) = &fields.security_token {
             bounded("x-amz-security-token", token, 16 * 1024)?;
         }
-        let parts: Vec<&str> = fields.credential.split('/').collect();
-        let &[access_key_id, scope_date, region, service, "aws4_request"] = parts.as_slice() else {
-            return Err(malformed("x-amz-credential: KEY/yyyyMMdd/REGION/SERVICE/aws4_request is accepted"));
-        };
-        let key_ok = (8..=128).contains(&access_key_id.len());
-        if !key_ok || !access_key_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-            return Err(malformed("x-amz-credential: an access key id of 8 to 128 letters and digits is accepted"));
-        }
-        bounded("the service in x-amz-credential", service, 64)?;
+        let [access_key_id, scope_date, region, service] = read_scope(&fields.credential)?;
         bounded("action", &fields.action, 128)?;
         if fields.form == Form::MskIam && service != SERVICE {
             return Err(malformed(format!("x-amz-credential names another service; {SERVICE} is accepted")));
-        }
-        if region.is_empty() || region.len() > 64 || !region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-            return Err(malformed(
-                "x-amz-credential: the region is empty or malformed; clients take it from AWS_REGION",
-            ));
         }
         if fields.signed_headers != "host" {
             return Err(malformed("x-amz-signedheaders: host is accepted"));
@@ -354,13 +358,13 @@ impl Claim {
     }
 }
 
-fn sha256(bytes: &[u8]) -> [u8; 32] {
+pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     out
 }
 
-fn read_date(text: &str) -> Option<UnixMillis> {
+pub(super) fn read_date(text: &str) -> Option<UnixMillis> {
     let bytes = text.as_bytes();
     if bytes.len() != 16 || bytes.get(8) != Some(&b'T') || bytes.get(15) != Some(&b'Z') {
         return None;
@@ -386,7 +390,7 @@ fn read_expires(text: &str) -> Option<i64> {
     (1.0..=900.0).contains(&seconds).then_some((seconds * 1000.0) as i64)
 }
 
-fn read_signature(text: &str) -> Option<[u8; 32]> {
+pub(super) fn read_signature(text: &str) -> Option<[u8; 32]> {
     let mut out = [0; 32];
     if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
         return None;
