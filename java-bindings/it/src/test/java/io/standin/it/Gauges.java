@@ -8,6 +8,7 @@ import javax.management.ObjectName;
 import javax.management.remote.JMXConnector;
 import javax.management.remote.JMXConnectorFactory;
 import javax.management.remote.JMXServiceURL;
+import org.apache.kafka.common.protocol.Errors;
 
 /** The metrics of a running broker, read as an operator's tools read them. */
 final class Gauges implements AutoCloseable {
@@ -56,6 +57,25 @@ final class Gauges implements AutoCloseable {
       } catch (javax.management.AttributeNotFoundException e) {
         // A bean of one connection.
       }
+    }
+    return sum;
+  }
+
+  /** How many requests of this name were answered with this error. */
+  long answered(String request, Errors error) throws Exception {
+    return count("name=ErrorsPerSec,request=" + request + ",error=" + error);
+  }
+
+  /** How many requests of this name were answered, of all its versions. */
+  long requests(String request) throws Exception {
+    return count("name=RequestsPerSec,request=" + request + ",version=*");
+  }
+
+  private long count(String of) throws Exception {
+    long sum = 0;
+    ObjectName names = new ObjectName("kafka.network:type=RequestMetrics," + of);
+    for (ObjectName name : beans.queryNames(names, null)) {
+      sum += ((Number) beans.getAttribute(name, "Count")).longValue();
     }
     return sum;
   }

@@ -8,6 +8,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.protocol.Errors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
@@ -110,5 +113,31 @@ class RemoteDecisionsTest {
       }
       assertEquals(questions + 1, Topics.end(broker, topic));
     }
+  }
+
+  /** Nothing but the start of such a producer asks for a producer id, so it is undecided alone. */
+  @Test
+  void x_06_an_idempotent_producer_starts_by_itself_once_that_can_be_decided() throws Exception {
+    String topic = Iam.fresh("topic");
+    Topics.create(broker, topic);
+    Keys user =
+        iam.user(
+            Iam.fresh("user"),
+            Policy.connect(broker).produce(topic).cluster("WriteDataIdempotently"));
+    Errors undecided = Errors.REQUEST_TIMED_OUT;
+    try (Gauges gauges = Gauges.of(broker, "broker")) {
+      // From here on it can log in without the service.
+      RawClient.loggedIn(broker, user).close();
+      StoreLock lock = StoreLock.of(broker);
+      try (KafkaProducer<byte[], byte[]> producer = Clients.producer(broker, user)) {
+        Wait.until(
+            "undecided producer ids", () -> gauges.answered("InitProducerId", undecided) > 2);
+        lock.close();
+        producer.send(new ProducerRecord<>(topic, new byte[] {1})).get(60, TimeUnit.SECONDS);
+      } finally {
+        lock.close();
+      }
+    }
+    assertEquals(1, Topics.end(broker, topic));
   }
 }
