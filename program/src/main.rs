@@ -4,6 +4,7 @@
 //! Exit codes: 0 done; 1 decided no or not valid; 2 usage; 3 not found;
 //! 4 conflict; 5 could not decide, try again; 70 a defect.
 
+mod agent;
 mod audit;
 mod init;
 mod keys;
@@ -70,6 +71,8 @@ enum Command {
     Session(sessions::Session),
     /// Who did what.
     Audit(audit::Audit),
+    /// Run a host's agent as a process of its own.
+    Agent(agent::Agent),
     /// Run the security service for hosts on other machines.
     Serve(serve::Serve),
 }
@@ -131,6 +134,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         Command::Policy(policy) => policy.run(&desk),
         Command::Session(session) => session.run(&desk),
         Command::Audit(audit) => audit.run(&desk),
+        Command::Agent(agent) => agent.run(),
         Command::Serve(serve) => serve.run(&desk),
     }
 }
