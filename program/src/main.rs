@@ -4,6 +4,7 @@
 //! Exit codes: 0 done; 1 decided no or not valid; 2 usage; 3 not found;
 //! 4 conflict; 5 could not decide, try again; 70 a defect.
 
+mod agent;
 mod audit;
 mod broker;
 mod credentials;
@@ -82,6 +83,8 @@ enum Command {
     Whoami(whoami::WhoAmI),
     /// Who did what.
     Audit(audit::Audit),
+    /// Run a host's agent as a process of its own.
+    Agent(agent::Agent),
     /// Run the security service for hosts on other machines.
     Serve(serve::Serve),
 }
@@ -155,6 +158,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         Command::Explain(explain) => explain.run(&desk),
         Command::Whoami(whoami) => whoami.run(&desk),
         Command::Audit(audit) => audit.run(&desk),
+        Command::Agent(agent) => agent.run(),
         Command::Serve(serve) => serve.run(&desk),
     }
 }
