@@ -93,7 +93,8 @@ fn a_difference_is_told_once_and_counted_from_then_on() {
 /// so, and what policies say is told.
 #[test]
 fn connecting_is_compared_and_not_refused() {
-    let none = format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny","Action":"*","Resource":"{CLUSTER}"}}]}}"#);
+    let none =
+        format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny","Action":"*","Resource":"{CLUSTER}"}}]}}"#);
     let shadow = house(&[SHADOW]);
     let id = shadow.enter(&shadow.user("writer", &none));
     assert!(compare(&shadow, id, shadow.write, "t", false));
