@@ -20,6 +20,7 @@
 //! | [`access_control`] | the security service: identities, keys, policies, issuing, changes |
 //! | [`service`] | the traits between agent and security service, and their connectors |
 //! | [`session`] | sessions, the contexts they decide with, decisions already made |
+//! | [`placement`] | the agent as a process of its own, and the link to it |
 //! | [`agent`] | credential table, change feed, worker |
 //! | [`mechanism`] | engine, authenticate, authorize |
 //! | `ffi` | the doors; the only `unsafe` code |
@@ -35,6 +36,7 @@ pub mod fault;
 mod ffi;
 pub mod identity;
 pub mod mechanism;
+pub mod placement;
 pub mod policy;
 pub mod revision;
 pub mod service;

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the ground up: each may use those before it.
-const ROOMS: [&str; 17] = [
+const ROOMS: &[&str] = &[
     "fault",
     "time",
     "revision",
@@ -22,6 +22,7 @@ const ROOMS: [&str; 17] = [
     "access_control",
     "service",
     "session",
+    "placement",
     "agent",
     "mechanism",
     "ffi",

@@ -38,7 +38,7 @@ pub use watched::{Batch as WatchedBatch, Compared, Waiting as WatchedOperation};
 
 use crate::audit::{Journal, Recorder};
 use crate::channel::Channel;
-use crate::fault::{Fault, Status};
+use crate::fault::{Fault, Kind, Status};
 use crate::policy::{ActionId, ActionTable};
 use crate::revision::Revision;
 use crate::service::{DecisionPoint, Entitlements, SecurityService, SessionReport, Shelf};
@@ -114,6 +114,24 @@ pub struct Agent {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// The revision to follow changes from. An agent's process may come later than
+/// its host: until then nothing is known, and nothing is decided.
+fn first_heard(parts: &Parts, fresh: &Fresh) -> Result<Revision, Fault> {
+    let now = parts.clock.steady();
+    match parts.service.revision() {
+        Ok(newest) => {
+            fresh.heard(now);
+            Ok(newest)
+        }
+        Err(fault) if parts.settings.agent.is_some() && fault.kind() == Kind::Undecided => {
+            parts.journal.line("warn", &format!("nothing can be decided yet: {fault}"));
+            fresh.heard(now.plus(-parts.settings.stale_grace.saturating_add(1)));
+            Ok(Revision::default())
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
 impl Agent {
     /// Starts an agent with its worker. The changes up to now are known by
     /// reading the revision once.
@@ -128,11 +146,10 @@ impl Agent {
             entries: settings.cache_entries,
             remote: settings.decide == Decide::Remote,
         });
-        let applied = parts.service.revision()?;
+        let fresh = Arc::new(Fresh::default());
+        let applied = first_heard(&parts, &fresh)?;
         let actions = Arc::new(ActionTable::new());
         let tally = Arc::new(Tally::new(Arc::clone(&parts.clock), Arc::clone(&actions), Arc::clone(&parts.recorder)));
-        let fresh = Arc::new(Fresh::default());
-        fresh.heard(parts.clock.steady());
         let sessions = Arc::new(Table::new(parts.engine));
         let events = Events::default();
         let agent = Arc::new(Self {
@@ -409,7 +426,7 @@ impl Agent {
         let answer = self.parts.service.entitlements(&held.client.principal.subject, &held.key.access_key_id);
         match answer {
             Ok(at) => self.install(held, &at.value, at.revision),
-            Err(fault) if fault.kind() == crate::fault::Kind::Refused => {
+            Err(fault) if fault.kind() == Kind::Refused => {
                 self.end_held(held, &fault.text);
                 Ok(())
             }

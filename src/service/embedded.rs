@@ -12,7 +12,6 @@ use super::{
 };
 use crate::access_control::{self, Attached, ChangeKind, SessionRow, Store, StoreFiles};
 use crate::credential::certificate::{self, Certificate};
-use crate::credential::session_token::TokenBody;
 use crate::credential::sigv4::{Claim, SigningKey};
 use crate::credential::{Evidence, Secret};
 use crate::decision::{Inputs, Keys};
@@ -78,45 +77,12 @@ impl Embedded {
     /// Looks the key of a claim up: who it is, its secret, and until when.
     fn look_up(&self, claim: &Claim) -> Result<(Client, Secret, Option<UnixMillis>), Fault> {
         let id = claim.access_key_id();
-        let client = |subject, attributes, session_policies| Client {
-            principal: Principal { subject, attributes, actors: Vec::new(), grant: None },
-            access_key_id: id.to_owned(),
-            session_policies,
-        };
-        if let Some(token) = claim.session_token() {
-            let body = TokenBody::open(self.store.ring(), token, id)?;
-            if body.expires <= self.clock.wall().0 {
-                let text = format!("the temporary credentials {id} have expired");
-                return Err(Fault::new(Status::Expired, text).about(&body.subject));
-            }
-            let attributes = Attributes {
-                user_id: body.user_id.clone(),
-                session_name: Some(body.session_name.clone()),
-                source_identity: body.source_identity.clone(),
-                tags: body.tags.clone(),
-                token_issued: Some(body.issued),
-            };
-            let policy =
-                |(n, text): (usize, &String)| PolicyText::new(&format!("session/{}/{n}", body.session_name), text);
-            let policies = body.session_policies.iter().enumerate().map(policy).collect();
-            let client = client(Identity::parse(&body.subject)?, attributes, policies);
-            return Ok((client, Secret::new(body.secret.as_bytes().to_vec()), Some(UnixMillis(body.expires))));
-        }
-        let row = self
-            .store
-            .login_key(id)?
-            .value
-            .ok_or_else(|| Fault::new(Status::UnknownKey, format!("access key {id} is not known")))?;
-        if !row.active {
-            let text = format!("access key {id} of {} is disabled", row.identity);
-            return Err(Fault::new(Status::KeyDisabled, text).about(row.identity.arn()));
-        }
-        if row.disabled {
-            let text = format!("{} is disabled", row.identity);
-            return Err(Fault::new(Status::IdentityDisabled, text).about(row.identity.arn()));
-        }
-        let attributes = Attributes { user_id: row.unique_id, ..Attributes::default() };
-        Ok((client(row.identity, attributes, Vec::new()), row.secret, None))
+        let shown = self.store.shown_credential(id, claim.session_token())?;
+        let session = shown.principal.attributes.session_name.as_deref().unwrap_or_default();
+        let policy = |(n, text): (usize, &String)| PolicyText::new(&format!("session/{session}/{n}"), text);
+        let session_policies = shown.session_policies.iter().enumerate().map(policy).collect();
+        let client = Client { access_key_id: id.to_owned(), session_policies, principal: shown.principal };
+        Ok((client, shown.secret, shown.expires))
     }
 
     /// The user a certificate stands for.

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Given;
+use super::agent::AgentProcess;
 use super::given::invalid;
 use crate::acl::Principals;
 use crate::fault::Fault;
@@ -23,9 +24,11 @@ pub enum Decide {
 pub struct EngineSettings {
     /// Name of the engine.
     pub name: String,
-    /// The store's file.
+    /// The agent's process, when it is one of its own.
+    pub agent: Option<AgentProcess>,
+    /// The store's file; empty when the agent is a process of its own.
     pub store: PathBuf,
-    /// The key file.
+    /// The key file; empty as the store.
     pub key_file: PathBuf,
     /// Name of this host in audit records.
     pub host: String,
@@ -73,15 +76,8 @@ impl EngineSettings {
     /// [`crate::fault::Status::InvalidSetting`] naming the setting, its value and what is
     /// accepted.
     pub fn of(given: &Given) -> Result<Self, Fault> {
-        let store = PathBuf::from(given.required("standin.store")?);
-        let key_file = given.text("standin.key.file").map_or_else(
-            || {
-                let mut name = store.clone().into_os_string();
-                name.push(".key");
-                PathBuf::from(name)
-            },
-            PathBuf::from,
-        );
+        let agent = AgentProcess::of(given)?;
+        let (store, key_file) = if agent.is_some() { Default::default() } else { files(given)? };
         let audit_dir = given
             .text("standin.audit.dir")
             .map_or_else(|| store.parent().unwrap_or(Path::new(".")).join("audit"), PathBuf::from);
@@ -107,6 +103,7 @@ impl EngineSettings {
             Principals::parse(given.or_default(PRINCIPALS)).map_err(|e| invalid(format!("{PRINCIPALS}: {e}")))?;
         Ok(Self {
             name: given.or_default("standin.engine").to_owned(),
+            agent,
             store,
             key_file,
             host,
@@ -143,6 +140,11 @@ impl EngineSettings {
                 names.push(name);
             }
         };
+        note(self.agent.is_some() != other.agent.is_some(), "standin.agent.placement");
+        if let (Some(one), Some(two)) = (&self.agent, &other.agent) {
+            note(one.socket != two.socket, "standin.agent.socket");
+            note(one.user != two.user, "standin.agent.user");
+        }
         note(self.store != other.store, "standin.store");
         note(self.key_file != other.key_file, "standin.key.file");
         note(self.host != other.host, "standin.host");
@@ -167,6 +169,20 @@ impl EngineSettings {
         note(self.principals != other.principals, PRINCIPALS);
         names
     }
+}
+
+/// The store's file and the key file.
+fn files(given: &Given) -> Result<(PathBuf, PathBuf), Fault> {
+    let store = PathBuf::from(given.required("standin.store")?);
+    let key_file = given.text("standin.key.file").map_or_else(
+        || {
+            let mut name = store.clone().into_os_string();
+            name.push(".key");
+            PathBuf::from(name)
+        },
+        PathBuf::from,
+    );
+    Ok((store, key_file))
 }
 
 const PRINCIPALS: &str = "standin.shadow.principals";

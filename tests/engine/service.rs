@@ -90,7 +90,7 @@ impl Stub {
 
     fn note(&self, issued: &Impersonation) {
         self.issued.lock().unwrap().push(issued.id.clone());
-        self.secrets.lock().unwrap().push(issued.secret.expose().to_vec());
+        self.secrets.lock().unwrap().push(issued.secret.as_ref().unwrap().expose().to_vec());
     }
 
     pub(crate) fn count(counter: &AtomicU64) -> u64 {
