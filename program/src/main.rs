@@ -4,6 +4,7 @@
 //! Exit codes: 0 done; 1 decided no or not valid; 2 usage; 3 not found;
 //! 4 conflict; 5 could not decide, try again; 70 a defect.
 
+mod acl;
 mod agent;
 mod audit;
 mod broker;
@@ -73,6 +74,9 @@ enum Command {
     /// Policies.
     #[command(subcommand)]
     Policy(policies::Policy),
+    /// Kafka's ACLs.
+    #[command(subcommand)]
+    Acl(acl::Acl),
     /// Live sessions.
     #[command(subcommand)]
     Session(sessions::Session),
@@ -154,6 +158,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         Command::Role(role) => role.run(&desk),
         Command::Key(key) => key.run(&desk),
         Command::Policy(policy) => policy.run(&desk),
+        Command::Acl(acl) => acl.run(&desk),
         Command::Session(session) => session.run(&desk),
         Command::Doctor(doctor) => doctor.run(&desk),
         Command::Explain(explain) => explain.run(&desk),
