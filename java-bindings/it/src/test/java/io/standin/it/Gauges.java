@@ -2,6 +2,9 @@
 package io.standin.it;
 
 import com.sun.tools.attach.VirtualMachine;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadInfo;
+import java.lang.management.ThreadMXBean;
 import java.util.Set;
 import javax.management.MBeanServerConnection;
 import javax.management.ObjectName;
@@ -14,6 +17,7 @@ import org.apache.kafka.common.protocol.Errors;
 final class Gauges implements AutoCloseable {
   private final JMXConnector connector;
   private final MBeanServerConnection beans;
+  private long stackOf = -1;
 
   private Gauges(JMXConnector connector) throws java.io.IOException {
     this.connector = connector;
@@ -78,6 +82,21 @@ final class Gauges implements AutoCloseable {
       sum += ((Number) beans.getAttribute(name, "Count")).longValue();
     }
     return sum;
+  }
+
+  /** The call stack of the thread whose name ends like this, the innermost call first. */
+  StackTraceElement[] stack(String thread) throws Exception {
+    ThreadMXBean threads =
+        ManagementFactory.newPlatformMXBeanProxy(
+            beans, ManagementFactory.THREAD_MXBEAN_NAME, ThreadMXBean.class);
+    if (stackOf < 0) {
+      for (ThreadInfo info : threads.getThreadInfo(threads.getAllThreadIds())) {
+        if (info != null && info.getThreadName().endsWith(thread)) {
+          stackOf = info.getThreadId();
+        }
+      }
+    }
+    return threads.getThreadInfo(stackOf, Integer.MAX_VALUE).getStackTrace();
   }
 
   /** The bean of the process for memory dumps. */

@@ -65,6 +65,7 @@ class ResumeTest {
           Map.of(),
           "--heap",
           "256m",
+          "--short-lived",
           "--property",
           "standin.stale.after.ms=2000",
           "--property",
