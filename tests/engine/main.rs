@@ -18,5 +18,6 @@ mod forwarded;
 mod house;
 mod login;
 mod remote;
+mod repeats;
 mod service;
 mod sharing;
