@@ -5,6 +5,7 @@
 //! 4 conflict; 5 could not decide, try again; 70 a defect.
 
 mod audit;
+mod aws;
 mod init;
 mod keys;
 mod output;
