@@ -13,8 +13,10 @@ mod people;
 mod policies;
 mod progress;
 mod roles;
+mod serve;
 mod sessions;
 mod simulation;
+mod store;
 mod validation;
 
 use std::path::PathBuf;
@@ -25,7 +27,6 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use standin::access_control::{Store, StoreFiles};
 use standin::fault::{Fault, Kind, Status};
-use standin::time::{SystemClock, SystemRandom};
 
 use output::Output;
 
@@ -33,9 +34,9 @@ use output::Output;
 #[derive(Parser)]
 #[command(name = "standin", version)]
 struct Arguments {
-    /// Path of the store.
+    /// The store: a path, or `sqlite:FILE`.
     #[arg(long, global = true, env = "STANDIN_STORE")]
-    store: Option<PathBuf>,
+    store: Option<String>,
     /// Path of the key file; by default the store's path and `.key`.
     #[arg(long, global = true, env = "STANDIN_KEY_FILE")]
     key_file: Option<PathBuf>,
@@ -70,6 +71,8 @@ enum Command {
     Session(sessions::Session),
     /// Who did what.
     Audit(audit::Audit),
+    /// Run the security service for hosts on other machines.
+    Serve(serve::Serve),
 }
 
 /// How long a command waits while other processes write.
@@ -77,21 +80,30 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What every command works with.
 struct Desk {
-    files: Option<StoreFiles>,
+    store: Option<String>,
+    key_file: Option<PathBuf>,
     output: Output,
 }
 
 impl Desk {
-    /// The open store.
+    /// The open store, for a command.
     fn store(&self) -> Result<Store, Fault> {
-        let files = self.files()?;
-        Store::open(files, Arc::new(SystemClock::new()), Arc::new(SystemRandom))?.patient(PATIENCE)
+        store::open_store(self.url()?, self.key_file.as_deref())?.patient(PATIENCE)
     }
 
-    fn files(&self) -> Result<&StoreFiles, Fault> {
-        self.files
-            .as_ref()
+    /// The open store, for threads that share it.
+    fn shared_store(&self) -> Result<Arc<Store>, Fault> {
+        Ok(Arc::new(store::open_store(self.url()?, self.key_file.as_deref())?))
+    }
+
+    fn url(&self) -> Result<&str, Fault> {
+        self.store
+            .as_deref()
             .ok_or_else(|| Fault::new(Status::InvalidSetting, "which store? give --store PATH or set STANDIN_STORE"))
+    }
+
+    fn files(&self) -> Result<StoreFiles, Fault> {
+        store::files(self.url()?, self.key_file.as_deref())
     }
 }
 
@@ -110,15 +122,7 @@ fn actor() -> String {
 }
 
 fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
-    let files = arguments.store.map(|store| {
-        let key_file = arguments.key_file.clone().unwrap_or_else(|| {
-            let mut name = store.clone().into_os_string();
-            name.push(".key");
-            name.into()
-        });
-        StoreFiles { store, key_file }
-    });
-    let desk = Desk { files, output: arguments.output };
+    let desk = Desk { store: arguments.store, key_file: arguments.key_file, output: arguments.output };
     match arguments.command {
         Command::Init(init) => init.run(&desk),
         Command::User(user) => user.run(&desk),
@@ -128,6 +132,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         Command::Policy(policy) => policy.run(&desk),
         Command::Session(session) => session.run(&desk),
         Command::Audit(audit) => audit.run(&desk),
+        Command::Serve(serve) => serve.run(&desk),
     }
 }
 
