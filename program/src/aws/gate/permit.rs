@@ -25,14 +25,13 @@ pub(crate) struct Permit<'a> {
     pub(crate) store: &'a Store,
     /// Who acts, as the audit names it.
     pub(crate) actor: &'a str,
-    pub(crate) target: Target,
 }
 
 impl Gate {
     /// The way to the store for what needs no permission of the caller's: who
     /// it is itself, and what the store decides by other rules.
     pub(crate) fn without_permission<'a>(&'a self, actor: &'a str) -> Permit<'a> {
-        Permit { store: &self.store, actor, target: Target::new("*") }
+        Permit { store: &self.store, actor }
     }
 }
 
@@ -62,7 +61,7 @@ impl<'a> Call<'a> {
         };
         let ruling = self.gate.store.ruling(session_policies, action, &target.arn, &inputs)?;
         if ruling.allows() {
-            return Ok(Permit { store: &self.gate.store, actor: arn, target });
+            return Ok(Permit { store: &self.gate.store, actor: arn });
         }
         let because = match ruling.verdict.reason {
             Reason::ExplicitDeny => "with an explicit deny in an identity-based policy".to_owned(),
