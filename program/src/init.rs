@@ -111,7 +111,15 @@ impl Init {
     pub(crate) fn run(self, desk: &Desk) -> Result<ExitCode, Fault> {
         let dir = std::path::absolute(&self.dir).map_err(|e| failed(&self.dir, e))?;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(|e| failed(&dir, e))?;
-        let names = ["store.db", "store.db.key", "ca.pem", "ca.key.pem", "broker.pem", "admin.credentials", "standin.properties"];
+        let names = [
+            "store.db",
+            "store.db.key",
+            "ca.pem",
+            "ca.key.pem",
+            "broker.pem",
+            "admin.credentials",
+            "standin.properties",
+        ];
         let present: Vec<&str> = names.into_iter().filter(|n| dir.join(n).exists()).collect();
         if !present.is_empty() {
             return Err(Fault::new(

@@ -6,6 +6,11 @@
 
 mod audit;
 mod aws;
+mod broker;
+mod credentials;
+mod doctor;
+mod explain;
+mod house;
 mod init;
 mod keys;
 mod output;
@@ -18,6 +23,7 @@ mod sessions;
 mod simulation;
 mod store;
 mod validation;
+mod whoami;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -69,6 +75,12 @@ enum Command {
     /// Live sessions.
     #[command(subcommand)]
     Session(sessions::Session),
+    /// What is wrong with a broker's configuration, and which line to change.
+    Doctor(doctor::Doctor),
+    /// Why something is allowed or not, and what would allow it.
+    Explain(explain::Explain),
+    /// Whose keys these are, and whether they are good.
+    Whoami(whoami::WhoAmI),
     /// Who did what.
     Audit(audit::Audit),
     /// Run the security service for hosts on other machines.
@@ -88,7 +100,16 @@ struct Desk {
 impl Desk {
     /// The open store, for a command.
     fn store(&self) -> Result<Store, Fault> {
-        store::open_store(self.url()?, self.key_file.as_deref())?.patient(PATIENCE)
+        self.store_or(None)
+    }
+
+    /// The open store; where the command line names none, this one.
+    fn store_or(&self, other: Option<&StoreFiles>) -> Result<Store, Fault> {
+        let opened = match (&self.store, other) {
+            (None, Some(other)) => store::open_files(other),
+            _ => store::open_store(self.url()?, self.key_file.as_deref()),
+        };
+        opened?.patient(PATIENCE)
     }
 
     /// The open store, for threads that share it.
@@ -131,6 +152,9 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         Command::Key(key) => key.run(&desk),
         Command::Policy(policy) => policy.run(&desk),
         Command::Session(session) => session.run(&desk),
+        Command::Doctor(doctor) => doctor.run(&desk),
+        Command::Explain(explain) => explain.run(&desk),
+        Command::Whoami(whoami) => whoami.run(&desk),
         Command::Audit(audit) => audit.run(&desk),
         Command::Serve(serve) => serve.run(&desk),
     }

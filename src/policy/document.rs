@@ -43,6 +43,11 @@ impl Document {
         keys.chain(resources.flat_map(super::pattern::Pattern::variables)).map(super::key::Key::name).collect()
     }
 
+    /// A document of these statements alone, without text.
+    pub(super) fn of_statements(statements: Vec<Statement>) -> Self {
+        Self { text: "".into(), statements }
+    }
+
     /// The text it was read from.
     #[must_use]
     pub fn text(&self) -> &str {

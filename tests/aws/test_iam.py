@@ -7,6 +7,7 @@ import unittest
 from service import ACCOUNT, ALLOW_ALL, READ, Service, allow, code_of, trust
 
 ODD = "+=,.@_-"
+R1, R2 = "arn:aws:x:::r1", "arn:aws:x:::r2"
 
 
 class Iam(unittest.TestCase):
@@ -203,7 +204,7 @@ class Iam(unittest.TestCase):
     def test_inline_policies_come_back_as_they_were_put(self):
         iam = self.iam
         iam.create_user(UserName="inline")
-        document = {"Version": "2012-10-17", "Statement": [{"Sid": "A", "Effect": "Deny", "Action": "x:*", "Resource": "é/%&+ ${aws:username}"}]}
+        document = {"Version": "2012-10-17", "Statement": [{"Sid": "A", "Effect": "Deny", "Action": "x:*", "Resource": "arn:aws:x:::é/%&+ ${aws:username}"}]}
         iam.put_user_policy(UserName="inline", PolicyName="odd", PolicyDocument=json.dumps(document))
         self.assertEqual(iam.get_user_policy(UserName="inline", PolicyName="odd")["PolicyDocument"], document)
         iam.put_user_policy(UserName="inline", PolicyName="odd", PolicyDocument=json.dumps(READ))
@@ -259,16 +260,16 @@ class Iam(unittest.TestCase):
     def test_simulation_says_what_would_be(self):
         iam = self.iam
         deny = {"Version": "2012-10-17", "Statement": [{"Sid": "No", "Effect": "Deny", "Action": "x:C", "Resource": "*"}]}
-        tagged = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "x:B", "Resource": "r1", "Condition": {"StringEquals": {"aws:username": "ann", "x:k": "v"}}}]}
+        tagged = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "x:B", "Resource": R1, "Condition": {"StringEquals": {"aws:username": "ann", "x:k": "v"}}}]}
         answer = iam.simulate_custom_policy(
-            PolicyInputList=[json.dumps(ALLOW_ALL), json.dumps(deny)], ActionNames=["x:A", "x:C"], ResourceArns=["r1", "r2"]
+            PolicyInputList=[json.dumps(ALLOW_ALL), json.dumps(deny)], ActionNames=["x:A", "x:C"], ResourceArns=[R1, R2]
         )["EvaluationResults"]
         self.assertEqual(
             [(r["EvalActionName"], r["EvalResourceName"], r["EvalDecision"]) for r in answer],
-            [("x:A", "r1", "allowed"), ("x:A", "r2", "allowed"), ("x:C", "r1", "explicitDeny"), ("x:C", "r2", "explicitDeny")],
+            [("x:A", R1, "allowed"), ("x:A", R2, "allowed"), ("x:C", R1, "explicitDeny"), ("x:C", R2, "explicitDeny")],
         )
         self.assertIn("No", answer[2]["MatchedStatements"][0]["SourcePolicyId"])
-        answer = iam.simulate_custom_policy(PolicyInputList=[json.dumps(tagged)], ActionNames=["x:B"], ResourceArns=["r1"])
+        answer = iam.simulate_custom_policy(PolicyInputList=[json.dumps(tagged)], ActionNames=["x:B"], ResourceArns=[R1])
         self.assertEqual(answer["EvaluationResults"][0]["EvalDecision"], "implicitDeny")
         self.assertEqual(answer["EvaluationResults"][0]["MissingContextValues"], ["aws:username", "x:k"])
         self.assertEqual(

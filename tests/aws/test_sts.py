@@ -32,7 +32,7 @@ class Sts(unittest.TestCase):
         self.assertEqual(self.service.client("sts", keys).get_caller_identity()["Arn"], f"arn:aws:iam::{ACCOUNT}:user/plain")
 
     def test_a_presigned_url_is_a_request_too(self):
-        url = self.sts.generate_presigned_url("get_caller_identity", ExpiresIn=60)
+        url = self.sts.generate_presigned_url("get_caller_identity", ExpiresIn=60, HttpMethod="GET")
         context = ssl.create_default_context(cafile=str(self.service.ca))
         with urllib.request.urlopen(url, context=context, timeout=30) as answer:
             self.assertIn(f"arn:aws:iam::{ACCOUNT}:user/admin", answer.read().decode())

@@ -139,7 +139,7 @@ class WebIdentity(unittest.TestCase):
         for name, document in {
             "other-provider": trust({"Federated": self.arn + "x"}, "sts:AssumeRoleWithWebIdentity"),
             "account": trust({"AWS": ACCOUNT}, "sts:AssumeRoleWithWebIdentity"),
-            "everyone": trust("*", "*"),
+            "everyone": trust("*", "sts:*"),
             "other-action": trust({"Federated": self.arn}, "sts:AssumeRole"),
         }.items():
             role = self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]

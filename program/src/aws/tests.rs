@@ -59,8 +59,12 @@ fn house_with(fetch: Fetcher) -> House {
     let store = Store::create(&at, ACCOUNT, Arc::<ManualClock>::clone(&clock), Arc::new(SystemRandom)).unwrap();
     let store = Arc::new(store);
     let aws = Aws::new(Arc::clone(&store), Arc::<ManualClock>::clone(&clock), Arc::new(SystemRandom), fetch);
-    let mut house = House { _dir: dir, clock, store, aws, admin: Keys { id: String::new(), secret: String::new(), token: None } };
-    house.admin = house.user("admin", Some(r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["iam:*","sts:*"],"Resource":"*"}}"#));
+    let mut house =
+        House { _dir: dir, clock, store, aws, admin: Keys { id: String::new(), secret: String::new(), token: None } };
+    house.admin = house.user(
+        "admin",
+        Some(r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["iam:*","sts:*"],"Resource":"*"}}"#),
+    );
     house
 }
 
@@ -141,7 +145,9 @@ fn p1_07_a_signed_request_is_answered_and_recorded_under_its_callers_name() {
     let house = house();
     let answer = house.ask(&house.admin, Api::Iam, CREATE);
     assert_eq!(answer.status, 200, "{}", answer.text);
-    assert!(answer.text.starts_with("<CreateUserResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><CreateUserResult><User>"));
+    assert!(answer.text.starts_with(
+        "<CreateUserResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><CreateUserResult><User>"
+    ));
     assert_eq!(between(&answer.text, "Arn"), "arn:aws:iam::123456789012:user/new");
     let record = house.store.administration(standin::revision::Revision(0), 100).unwrap().pop().unwrap();
     assert_eq!((record.actor.as_str(), record.action.as_str()), ("arn:aws:iam::123456789012:user/admin", "CreateUser"));
@@ -331,13 +337,16 @@ fn provider(keys: &'static str) -> (House, Issuer) {
     jwk.common.key_id = Some("k1".into());
     let set = json!({"keys": [jwk]}).to_string();
     let fetch: Fetcher = Arc::new(move |url: &str| match url {
-        "https://id.example.com/r/.well-known/openid-configuration" => Ok(json!({"issuer": "https://id.example.com/r", "jwks_uri": keys}).to_string().into()),
+        "https://id.example.com/r/.well-known/openid-configuration" => {
+            Ok(json!({"issuer": "https://id.example.com/r", "jwks_uri": keys}).to_string().into())
+        }
         "https://id.example.com/keys" => Ok(set.clone().into()),
         _ => Err("HTTP status 404.".to_owned()),
     });
     let house = house_with(fetch);
     let arn = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/id.example.com/r");
-    let new = NewProvider { arn: &arn, issuer: "id.example.com/r", client_ids: &["kafka"], thumbprints: &[], tags: &[] };
+    let new =
+        NewProvider { arn: &arn, issuer: "id.example.com/r", client_ids: &["kafka"], thumbprints: &[], tags: &[] };
     house.store.create_provider("test", &new).unwrap();
     let trust = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"Federated": arn}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringEquals": {"id.example.com/r:sub": "me"}}}});
     house.store.create_role("test", "/", "web", &trust.to_string(), 3600, &[]).unwrap();
@@ -354,7 +363,9 @@ impl Issuer {
 }
 
 fn assume(house: &House, token: &str) -> Answer {
-    let body = format!("Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn:aws:iam::{ACCOUNT}:role/web&RoleSessionName=me&WebIdentityToken={token}");
+    let body = format!(
+        "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn:aws:iam::{ACCOUNT}:role/web&RoleSessionName=me&WebIdentityToken={token}"
+    );
     house.answer(&Request::post("/").body(Bytes::from(body)).unwrap())
 }
 

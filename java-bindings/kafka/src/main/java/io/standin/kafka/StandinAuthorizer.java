@@ -49,6 +49,10 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   private KafkaActions actions;
   private LogPump log;
   private StandinMetrics metrics;
+
+  /** Null unless ACLs decide for everybody. */
+  private volatile Shadow shadow;
+
   private final AtomicBoolean closed = new AtomicBoolean();
 
   /** Made by Kafka, once per role of the process. */
@@ -67,6 +71,7 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
     actions = new KafkaActions(engine::action);
     log = new LogPump(engine);
     warn(configs);
+    follow(configs);
   }
 
   private static void check(Map<String, ?> configs, Map<String, String> settings) {
@@ -81,6 +86,17 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
               + " the key");
     }
     Listeners.check(configs, settings);
+  }
+
+  /** Takes the mode from the engine. */
+  private void follow(Map<String, ?> configs) {
+    boolean now = engine.isShadow();
+    shadow = now ? new Shadow(others, engine, actions, configs.get("super.users")) : null;
+    if (now) {
+      LOG.warn(
+          "standin.mode=shadow: Kafka's ACLs decide for everybody, policies are only compared with"
+              + " them");
+    }
   }
 
   private static void warn(Map<String, ?> configs) {
@@ -109,6 +125,10 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   @Override
   public List<AuthorizationResult> authorize(
       AuthorizableRequestContext context, List<Action> asked) {
+    Shadow beside = shadow;
+    if (beside != null) {
+      return beside.authorize(context, asked);
+    }
     KafkaPrincipal principal = context.principal();
     if (principal instanceof StandinPrincipal ours) {
       return decide(ours, context, asked);
@@ -205,6 +225,10 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   @Override
   public AuthorizationResult authorizeByResourceType(
       AuthorizableRequestContext context, AclOperation operation, ResourceType type) {
+    Shadow beside = shadow;
+    if (beside != null) {
+      return beside.authorizeByResourceType(context, operation, type);
+    }
     KafkaPrincipal principal = context.principal();
     if (principal instanceof StandinPrincipal ours) {
       Session session = ours.session();
