@@ -3,7 +3,7 @@
 //! is never there without its boundary.
 
 use super::database::params;
-use super::policies::find_policy;
+use super::managed::by_arn;
 use super::roles::{self, RoleRow};
 use super::store::{Store, Write};
 use super::users::{self, UserRow, tags_text};
@@ -46,7 +46,8 @@ pub struct NewRole<'a> {
 /// Gives a new identity its boundary.
 fn bound(w: &mut Write<'_>, identity: &Identity, boundary: Option<&str>) -> Result<(), Fault> {
     let Some(boundary) = boundary else { return Ok(()) };
-    let arn = find_policy(w.view(), w.account, boundary)?;
+    // By its ARN, never by a name: conditions on boundaries compare ARNs.
+    let arn = by_arn(w.view(), w.account, boundary)?;
     w.run("UPDATE identity SET boundary = ?2 WHERE arn = ?1", params![identity.arn(), arn])?;
     w.detail = format!("boundary {arn}");
     Ok(())

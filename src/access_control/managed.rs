@@ -109,7 +109,7 @@ fn read_policy(row: &dyn Row) -> Result<ManagedPolicy, Fault> {
 }
 
 /// The policy of this ARN, never of this name.
-fn by_arn(c: &dyn Connection, account: &str, arn: &str) -> Result<String, Fault> {
+pub(super) fn by_arn(c: &dyn Connection, account: &str, arn: &str) -> Result<String, Fault> {
     if arn.starts_with("arn:") { find_policy(c, account, arn) } else { Err(no_policy(arn)) }
 }
 

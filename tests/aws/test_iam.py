@@ -235,7 +235,7 @@ class Iam(unittest.TestCase):
 
     def test_delegates_are_kept_within_boundary_tags_and_attachable_policies(self):
         service, iam = self.service, self.iam
-        boundary = iam.create_policy(PolicyName="bound", PolicyDocument=json.dumps(READ))["Policy"]["Arn"]
+        boundary = iam.create_policy(PolicyName="boundary-of-delegates", PolicyDocument=json.dumps(READ))["Policy"]["Arn"]
         other = iam.create_policy(PolicyName="other", PolicyDocument=json.dumps(READ))["Policy"]["Arn"]
         conditions = {
             "iam:CreateUser": {"StringEquals": {"iam:PermissionsBoundary": boundary, "aws:RequestTag/team": "red"}},
@@ -249,6 +249,7 @@ class Iam(unittest.TestCase):
         self.assertEqual(code_of(delegate.create_user, UserName="d1", Tags=red), "AccessDenied")
         self.assertEqual(code_of(delegate.create_user, UserName="d1", PermissionsBoundary=boundary, Tags=blue), "AccessDenied")
         self.assertEqual(code_of(delegate.create_user, UserName="d1", PermissionsBoundary=other, Tags=red), "AccessDenied")
+        self.assertEqual(code_of(iam.create_user, UserName="d1", PermissionsBoundary="boundary-of-delegates"), "NoSuchEntity")
         delegate.create_user(UserName="d1", PermissionsBoundary=boundary, Tags=red)
         self.assertEqual(code_of(delegate.attach_user_policy, UserName="d1", PolicyArn=boundary), "AccessDenied")
         self.assertEqual(code_of(delegate.attach_user_policy, UserName="delegate", PolicyArn=other), "AccessDenied")
@@ -260,7 +261,7 @@ class Iam(unittest.TestCase):
     def test_simulation_says_what_would_be(self):
         iam = self.iam
         deny = {"Version": "2012-10-17", "Statement": [{"Sid": "No", "Effect": "Deny", "Action": "x:C", "Resource": "*"}]}
-        tagged = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "x:B", "Resource": R1, "Condition": {"StringEquals": {"aws:username": "ann", "x:k": "v"}}}]}
+        tagged = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "x:B", "Resource": R1, "Condition": {"StringEquals": {"aws:username": "ann", "xx:kk": "v"}}}]}
         answer = iam.simulate_custom_policy(
             PolicyInputList=[json.dumps(ALLOW_ALL), json.dumps(deny)], ActionNames=["x:A", "x:C"], ResourceArns=[R1, R2]
         )["EvaluationResults"]
@@ -271,13 +272,13 @@ class Iam(unittest.TestCase):
         self.assertIn("No", answer[2]["MatchedStatements"][0]["SourcePolicyId"])
         answer = iam.simulate_custom_policy(PolicyInputList=[json.dumps(tagged)], ActionNames=["x:B"], ResourceArns=[R1])
         self.assertEqual(answer["EvaluationResults"][0]["EvalDecision"], "implicitDeny")
-        self.assertEqual(answer["EvaluationResults"][0]["MissingContextValues"], ["aws:username", "x:k"])
+        self.assertEqual(answer["EvaluationResults"][0]["MissingContextValues"], ["aws:username", "xx:kk"])
         self.assertEqual(
-            iam.get_context_keys_for_custom_policy(PolicyInputList=[json.dumps(tagged)])["ContextKeyNames"], ["aws:username", "x:k"]
+            iam.get_context_keys_for_custom_policy(PolicyInputList=[json.dumps(tagged)])["ContextKeyNames"], ["aws:username", "xx:kk"]
         )
         self.service.user("simulated", json.dumps(ALLOW_ALL))
         arn = f"arn:aws:iam::{ACCOUNT}:user/simulated"
-        context = [{"ContextKeyName": "x:k", "ContextKeyValues": ["v"], "ContextKeyType": "string"}]
+        context = [{"ContextKeyName": "xx:kk", "ContextKeyValues": ["v"], "ContextKeyType": "string"}]
         answer = iam.simulate_principal_policy(
             PolicySourceArn=arn, ActionNames=["x:B"], PermissionsBoundaryPolicyInputList=[json.dumps(READ)], ContextEntries=context
         )["EvaluationResults"][0]

@@ -161,7 +161,6 @@ impl Call<'_> {
 
     /// A long-lived access key; none when it is not there.
     pub(crate) fn key(&self, id: &str) -> Result<Option<KeyRow>, Problem> {
-        let keys = self.gate.store.keys(None)?;
-        Ok(keys.into_iter().find(|key| key.id == id))
+        Ok(self.gate.store.key(id)?)
     }
 }

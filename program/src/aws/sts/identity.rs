@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Who asks, and its own sessions.
 
+use standin::identity::IdentityKind;
+
 use super::credentials;
 use crate::aws::gate::{Call, Target};
 use crate::aws::problem::{Code, Problem};
@@ -22,6 +24,9 @@ pub(crate) fn get(call: &Call<'_>, x: &mut Xml) -> Result<(), Problem> {
 pub(crate) fn session_token(call: &Call<'_>, x: &mut Xml) -> Result<(), Problem> {
     if call.caller.temporary {
         return Err(Problem::new(Code::AccessDenied, "Cannot call GetSessionToken with session credentials"));
+    }
+    if call.caller.principal.subject.kind() != IdentityKind::User {
+        return Err(Problem::new(Code::AccessDenied, "GetSessionToken is for users"));
     }
     if call.form.get("SerialNumber").is_some() || call.form.get("TokenCode").is_some() {
         return Err(Problem::new(
