@@ -4,6 +4,8 @@
 //! Exit codes: 0 done; 1 decided no or not valid; 2 usage; 3 not found;
 //! 4 conflict; 5 could not decide, try again; 70 a defect.
 
+mod acl;
+mod agent;
 mod audit;
 mod aws;
 mod broker;
@@ -33,6 +35,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use standin::access_control::{Store, StoreFiles};
 use standin::fault::{Fault, Kind, Status};
+use standin::time::{SystemClock, SystemRandom};
 
 use output::Output;
 
@@ -72,6 +75,9 @@ enum Command {
     /// Policies.
     #[command(subcommand)]
     Policy(policies::Policy),
+    /// Kafka's ACLs.
+    #[command(subcommand)]
+    Acl(acl::Acl),
     /// Live sessions.
     #[command(subcommand)]
     Session(sessions::Session),
@@ -83,6 +89,8 @@ enum Command {
     Whoami(whoami::WhoAmI),
     /// Who did what.
     Audit(audit::Audit),
+    /// Run a host's agent as a process of its own.
+    Agent(agent::Agent),
     /// Run the security service for hosts on other machines.
     Serve(serve::Serve),
 }
@@ -151,11 +159,13 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         Command::Role(role) => role.run(&desk),
         Command::Key(key) => key.run(&desk),
         Command::Policy(policy) => policy.run(&desk),
+        Command::Acl(acl) => acl.run(&desk),
         Command::Session(session) => session.run(&desk),
         Command::Doctor(doctor) => doctor.run(&desk),
         Command::Explain(explain) => explain.run(&desk),
         Command::Whoami(whoami) => whoami.run(&desk),
         Command::Audit(audit) => audit.run(&desk),
+        Command::Agent(agent) => agent.run(),
         Command::Serve(serve) => serve.run(&desk),
     }
 }

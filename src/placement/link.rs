@@ -35,6 +35,8 @@ const CONNECTIONS: usize = 16;
 const IDLE: usize = 8;
 /// How long calls take at most that have no deadline of their own.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a login's answer is waited for, though its client has given up.
+const LATE: Duration = Duration::from_secs(5);
 /// Bounds of the pause after a failure to connect, milliseconds.
 const PAUSES: (u64, u64) = (10, 1000);
 /// Sessions in one message to operators.
@@ -223,7 +225,9 @@ fn unexpected<T>() -> Result<T, Fault> {
 
 impl SecurityService for Link {
     fn log_in(&self, evidence: &Evidence, _host: &str, lifetime: i64, by: Steady) -> Result<At<Issued>, Fault> {
-        let within = self.left(by);
+        // Whoever waits for it has a deadline of its own; what comes late
+        // serves the next attempt.
+        let within = self.left(by).max(LATE);
         let ask = LogIn { evidence: EvidenceForm::of(evidence), lifetime, wait: Self::wait_of(within) };
         match self.call(&Request::LogIn(ask), within)? {
             Reply::Issued(form) => form.issued(),

@@ -47,6 +47,7 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   private final StandardAuthorizer others = new StandardAuthorizer();
   private Engine engine;
   private KafkaActions actions;
+  private Pause pause;
   private LogPump log;
   private StandinMetrics metrics;
 
@@ -69,9 +70,19 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
       throw new ConfigException(e.getMessage());
     }
     actions = new KafkaActions(engine::action);
+    pause = Pause.of(configs);
     log = new LogPump(engine);
+    quieten();
     warn(configs);
     follow(configs);
+  }
+
+  private static void quieten() {
+    try {
+      QuietLog.install();
+    } catch (NoClassDefFoundError e) {
+      LOG.debug("No Log4j 2 here: each request that cannot be decided will be a line of the log");
+    }
   }
 
   private static void check(Map<String, ?> configs, Map<String, String> settings) {
@@ -204,15 +215,9 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
         && asked.get(0).resourcePattern().resourceType() == ResourceType.CLUSTER;
   }
 
-  private static RuntimeException undecided(
-      AuthorizableRequestContext context, List<Action> asked) {
-    if (context.requestType() == 1 && waitMs() > 0) {
-      // Clients retry a fetch at once; without a pause they would spin.
-      try {
-        Thread.sleep(75);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
+  private RuntimeException undecided(AuthorizableRequestContext context, List<Action> asked) {
+    if (Pause.isFor(context.requestType()) && waitMs() > 0) {
+      pause.take();
     }
     return Undecided.exception(context.requestType(), onCluster(asked));
   }

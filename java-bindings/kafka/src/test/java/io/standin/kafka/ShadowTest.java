@@ -43,14 +43,13 @@ class ShadowTest {
 
   @BeforeEach
   void build(TestInfo test) throws Exception {
-    stage = new Stage(dir, test.getTestMethod().orElseThrow().getName());
-    Map<String, Object> configs = stage.configs("standin.mode", "shadow");
-    configs.put("super.users", "User:admin;User:CN=broker,OU=kafka");
-    configs.put(
-        "standin.shadow.principals", "User:CN=*,OU=apps -> user/*; User:* -> user/*");
-    // The first that opens an engine says how it is.
-    authorizer = stage.authorizer(configs);
-    engine = Engine.open(Settings.of(configs));
+    stage =
+        new Stage(dir, test.getTestMethod().orElseThrow().getName())
+            .with("standin.mode", "shadow")
+            .with("super.users", "User:admin;User:CN=broker,OU=kafka")
+            .with("standin.shadow.principals", "User:CN=*,OU=apps -> user/*; User:* -> user/*");
+    authorizer = stage.authorizer();
+    engine = Engine.open(Settings.of(stage.configs()));
   }
 
   @AfterEach
@@ -112,11 +111,12 @@ class ShadowTest {
 
   @Test
   void no_identity_becomes_a_super_user() throws Exception {
+    engine.close();
     stage.close();
-    stage = new Stage(dir, "super");
-    Map<String, Object> configs = stage.configs("standin.mode", "shadow");
-    configs.put("super.users", "User:admin");
-    authorizer = stage.authorizer(configs);
+    stage =
+        new Stage(dir, "super").with("standin.mode", "shadow").with("super.users", "User:admin");
+    authorizer = stage.authorizer();
+    engine = Engine.open(Settings.of(stage.configs()));
     KafkaPrincipal admin = stage.logIn(stage.user("admin"));
     assertEquals(DENIED, ask(admin, WRITE, TOPIC, "t"));
     assertEquals(ALLOWED, ask(user("admin"), WRITE, TOPIC, "t"));
