@@ -7,6 +7,7 @@
 mod acl;
 mod agent;
 mod audit;
+mod aws;
 mod broker;
 mod checking;
 mod credentials;
