@@ -15,7 +15,6 @@ mod roles;
 mod serve;
 mod sessions;
 mod simulation;
-mod store;
 mod validation;
 
 use std::path::PathBuf;
@@ -26,6 +25,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use standin::access_control::{Store, StoreFiles};
 use standin::fault::{Fault, Kind, Status};
+use standin_program::store;
 
 use output::Output;
 
@@ -33,7 +33,7 @@ use output::Output;
 #[derive(Parser)]
 #[command(name = "standin", version)]
 struct Arguments {
-    /// The store: a path, or `sqlite:FILE`.
+    /// The store: a path, `sqlite:FILE`, or `postgres://…`.
     #[arg(long, global = true, env = "STANDIN_STORE")]
     store: Option<String>,
     /// Path of the key file; by default the store's path and `.key`.

@@ -12,6 +12,9 @@ use std::time::Duration;
 use crate::fault::{Fault, Status};
 use crate::revision::Revision;
 
+/// How often a database that tells nobody of writes is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// A value that goes to a database or comes from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
@@ -236,7 +239,8 @@ impl dyn Connection + '_ {
 }
 
 /// What is done in one transaction. It may be run again from the start when
-/// the database asks for that, so it must not have an effect of its own.
+/// the database asks for that or was lost before the end, so it must not have
+/// an effect of its own.
 pub type Work<'w> = &'w mut dyn FnMut(&dyn Connection) -> Result<(), Fault>;
 
 /// A database that holds one store, open and with the tables of this version.
@@ -261,6 +265,20 @@ pub trait Database: Send + Sync {
     /// With what to do.
     fn check(&self) -> Result<(), Fault> {
         Ok(())
+    }
+
+    /// A number that changes when somebody may have written, as far as this
+    /// database has been told.
+    fn heard(&self) -> u64 {
+        0
+    }
+
+    /// Waits until [`Database::heard`] is another than `heard`, and `up_to` at
+    /// most. It is a wake-up only: it may come for nothing, and it may not
+    /// come.
+    fn listen(&self, heard: u64, up_to: Duration) {
+        let _ = heard;
+        std::thread::sleep(up_to.min(LOOK));
     }
 
     /// Waits up to `patience` for the locks of others from now on.

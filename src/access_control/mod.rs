@@ -18,7 +18,7 @@ mod keys;
 mod policies;
 mod roles;
 mod rulings;
-mod schema;
+pub mod schema;
 mod sessions;
 mod sqlite;
 mod store;
