@@ -6,6 +6,7 @@
 
 mod audit;
 mod init;
+mod keeping;
 mod keys;
 mod output;
 mod people;
@@ -70,6 +71,10 @@ enum Command {
     Session(sessions::Session),
     /// Who did what.
     Audit(audit::Audit),
+    /// Copy the store to a file, while it is in use.
+    Backup(keeping::Backup),
+    /// Make a store of a copy, or go on after a database was put back.
+    Restore(keeping::Restore),
     /// Run the security service for hosts on other machines.
     Serve(serve::Serve),
 }
@@ -131,6 +136,8 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         Command::Policy(policy) => policy.run(&desk),
         Command::Session(session) => session.run(&desk),
         Command::Audit(audit) => audit.run(&desk),
+        Command::Backup(backup) => backup.run(&desk),
+        Command::Restore(restore) => restore.run(&desk),
         Command::Serve(serve) => serve.run(&desk),
     }
 }

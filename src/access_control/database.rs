@@ -7,6 +7,7 @@
 //! true or false is a number; `ON CONFLICT` instead of `INSERT OR …`; a place
 //! that may be NULL is compared before it is asked for NULL.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::fault::{Fault, Status};
@@ -286,6 +287,19 @@ pub trait Database: Send + Sync {
     /// # Errors
     /// When that could not be set.
     fn set_patience(&self, patience: Duration) -> Result<(), Fault>;
+
+    /// Writes a copy of everything at one moment to a new file, while others
+    /// read and write.
+    ///
+    /// # Errors
+    /// [`Status::InvalidArgument`] for a database with tools of its own.
+    fn copy_to(&self, file: &Path) -> Result<(), Fault> {
+        let _ = file;
+        Err(Fault::new(
+            Status::InvalidArgument,
+            "the database of this store has tools of its own for that; see docs/operations.md, \"backup and restore\"",
+        ))
+    }
 
     /// Its place as people write it, without secrets.
     fn shown(&self) -> String;

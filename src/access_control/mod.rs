@@ -8,6 +8,7 @@
 //! answered.
 
 mod assume;
+mod backup;
 mod changes;
 mod credentials;
 mod database;
@@ -19,6 +20,7 @@ mod policies;
 mod roles;
 mod rulings;
 pub mod schema;
+mod sealing;
 mod sessions;
 mod sqlite;
 mod store;
@@ -34,6 +36,7 @@ pub use keys::{KeyRow, LoginRow};
 pub use policies::{Attached, Effective, Own, Owner, PolicyRow};
 pub use roles::RoleRow;
 pub use rulings::Ruling;
+pub use sealing::Rotation;
 pub use sessions::{SessionReport, SessionRow};
 pub use store::{AdminRow, Store, StoreFiles};
 pub use users::UserRow;

@@ -18,7 +18,7 @@ use crate::revision::Revision;
 use crate::time::{Clock, Random};
 
 /// What shows that a key file belongs to a store is sealed for this place.
-const MARK: &[u8] = b"store-mark";
+pub(super) const MARK: &[u8] = b"store-mark";
 /// How many revisions' changes are kept at least.
 const KEEP: i64 = 100_000;
 /// Longest wait for a wake-up: one may be lost, the table of changes is not.
@@ -58,7 +58,7 @@ pub struct Store {
     pub(super) ring: KeyRing,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,
-    database: Box<dyn Database>,
+    pub(super) database: Box<dyn Database>,
     account: String,
     /// The highest revision that was answered. Nothing older is ever answered
     /// again, also when the database was replaced by one that is behind.

@@ -155,7 +155,7 @@ fn roles_and_sessions() {
     store.set_role_disabled("t", "app", false).unwrap();
     let caller = store.principal_of_user("ann").unwrap();
     let ask = AssumeRole { role: "app".into(), session_name: "s1".into(), ..AssumeRole::default() };
-    assert_eq!(store.assume_role(&caller, &ask).unwrap().role, role.identity);
+    assert_eq!(store.assume_role(&caller, &ask).unwrap().subject, role.identity);
     let acts = store.administration(Revision(2), 100).unwrap();
     assert_eq!(acts.last().unwrap().action, "AssumeRole");
 

@@ -4,8 +4,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod backup;
 mod every;
 mod file;
 mod history;
 mod people;
+mod sealing;
 mod support;

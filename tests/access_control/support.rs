@@ -47,6 +47,11 @@ impl Home {
         open(self.dir.path())
     }
 
+    /// Its key file.
+    pub(crate) fn key_file(&self) -> std::path::PathBuf {
+        files(self.dir.path()).key_file
+    }
+
     /// Statements that go past the store.
     pub(crate) fn raw(&self, sql: &str) {
         rusqlite::Connection::open(self.dir.path().join("store.db")).unwrap().execute_batch(sql).unwrap();

@@ -12,6 +12,8 @@ mod every;
 mod history;
 #[path = "../../../tests/access_control/people.rs"]
 mod people;
+#[path = "../../../tests/access_control/sealing.rs"]
+mod sealing;
 
 mod opening;
 mod replicas;

@@ -66,9 +66,9 @@ fn follow(store: &Store, page: usize, done: &AtomicBool) -> Vec<(Revision, Strin
 #[test]
 fn concurrent_writers_lose_and_reorder_nothing() {
     let mut runner = TestRunner::new(Config { cases: 12, failure_persistence: None, ..Config::default() });
-    let plans = proptest::collection::vec(step(), 1..12);
+    let plans = || proptest::collection::vec(step(), 1..12);
     runner
-        .run(&(plans.clone(), plans, 1usize..5), |(one, other, page)| {
+        .run(&(plans(), plans(), 1usize..5), |(one, other, page)| {
             let home = home();
             for name in ["one", "other"] {
                 home.store.create_user("t", "/", name, &[]).unwrap();

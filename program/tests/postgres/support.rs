@@ -23,8 +23,9 @@ pub(crate) struct Home {
 
 /// The server of these tests.
 pub(crate) fn server() -> String {
-    std::env::var("STANDIN_TEST_POSTGRES")
-        .expect("STANDIN_TEST_POSTGRES holds the URL of a server: export it from `scripts/postgres start build/postgres`")
+    std::env::var("STANDIN_TEST_POSTGRES").expect(
+        "STANDIN_TEST_POSTGRES holds the URL of a server: export it from `scripts/postgres start build/postgres`",
+    )
 }
 
 /// Runs statements that go past the store.
@@ -46,7 +47,7 @@ pub(crate) fn place(server: &str) -> String {
     SystemRandom.fill(&mut name).unwrap();
     let name = format!("t{:016x}", u64::from_le_bytes(name));
     raw(server, &format!("CREATE SCHEMA {name}")).unwrap();
-    format!("{server}&options=-c%20search_path%3D{name}")
+    format!("{server}&application_name={name}&options=-c%20search_path%3D{name}")
 }
 
 pub(crate) fn clock() -> Arc<ManualClock> {
@@ -75,6 +76,11 @@ impl Home {
     /// The same store, as another service opens it.
     pub(crate) fn again(&self) -> Result<Store, Fault> {
         open(&self.url, self.dir.path(), Arc::new(SystemClock::new()))
+    }
+
+    /// Its key file.
+    pub(crate) fn key_file(&self) -> std::path::PathBuf {
+        self.dir.path().join("store.key")
     }
 
     /// Statements that go past the store.

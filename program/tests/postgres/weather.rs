@@ -14,7 +14,7 @@ use standin::revision::Revision;
 use standin::time::SystemClock;
 
 use crate::server::Server;
-use crate::support::{ALLOW, Home, home, home_at, open, server};
+use crate::support::{ALLOW, Home, home, home_at, open};
 
 /// Makes users with a policy until told to stop; the names that were answered.
 fn write(store: &Store, me: usize, stop: &AtomicBool, answered: &Mutex<BTreeSet<String>>) {
@@ -118,18 +118,14 @@ fn connections_that_are_cut_are_replaced() {
     let home = home();
     home.store.create_user("t", "/", "ann", &[]).unwrap();
     let (key, _) = home.store.create_key("t", "ann").unwrap();
-    let name = home.url.rsplit("%3D").next().unwrap();
-    home.raw(&format!("SET application_name = '{name}'"));
     for n in 0..5 {
-        // Those of this store, by what they last asked for.
         home.raw(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid IN
-             (SELECT l.pid FROM pg_locks l WHERE false) OR application_name = 'standin' AND query LIKE '%nothing%'",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE application_name = current_setting('application_name') AND pid <> pg_backend_pid()",
         );
         assert!(home.store.login_key(&key.id).unwrap().value.is_some());
         home.store.create_user("t", "/", &format!("u{n}"), &[]).unwrap();
     }
-    let _ = server();
 }
 
 /// A server that stands still, without closing anything: undecided within the
@@ -156,7 +152,8 @@ fn a_frozen_server_is_unavailable_within_the_bound() {
 
 fn processes_of(server: &Server) -> Vec<rustix::process::Pid> {
     let main = server.process();
-    let children = std::process::Command::new("pgrep").args(["-P", &main.as_raw_nonzero().to_string()]).output().unwrap();
+    let children =
+        std::process::Command::new("pgrep").args(["-P", &main.as_raw_nonzero().to_string()]).output().unwrap();
     let children = String::from_utf8(children.stdout).unwrap();
     let mut all = vec![main];
     all.extend(children.lines().filter_map(|l| rustix::process::Pid::from_raw(l.parse().ok()?)));
