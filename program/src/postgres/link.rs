@@ -194,8 +194,14 @@ impl Link {
         if [SqlState::LOCK_NOT_AVAILABLE, SqlState::TOO_MANY_CONNECTIONS].contains(code) {
             return Fault::new(Status::Busy, text);
         }
-        // Shutting down, starting, or no longer the server that may be written.
-        if code.code().starts_with("57P") || *code == SqlState::READ_ONLY_SQL_TRANSACTION {
+        // Shutting down, starting, no longer the server that may be written, or
+        // with other tables than the statements were prepared for.
+        let stale = [
+            SqlState::READ_ONLY_SQL_TRANSACTION,
+            SqlState::FEATURE_NOT_SUPPORTED,
+            SqlState::INVALID_SQL_STATEMENT_NAME,
+        ];
+        if code.code().starts_with("57P") || stale.contains(code) {
             self.trouble.set(Trouble::Lost);
         }
         Fault::unavailable(text)
