@@ -84,9 +84,9 @@ fn concurrent_writers_lose_and_reorder_nothing() {
                 let follower = scope.spawn(|| follow(&third, page, &done));
                 let writers =
                     [scope.spawn(|| write(&left, "one", &one)), scope.spawn(|| write(&right, "other", &other))];
-                let announced: usize = writers.into_iter().map(|w| w.join().unwrap()).sum();
+                let announced = writers.map(std::thread::ScopedJoinHandle::join);
                 done.store(true, Ordering::Release);
-                (announced, follower.join().unwrap())
+                (announced.into_iter().map(Result::unwrap).sum::<usize>(), follower.join().unwrap())
             });
             let all = home.store.changes(Revision(0), 10_000).unwrap();
             let all: Vec<_> = all.into_iter().map(|c| (c.revision, c.subject)).collect();

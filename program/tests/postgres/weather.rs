@@ -67,6 +67,15 @@ fn check(home: &Home, answered: &BTreeSet<String>) {
     assert_eq!(records.iter().filter(|r| r.action == "CreateUser").count(), users, "each user has its record");
 }
 
+/// Stops the others also when a test fails.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 fn until(what: &str, mut done: impl FnMut() -> bool) {
     let by = Instant::now() + Duration::from_secs(60);
     while !done() {
@@ -86,6 +95,7 @@ fn x_06_a_server_killed_and_restarted_loses_nothing_that_was_answered() {
     let (stop, answered, worked) = (AtomicBool::new(false), Mutex::default(), AtomicUsize::new(0));
     let second = home.again().unwrap();
     std::thread::scope(|scope| {
+        let _stop = Stop(&stop);
         scope.spawn(|| write(&home.store, 1, &stop, &answered));
         scope.spawn(|| write(&second, 2, &stop, &answered));
         scope.spawn(|| read(&second, &key.id, &stop, &worked));
@@ -105,7 +115,6 @@ fn x_06_a_server_killed_and_restarted_loses_nothing_that_was_answered() {
             assert!(begun.elapsed() < Duration::from_secs(20), "nothing waits without a bound");
             server.start();
         }
-        stop.store(true, Ordering::Release);
     });
     assert!(home.store.login_key(&key.id).unwrap().value.is_some());
     check(&home, &answered.lock().unwrap());
