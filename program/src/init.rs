@@ -13,9 +13,9 @@ use rcgen::{
     KeyUsagePurpose,
 };
 use serde_json::json;
-use standin::access_control::{Store, StoreFiles};
+use standin::access_control::{Owner, Store, StoreFiles};
 use standin::fault::{Fault, Status};
-use standin::identity::check_account;
+use standin::identity::{Identity, IdentityKind, check_account};
 use standin::settings::{EngineSettings, Given, ProfileSettings};
 use standin::time::{Random, SystemClock, SystemRandom};
 use standin_program::postgres::Place;
@@ -48,6 +48,25 @@ pub(crate) struct Init {
     /// Port of that listener.
     #[arg(long, default_value_t = 9098)]
     port: u16,
+    /// Name of the first administrator: a user who may call everything of IAM and STS.
+    #[arg(long, default_value = "admin")]
+    admin: String,
+}
+
+/// What administrators may do: everything there is to administer.
+const ADMINISTRATOR: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"Everything","Effect":"Allow","Action":["iam:*","sts:*"],"Resource":"*"}]}"#;
+
+/// Makes the first administrator, with its policy and a key; the credentials
+/// file for the AWS tools.
+fn administrator(store: &Store, name: &str) -> Result<zeroize::Zeroizing<String>, Fault> {
+    let actor = crate::actor();
+    store.create_user(&actor, "/", name, &[])?;
+    let policy = store.put_policy(&actor, "/", "Administrator", ADMINISTRATOR)?;
+    store.attach(&actor, Owner::User(name), &policy)?;
+    let (key, secret) = store.create_key(&actor, name)?;
+    let secret = zeroize::Zeroizing::new(String::from_utf8_lossy(secret.expose()).into_owned());
+    let id = key.id;
+    Ok(format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {}\n", *secret).into())
 }
 
 fn failed(path: &Path, e: impl std::fmt::Display) -> Fault {
@@ -96,7 +115,13 @@ impl Init {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(|e| failed(&dir, e))?;
         let database = desk.store.as_deref().filter(|url| is_postgres(url));
         let kept: &[&str] = if database.is_some() { &["store.key"] } else { &["store.db", "store.db.key"] };
-        let names = kept.iter().copied().chain(["ca.pem", "ca.key.pem", "broker.pem", "standin.properties"]);
+        let names = kept.iter().copied().chain([
+            "ca.pem",
+            "ca.key.pem",
+            "broker.pem",
+            "admin.credentials",
+            "standin.properties",
+        ]);
         let present: Vec<&str> = names.clone().filter(|n| dir.join(n).exists()).collect();
         if !present.is_empty() {
             return Err(Fault::new(
@@ -128,12 +153,11 @@ impl Init {
             }
             write(&dir.join("standin.properties"), 0o600, &lines)?;
             // Last: tables of a database that others use cannot be taken back.
-            match database {
-                Some(url) => make_store(url, Some(&key_file), &self.account).map(drop),
-                None => {
-                    Store::create(&files, &self.account, Arc::new(SystemClock::new()), Arc::new(SystemRandom)).map(drop)
-                }
-            }
+            let store = match database {
+                Some(url) => make_store(url, Some(&key_file), &self.account)?,
+                None => Store::create(&files, &self.account, Arc::new(SystemClock::new()), Arc::new(SystemRandom))?,
+            };
+            write(&dir.join("admin.credentials"), 0o600, &administrator(&store, &self.admin)?)
         };
         make().inspect_err(|_| {
             // The key file of a database stays: the tables may be there, and
@@ -163,6 +187,7 @@ impl Init {
     /// Reads what will be printed as a broker would.
     fn check(&self, store: &Path, arn: &str) -> Result<(), Fault> {
         check_account(&self.account)?;
+        Identity::new("aws", &self.account, IdentityKind::User, "/", &self.admin)?;
         let (store, hosts) = (store.display().to_string(), self.hosts.join(","));
         let pairs =
             [("standin.store", store.as_str()), ("standin.cluster.arn", arn), ("standin.hosts", hosts.as_str())];

@@ -71,12 +71,20 @@ pub fn key_file_of(url: &str, key_file: Option<&Path>) -> Result<PathBuf, Fault>
 /// # Errors
 /// With what to do.
 pub fn open_store(url: &str, key_file: Option<&Path>) -> Result<Store, Fault> {
-    let (clock, random) = (Arc::new(SystemClock::new()), Arc::new(SystemRandom));
     if !is_postgres(url) {
-        return Store::open(&files(url, key_file)?, clock, random);
+        return open_files(&files(url, key_file)?);
     }
     let key_file = key_file_of(url, key_file)?;
-    Store::open_in(Box::new(Postgres::open(url)?), &key_file, clock, random)
+    let database = Box::new(Postgres::open(url)?);
+    Store::open_in(database, &key_file, Arc::new(SystemClock::new()), Arc::new(SystemRandom))
+}
+
+/// Opens the store in these files.
+///
+/// # Errors
+/// As [`Store::open`].
+pub fn open_files(at: &StoreFiles) -> Result<Store, Fault> {
+    Store::open(at, Arc::new(SystemClock::new()), Arc::new(SystemRandom))
 }
 
 /// Makes the store of this URL, for one account, with a new key file.

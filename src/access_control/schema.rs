@@ -10,7 +10,8 @@ use super::sqlite::failed;
 /// Each step brings a store from the version before it to its own. The words
 /// are SQLite's; another database translates `INTEGER`, `TEXT`, `BLOB` and
 /// `WITHOUT ROWID`, so nothing else that only SQLite knows may stand here.
-pub const STEPS: [&str; 1] = [r"
+pub const STEPS: [&str; 2] = [
+    r"
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE revision (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL, changes_from INTEGER NOT NULL);
 INSERT INTO revision VALUES (1, 0, 0);
@@ -65,12 +66,23 @@ CREATE TABLE live_session (
   subject TEXT NOT NULL, access_key TEXT NOT NULL, session_name TEXT NOT NULL, address TEXT NOT NULL,
   listener TEXT NOT NULL, since INTEGER NOT NULL, deadline INTEGER NOT NULL, PRIMARY KEY (boot, id)
 ) WITHOUT ROWID;
-"];
+",
+    r"
+ALTER TABLE identity ADD COLUMN description TEXT NOT NULL DEFAULT '';
+ALTER TABLE policy ADD COLUMN description TEXT NOT NULL DEFAULT '';
+ALTER TABLE policy ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE policy ADD COLUMN newest INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE identity_provider (
+  arn TEXT PRIMARY KEY, account TEXT NOT NULL, issuer TEXT NOT NULL, client_ids TEXT NOT NULL, thumbprints TEXT NOT NULL,
+  tags TEXT NOT NULL, created INTEGER NOT NULL
+) WITHOUT ROWID;
+",
+];
 
 /// The oldest version of this program that can work with a store of the newest
 /// format, by that version's own format. Raise it with a step that is more than
 /// new tables and new columns that may be left out.
-pub const READABLE_FROM: u32 = 1;
+pub const READABLE_FROM: u32 = 2;
 
 /// Refuses a store that this version cannot work with: one of a newer format
 /// whose makers did not say that older versions may.

@@ -9,10 +9,12 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::{Agent, Held, schedule};
+use crate::credential::sigv4::LEASE;
 use crate::fault::{Fault, Kind};
 use crate::identity::Identity;
+use crate::revision::Revision;
 use crate::service::{Happening, LiveSession, RENEW, SessionReport};
-use crate::session::{Session, SessionId, Standing};
+use crate::session::{Session, SessionId, Standing, kept};
 use crate::time::Steady;
 
 /// Changes read at once.
@@ -84,6 +86,8 @@ struct Follower {
     not_before: Option<Steady>,
     next_sweep: Option<Steady>,
     next_report: Option<Steady>,
+    /// How long the machine had been suspended, milliseconds.
+    suspended: Option<i64>,
     /// Sessions operators were told of.
     told: HashSet<SessionId>,
     /// True when operators may know anything: after the start and a failure.
@@ -94,6 +98,7 @@ impl Follower {
     fn turn(&mut self, agent: &Arc<Agent>) {
         agent.parts.clock.tick();
         let now = agent.parts.clock.steady();
+        self.notice_suspension(agent, now);
         agent.events.tell_expired(now, &agent.sessions);
         if self.not_before.is_none_or(|at| now >= at) {
             match self.follow(agent) {
@@ -126,6 +131,19 @@ impl Follower {
             self.next_report = Some(now.plus(REPORT_ANYWAY));
             self.report(agent, now);
         }
+    }
+
+    /// After the machine was suspended: decisions that were handed out end by a
+    /// clock that stood still meanwhile.
+    fn notice_suspension(&mut self, agent: &Agent, now: Steady) {
+        const JITTER: i64 = 100;
+        let suspended = agent.parts.clock.coarse().map(|coarse| now.0.saturating_sub(coarse));
+        if let (Some(before), Some(after)) = (self.suspended, suspended)
+            && after.saturating_sub(before) > JITTER
+        {
+            kept::sweep(i64::MAX);
+        }
+        self.suspended = suspended;
     }
 
     /// Tells operators which sessions began and which are over.
@@ -162,7 +180,14 @@ impl Follower {
     fn follow(&mut self, agent: &Arc<Agent>) -> Result<(), Fault> {
         let service = &agent.parts.service;
         let newest = service.revision()?;
-        let mut applied = agent.table()?.applied;
+        let mut applied = {
+            let mut table = agent.table()?;
+            if table.applied == Revision::default() && table.held.is_empty() {
+                // Heard for the first time: nothing is held that could have changed.
+                table.applied = newest;
+            }
+            table.applied
+        };
         if newest < applied {
             return Err(Fault::unavailable(format!(
                 "the store went back from revision {} to {}: an older one was restored; restart what has it open",
@@ -266,7 +291,7 @@ fn sweep(agent: &Agent, now: Steady) {
         let Ok(mut state) = held.state() else { continue };
         state.sessions.retain(|id| agent.sessions.with(*id, |_| ()).is_some());
         let expired = held.standby_expires().is_none_or(|(end, _)| now >= end);
-        let idle = now.since(Steady(held.used.load(Ordering::Relaxed))) > super::held::LEASE;
+        let idle = now.since(Steady(held.used.load(Ordering::Relaxed))) > LEASE;
         if state.sessions.is_empty() && (expired || idle) {
             over.push(held.key.clone());
         } else if state.sessions.iter().any(|id| agent.sessions.with(*id, |s| s.context().is_worn()).unwrap_or(false)) {
@@ -278,6 +303,9 @@ fn sweep(agent: &Agent, now: Steady) {
         for key in over {
             table.held.remove(&key);
         }
+    }
+    if let Some(coarse) = agent.parts.clock.coarse() {
+        kept::sweep(coarse);
     }
     agent.shelf.sweep();
     agent.interning.sweep();

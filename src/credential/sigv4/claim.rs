@@ -3,6 +3,7 @@
 //! without a key, and the signature that is checked with one.
 
 use aws_lc_rs::digest;
+use serde::{Deserialize, Serialize};
 
 use super::{ALGORITHM, EMPTY_HASH, SERVICE, SigningKey, encode, hex};
 use crate::fault::{Fault, Status};
@@ -25,12 +26,69 @@ pub(super) struct Fields {
 }
 
 /// How a signed request came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Form {
     /// The fields of `AWS_MSK_IAM`, signed for the name the client dialled.
     MskIam,
     /// A presigned URL, signed for a name all hosts of a region share.
     Token,
+}
+
+/// [`Claim`] as it is written, for who is to verify it elsewhere. Holds the
+/// signature and no secret; it goes where the login itself would.
+#[derive(Serialize, Deserialize)]
+pub struct ClaimForm {
+    host: String,
+    credential: String,
+    date: String,
+    expires: String,
+    signature: String,
+    session_token: Option<String>,
+    user_agent: String,
+    form: Form,
+    action: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    others: Vec<(String, String)>,
+}
+
+impl ClaimForm {
+    /// The form of a claim.
+    #[must_use]
+    pub fn of(claim: &Claim) -> Self {
+        Self {
+            host: claim.host.clone(),
+            credential: claim.credential(),
+            date: claim.date_text.clone(),
+            expires: claim.expires_text.clone(),
+            signature: claim.signature_hex(),
+            session_token: claim.session_token.clone(),
+            user_agent: claim.user_agent.clone(),
+            form: claim.form,
+            action: claim.action.clone(),
+            others: claim.others.clone(),
+        }
+    }
+
+    /// The claim of a form, checked as if it had come from the client.
+    ///
+    /// # Errors
+    /// [`Status::Malformed`].
+    pub fn claim(self) -> Result<Claim, Fault> {
+        Claim::new(Fields {
+            host: self.host,
+            credential: self.credential,
+            date: self.date,
+            signed_headers: "host".to_owned(),
+            expires: self.expires,
+            signature: self.signature,
+            security_token: self.session_token,
+            user_agent: Some(self.user_agent),
+            form: self.form,
+            action: self.action,
+            others: self.others,
+        })
+    }
 }
 
 /// What a listener accepts.
@@ -219,10 +277,15 @@ impl Claim {
         Ok(())
     }
 
+    /// Key and scope, as the request names them.
+    fn credential(&self) -> String {
+        format!("{}/{}/{}/{}/aws4_request", self.access_key_id, self.scope_date, self.region, self.service)
+    }
+
     /// The canonical request (AWS General Reference, "Create a canonical
     /// request"), rebuilt from the fields.
     fn canonical(&self) -> String {
-        let scope = format!("{}/{}/{}/{}/aws4_request", self.access_key_id, self.scope_date, self.region, self.service);
+        let scope = self.credential();
         let own = [
             ("Action", self.action.as_str()),
             ("X-Amz-Algorithm", ALGORITHM),

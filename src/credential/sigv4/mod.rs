@@ -9,8 +9,8 @@ mod request;
 mod sign;
 mod token;
 
-pub use claim::{Claim, LoginRules};
-pub use key::SigningKey;
+pub use claim::{Claim, ClaimForm, LoginRules};
+pub use key::{KeyScope, LEASE, SigningKey};
 pub use payload::{VERSION, read_msk_iam};
 pub use request::{HttpParts, RequestClaim};
 pub use sign::{Signing, sign_msk_iam};
