@@ -494,6 +494,7 @@ impl Agent {
                 context.drain(now);
             }
             self.tally.next_window(now);
+            kept::end_window();
         }
         if let Err(fault) = self.parts.recorder.flush(now) {
             self.parts.journal.line("error", &format!("audit: {fault}"));
