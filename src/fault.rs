@@ -91,7 +91,49 @@ pub enum Status {
     Panic = -499,
 }
 
+/// Every status there is.
+const ALL: [Status; 32] = [
+    Status::InvalidArgument,
+    Status::InvalidSetting,
+    Status::SettingsDiffer,
+    Status::UnknownId,
+    Status::BufferTooSmall,
+    Status::Forked,
+    Status::Closed,
+    Status::Conflict,
+    Status::NotFound,
+    Status::InvalidDocument,
+    Status::Malformed,
+    Status::UnknownKey,
+    Status::SignatureMismatch,
+    Status::KeyDisabled,
+    Status::IdentityDisabled,
+    Status::Expired,
+    Status::ClockSkew,
+    Status::WrongHost,
+    Status::WrongRegion,
+    Status::ConnectNotAllowed,
+    Status::Replayed,
+    Status::PlaintextChannel,
+    Status::Revoked,
+    Status::NotAllowed,
+    Status::KindNotAccepted,
+    Status::Busy,
+    Status::Unavailable,
+    Status::Stale,
+    Status::TimedOut,
+    Status::NewerFormat,
+    Status::Internal,
+    Status::Panic,
+];
+
 impl Status {
+    /// The status of this number; none when a newer version gave it.
+    #[must_use]
+    pub fn of_number(number: i32) -> Option<Self> {
+        ALL.into_iter().find(|s| s.number() == number)
+    }
+
     /// The number that crosses the doors.
     #[must_use]
     pub fn number(self) -> i32 {
@@ -161,7 +203,8 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 /// Edit distance (Levenshtein), for texts that name what was probably meant.
-pub(crate) fn distance(a: &str, b: &str) -> usize {
+#[must_use]
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, ca) in a.chars().enumerate() {

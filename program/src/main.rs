@@ -4,7 +4,16 @@
 //! Exit codes: 0 done; 1 decided no or not valid; 2 usage; 3 not found;
 //! 4 conflict; 5 could not decide, try again; 70 a defect.
 
+mod acl;
+mod agent;
 mod audit;
+mod aws;
+mod broker;
+mod checking;
+mod credentials;
+mod doctor;
+mod explain;
+mod house;
 mod init;
 mod keys;
 mod output;
@@ -12,9 +21,12 @@ mod people;
 mod policies;
 mod progress;
 mod roles;
+mod serve;
 mod sessions;
 mod simulation;
+mod store;
 mod validation;
+mod whoami;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,7 +36,6 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use standin::access_control::{Store, StoreFiles};
 use standin::fault::{Fault, Kind, Status};
-use standin::time::{SystemClock, SystemRandom};
 
 use output::Output;
 
@@ -32,9 +43,9 @@ use output::Output;
 #[derive(Parser)]
 #[command(name = "standin", version)]
 struct Arguments {
-    /// Path of the store.
+    /// The store: a path, or `sqlite:FILE`.
     #[arg(long, global = true, env = "STANDIN_STORE")]
-    store: Option<PathBuf>,
+    store: Option<String>,
     /// Path of the key file; by default the store's path and `.key`.
     #[arg(long, global = true, env = "STANDIN_KEY_FILE")]
     key_file: Option<PathBuf>,
@@ -64,11 +75,24 @@ enum Command {
     /// Policies.
     #[command(subcommand)]
     Policy(policies::Policy),
+    /// Kafka's ACLs.
+    #[command(subcommand)]
+    Acl(acl::Acl),
     /// Live sessions.
     #[command(subcommand)]
     Session(sessions::Session),
+    /// What is wrong with a broker's configuration, and which line to change.
+    Doctor(doctor::Doctor),
+    /// Why something is allowed or not, and what would allow it.
+    Explain(explain::Explain),
+    /// Whose keys these are, and whether they are good.
+    Whoami(whoami::WhoAmI),
     /// Who did what.
     Audit(audit::Audit),
+    /// Run a host's agent as a process of its own.
+    Agent(agent::Agent),
+    /// Run the security service for hosts on other machines.
+    Serve(serve::Serve),
 }
 
 /// How long a command waits while other processes write.
@@ -76,21 +100,39 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What every command works with.
 struct Desk {
-    files: Option<StoreFiles>,
+    store: Option<String>,
+    key_file: Option<PathBuf>,
     output: Output,
 }
 
 impl Desk {
-    /// The open store.
+    /// The open store, for a command.
     fn store(&self) -> Result<Store, Fault> {
-        let files = self.files()?;
-        Store::open(files, Arc::new(SystemClock::new()), Arc::new(SystemRandom))?.patient(PATIENCE)
+        self.store_or(None)
     }
 
-    fn files(&self) -> Result<&StoreFiles, Fault> {
-        self.files
-            .as_ref()
+    /// The open store; where the command line names none, this one.
+    fn store_or(&self, other: Option<&StoreFiles>) -> Result<Store, Fault> {
+        let opened = match (&self.store, other) {
+            (None, Some(other)) => store::open_files(other),
+            _ => store::open_store(self.url()?, self.key_file.as_deref()),
+        };
+        opened?.patient(PATIENCE)
+    }
+
+    /// The open store, for threads that share it.
+    fn shared_store(&self) -> Result<Arc<Store>, Fault> {
+        Ok(Arc::new(store::open_store(self.url()?, self.key_file.as_deref())?))
+    }
+
+    fn url(&self) -> Result<&str, Fault> {
+        self.store
+            .as_deref()
             .ok_or_else(|| Fault::new(Status::InvalidSetting, "which store? give --store PATH or set STANDIN_STORE"))
+    }
+
+    fn files(&self) -> Result<StoreFiles, Fault> {
+        store::files(self.url()?, self.key_file.as_deref())
     }
 }
 
@@ -109,15 +151,7 @@ fn actor() -> String {
 }
 
 fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
-    let files = arguments.store.map(|store| {
-        let key_file = arguments.key_file.clone().unwrap_or_else(|| {
-            let mut name = store.clone().into_os_string();
-            name.push(".key");
-            name.into()
-        });
-        StoreFiles { store, key_file }
-    });
-    let desk = Desk { files, output: arguments.output };
+    let desk = Desk { store: arguments.store, key_file: arguments.key_file, output: arguments.output };
     match arguments.command {
         Command::Init(init) => init.run(&desk),
         Command::User(user) => user.run(&desk),
@@ -125,8 +159,14 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         Command::Role(role) => role.run(&desk),
         Command::Key(key) => key.run(&desk),
         Command::Policy(policy) => policy.run(&desk),
+        Command::Acl(acl) => acl.run(&desk),
         Command::Session(session) => session.run(&desk),
+        Command::Doctor(doctor) => doctor.run(&desk),
+        Command::Explain(explain) => explain.run(&desk),
+        Command::Whoami(whoami) => whoami.run(&desk),
         Command::Audit(audit) => audit.run(&desk),
+        Command::Agent(agent) => agent.run(),
+        Command::Serve(serve) => serve.run(&desk),
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The security service itself, on one SQLite file: identities, keys,
+//! The security service itself, on a database: identities, keys,
 //! policies, roles, issuing, changes, live sessions, and the durable record of
 //! administration.
 //!
@@ -9,21 +9,42 @@
 
 mod assume;
 mod changes;
+mod credentials;
+mod database;
 mod files;
 mod groups;
+mod issue;
 mod keys;
+mod making;
+mod managed;
+mod pages;
 mod policies;
+mod providers;
 mod roles;
+mod rulings;
 mod schema;
 mod sessions;
+mod sqlite;
 mod store;
+mod tagging;
 mod users;
+mod web;
 
-pub use assume::{AssumeRole, TemporaryCredentials};
+pub use assume::AssumeRole;
 pub use changes::{ChangeRow, Kind as ChangeKind};
+pub use credentials::Shown;
+pub use database::{AsValue, Connection, Database, Each, FromValue, Row, Value, Work, forbidden};
+pub use issue::TemporaryCredentials;
 pub use keys::{KeyRow, LoginRow};
+pub use making::{NewRole, NewUser};
+pub use managed::{ManagedPolicy, NewPolicy, PolicyEntity, PolicyVersion};
+pub use pages::{GroupRow, Page};
 pub use policies::{Attached, Effective, Own, Owner, PolicyRow};
+pub use providers::{NewProvider, Provider};
 pub use roles::RoleRow;
+pub use rulings::Ruling;
 pub use sessions::{SessionReport, SessionRow};
 pub use store::{AdminRow, Store, StoreFiles};
+pub use tagging::Tagged;
 pub use users::UserRow;
+pub use web::WebIdentity;

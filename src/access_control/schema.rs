@@ -5,10 +5,11 @@ use rusqlite::Connection;
 
 use crate::fault::{Fault, Status};
 
-use super::store::failed;
+use super::sqlite::failed;
 
 /// Each step brings a file from the version before it to its own.
-const STEPS: [&str; 1] = [r"
+const STEPS: [&str; 2] = [
+    r"
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE revision (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL, changes_from INTEGER NOT NULL);
 INSERT INTO revision VALUES (1, 0, 0);
@@ -63,7 +64,18 @@ CREATE TABLE live_session (
   subject TEXT NOT NULL, access_key TEXT NOT NULL, session_name TEXT NOT NULL, address TEXT NOT NULL,
   listener TEXT NOT NULL, since INTEGER NOT NULL, deadline INTEGER NOT NULL, PRIMARY KEY (boot, id)
 ) WITHOUT ROWID;
-"];
+",
+    r"
+ALTER TABLE identity ADD COLUMN description TEXT NOT NULL DEFAULT '';
+ALTER TABLE policy ADD COLUMN description TEXT NOT NULL DEFAULT '';
+ALTER TABLE policy ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE policy ADD COLUMN newest INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE identity_provider (
+  arn TEXT PRIMARY KEY, account TEXT NOT NULL, issuer TEXT NOT NULL, client_ids TEXT NOT NULL, thumbprints TEXT NOT NULL,
+  tags TEXT NOT NULL, created INTEGER NOT NULL
+) WITHOUT ROWID;
+",
+];
 
 /// Brings an open file up to date.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {

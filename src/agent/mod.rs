@@ -8,6 +8,7 @@
 
 mod counters;
 mod decisions;
+mod differences;
 mod events;
 mod forwarded;
 mod held;
@@ -16,6 +17,7 @@ mod logins;
 mod pool;
 mod records;
 mod schedule;
+mod watched;
 mod worker;
 
 use std::collections::HashMap;
@@ -27,14 +29,16 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 
 pub use counters::Counters;
+pub use differences::{Difference, Differences, Differs};
 pub use events::{Event, Events, Happened};
 pub use held::Held;
 pub use logins::Waiting;
 pub use records::Attempt;
+pub use watched::{Batch as WatchedBatch, Compared, Waiting as WatchedOperation};
 
 use crate::audit::{Journal, Recorder};
 use crate::channel::Channel;
-use crate::fault::{Fault, Status};
+use crate::fault::{Fault, Kind, Status};
 use crate::policy::{ActionId, ActionTable};
 use crate::revision::Revision;
 use crate::service::{DecisionPoint, Entitlements, SecurityService, SessionReport, Shelf};
@@ -90,6 +94,8 @@ pub struct Agent {
     flights: Mutex<logins::Flights>,
     shelf: Shelf,
     interning: Interning,
+    watching: watched::Watching,
+    differences: Differences,
     pool: Pool,
     /// Started when a host first logs clients in without waiting.
     aside: Mutex<Option<Arc<Pool>>>,
@@ -108,6 +114,24 @@ pub struct Agent {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// The revision to follow changes from. An agent's process may come later than
+/// its host: until then nothing is known, and nothing is decided.
+fn first_heard(parts: &Parts, fresh: &Fresh) -> Result<Revision, Fault> {
+    let now = parts.clock.steady();
+    match parts.service.revision() {
+        Ok(newest) => {
+            fresh.heard(now);
+            Ok(newest)
+        }
+        Err(fault) if parts.settings.agent.is_some() && fault.kind() == Kind::Undecided => {
+            parts.journal.line("warn", &format!("nothing can be decided yet: {fault}"));
+            fresh.heard(now.plus(-parts.settings.stale_grace.saturating_add(1)));
+            Ok(Revision::default())
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
 impl Agent {
     /// Starts an agent with its worker. The changes up to now are known by
     /// reading the revision once.
@@ -122,11 +146,10 @@ impl Agent {
             entries: settings.cache_entries,
             remote: settings.decide == Decide::Remote,
         });
-        let applied = parts.service.revision()?;
+        let fresh = Arc::new(Fresh::default());
+        let applied = first_heard(&parts, &fresh)?;
         let actions = Arc::new(ActionTable::new());
         let tally = Arc::new(Tally::new(Arc::clone(&parts.clock), Arc::clone(&actions), Arc::clone(&parts.recorder)));
-        let fresh = Arc::new(Fresh::default());
-        fresh.heard(parts.clock.steady());
         let sessions = Arc::new(Table::new(parts.engine));
         let events = Events::default();
         let agent = Arc::new(Self {
@@ -135,6 +158,8 @@ impl Agent {
             flights: Mutex::default(),
             shelf,
             interning,
+            watching: watched::Watching::default(),
+            differences: Differences::default(),
             pool: Pool::new("service", SERVICE_THREADS)?,
             aside: Mutex::default(),
             aside_waiting: Waiting::new(ASIDE_THREADS),
@@ -253,6 +278,30 @@ impl Agent {
             }
         };
         pool.submit(job)
+    }
+
+    /// Where policies decide otherwise than Kafka's lists.
+    #[must_use]
+    pub fn differences(&self) -> &Differences {
+        &self.differences
+    }
+
+    /// Counts a difference; the first of its kind is written down at once.
+    pub fn differs(
+        &self,
+        which: (Differs, &str),
+        what: (&str, &str, &str),
+        count: u64,
+        make: impl FnOnce() -> Difference,
+    ) {
+        self.differences.note(which, what, count, make, (&self.parts.recorder, &self.parts.journal));
+    }
+
+    /// Shadow mode begins or ends, or its rules changed: what was told is told
+    /// again.
+    pub fn begin_comparing(&self) {
+        self.watch_nobody();
+        self.differences.forget();
     }
 
     /// Counters of decisions.
@@ -377,7 +426,7 @@ impl Agent {
         let answer = self.parts.service.entitlements(&held.client.principal.subject, &held.key.access_key_id);
         match answer {
             Ok(at) => self.install(held, &at.value, at.revision),
-            Err(fault) if fault.kind() == crate::fault::Kind::Refused => {
+            Err(fault) if fault.kind() == Kind::Refused => {
                 self.end_held(held, &fault.text);
                 Ok(())
             }
@@ -493,6 +542,7 @@ impl Agent {
             for context in self.interning.contexts() {
                 context.drain(now);
             }
+            self.differences.drain(self.tally.window_since(), now, &self.parts.recorder);
             self.tally.next_window(now);
             kept::end_window();
         }

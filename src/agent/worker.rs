@@ -9,8 +9,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::{Agent, Held, schedule};
+use crate::credential::sigv4::LEASE;
 use crate::fault::{Fault, Kind};
 use crate::identity::Identity;
+use crate::revision::Revision;
 use crate::service::{Happening, LiveSession, RENEW, SessionReport};
 use crate::session::{Session, SessionId, Standing, kept};
 use crate::time::Steady;
@@ -178,7 +180,14 @@ impl Follower {
     fn follow(&mut self, agent: &Arc<Agent>) -> Result<(), Fault> {
         let service = &agent.parts.service;
         let newest = service.revision()?;
-        let mut applied = agent.table()?.applied;
+        let mut applied = {
+            let mut table = agent.table()?;
+            if table.applied == Revision::default() && table.held.is_empty() {
+                // Heard for the first time: nothing is held that could have changed.
+                table.applied = newest;
+            }
+            table.applied
+        };
         if newest < applied {
             return Err(Fault::unavailable(format!(
                 "the store went back from revision {} to {}: an older one was restored; restart what has it open",
@@ -282,7 +291,7 @@ fn sweep(agent: &Agent, now: Steady) {
         let Ok(mut state) = held.state() else { continue };
         state.sessions.retain(|id| agent.sessions.with(*id, |_| ()).is_some());
         let expired = held.standby_expires().is_none_or(|(end, _)| now >= end);
-        let idle = now.since(Steady(held.used.load(Ordering::Relaxed))) > super::held::LEASE;
+        let idle = now.since(Steady(held.used.load(Ordering::Relaxed))) > LEASE;
         if state.sessions.is_empty() && (expired || idle) {
             over.push(held.key.clone());
         } else if state.sessions.iter().any(|id| agent.sessions.with(*id, |s| s.context().is_worn()).unwrap_or(false)) {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a client shows to log in.
 
-use super::certificate::Certificate;
-use super::sigv4::Claim;
+use serde::{Deserialize, Serialize};
+
+use super::certificate::{Certificate, CertificateForm};
+use super::sigv4::{Claim, ClaimForm};
+use crate::fault::Fault;
 
 /// See the module's page.
 #[derive(Debug)]
@@ -39,5 +42,37 @@ impl Evidence {
             Self::Signature(claim) => Some(claim),
             Self::Certificate(_) => None,
         }
+    }
+}
+
+/// [`Evidence`] as it is written, for who is to check it elsewhere.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EvidenceForm {
+    /// A signed request.
+    Signature(ClaimForm),
+    /// A certificate that the host's TLS has verified.
+    Certificate(CertificateForm),
+}
+
+impl EvidenceForm {
+    /// The form of evidence.
+    #[must_use]
+    pub fn of(evidence: &Evidence) -> Self {
+        match evidence {
+            Evidence::Signature(claim) => Self::Signature(ClaimForm::of(claim)),
+            Evidence::Certificate(certificate) => Self::Certificate(CertificateForm::of(certificate)),
+        }
+    }
+
+    /// The evidence of a form, of good shape.
+    ///
+    /// # Errors
+    /// [`crate::fault::Status::Malformed`].
+    pub fn evidence(self) -> Result<Evidence, Fault> {
+        Ok(match self {
+            Self::Signature(form) => Evidence::Signature(form.claim()?.into()),
+            Self::Certificate(form) => Evidence::Certificate(form.certificate()?),
+        })
     }
 }

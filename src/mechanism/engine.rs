@@ -140,6 +140,9 @@ impl Engine {
         let given = known.renewed(pairs)?;
         let (old, new) = (self.settings.load_full(), Arc::new(EngineSettings::of(&given)?));
         self.tuning.change(&old, &new)?;
+        if (old.shadow, &old.principals) != (new.shadow, &new.principals) {
+            self.agent.begin_comparing();
+        }
         self.settings.store(new);
         for (_, session) in self.agent.sessions().all() {
             session.take_back();

@@ -14,6 +14,7 @@ mod metrics;
 mod profile;
 mod registry;
 mod repeat;
+mod shadow;
 
 pub use authorize::Batch;
 pub use engine::{Engine, Outside, SessionInfo};
@@ -21,3 +22,4 @@ pub use login::{LoggedIn, Login, Refusal};
 pub use metrics::METRICS;
 pub use registry::{close, engine, engine_of, open, open_with};
 pub use repeat::authorize_one;
+pub use shadow::Enforced;

@@ -10,9 +10,10 @@ use arc_swap::ArcSwapOption;
 
 use super::{Engine, Outside};
 use crate::fault::{Fault, Status};
-use crate::service::Embedded;
+use crate::placement::Link;
+use crate::service::{self, Ends};
 use crate::session::SessionId;
-use crate::settings::{EngineSettings, Given, Scope};
+use crate::settings::{AgentProcess, EngineSettings, Given, Scope};
 use crate::time::{Clock, Random, SystemClock, SystemRandom};
 
 const ENGINES: usize = 256;
@@ -48,8 +49,11 @@ pub fn open(given: &Given) -> Result<u8, Fault> {
     let mut first = false;
     let number = open_with(settings, |settings| {
         first = true;
-        let embedded = Arc::new(Embedded::open(settings, Arc::clone(&clock), Arc::clone(&random))?);
-        Ok(Outside { service: Arc::clone(&embedded) as _, decisions: embedded, clock, random })
+        let (service, decisions) = match &settings.agent {
+            Some(process) => link_to(process, &settings.host, &clock, &random)?,
+            None => service::open(settings, &clock, &random)?,
+        };
+        Ok(Outside { service, decisions, clock, random })
     })?;
     if first {
         let journal = engine(number)?;
@@ -61,6 +65,16 @@ pub fn open(given: &Given) -> Result<u8, Fault> {
         given.shown(Scope::Engine).iter().for_each(|line| journal.journal().line("info", line));
     }
     Ok(number)
+}
+
+fn link_to(
+    process: &AgentProcess,
+    host: &str,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn Random>,
+) -> Result<Ends, Fault> {
+    let link = Arc::new(Link::open(process, host, Arc::clone(clock), Arc::clone(random))?);
+    Ok((Arc::clone(&link) as _, link))
 }
 
 /// Opens an engine on a service, clock and generator of the caller's; `make`

@@ -22,6 +22,7 @@ pub use table::{SessionId, Table};
 pub use tally::{Fresh, Tally};
 
 use crate::channel::Channel;
+use crate::credential::Evidence;
 use crate::identity::Principal;
 use crate::policy::ActionId;
 use crate::revision::Revision;
@@ -57,6 +58,14 @@ pub struct CredentialKey {
     pub access_key_id: String,
     /// SHA-256 of the session token; zero without one.
     pub token: [u8; 32],
+}
+
+impl CredentialKey {
+    /// The credential a client showed.
+    #[must_use]
+    pub fn of(evidence: &Evidence) -> Self {
+        Self { access_key_id: evidence.credential_id(), token: evidence.token_hash() }
+    }
 }
 
 /// How a session began. Holds no secret.

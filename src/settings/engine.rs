@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use super::Given;
+use super::agent::AgentProcess;
 use super::given::invalid;
+use crate::acl::Principals;
 use crate::fault::Fault;
 use crate::policy::Namespace;
 
@@ -22,9 +24,11 @@ pub enum Decide {
 pub struct EngineSettings {
     /// Name of the engine.
     pub name: String,
-    /// The store's file.
+    /// The agent's process, when it is one of its own.
+    pub agent: Option<AgentProcess>,
+    /// The store's file; empty when the agent is a process of its own.
     pub store: PathBuf,
-    /// The key file.
+    /// The key file; empty as the store.
     pub key_file: PathBuf,
     /// Name of this host in audit records.
     pub host: String,
@@ -59,6 +63,10 @@ pub struct EngineSettings {
     pub cache_entries: usize,
     /// True when only WriteDataIdempotently permits idempotent producers.
     pub idempotent_strict: bool,
+    /// True when Kafka's ACLs decide and policies are only compared with them.
+    pub shadow: bool,
+    /// Which principal of ACLs is which identity.
+    pub principals: Principals,
 }
 
 impl EngineSettings {
@@ -68,15 +76,8 @@ impl EngineSettings {
     /// [`crate::fault::Status::InvalidSetting`] naming the setting, its value and what is
     /// accepted.
     pub fn of(given: &Given) -> Result<Self, Fault> {
-        let store = PathBuf::from(given.required("standin.store")?);
-        let key_file = given.text("standin.key.file").map_or_else(
-            || {
-                let mut name = store.clone().into_os_string();
-                name.push(".key");
-                PathBuf::from(name)
-            },
-            PathBuf::from,
-        );
+        let agent = AgentProcess::of(given)?;
+        let (store, key_file) = if agent.is_some() { Default::default() } else { files(given)? };
         let audit_dir = given
             .text("standin.audit.dir")
             .map_or_else(|| store.parent().unwrap_or(Path::new(".")).join("audit"), PathBuf::from);
@@ -94,8 +95,15 @@ impl EngineSettings {
         if !host.starts_with("host/") {
             return Err(invalid(format!("standin.host={host}: host/<cluster>/<node> is accepted")));
         }
+        let shadow = given.one_of("standin.mode", &["enforce", "shadow"])? == "shadow";
+        if shadow && !namespaces.first().is_some_and(Namespace::is_cluster) {
+            return Err(invalid(format!("standin.mode=shadow: only Kafka has ACLs to compare with; set {ARN} too")));
+        }
+        let principals =
+            Principals::parse(given.or_default(PRINCIPALS)).map_err(|e| invalid(format!("{PRINCIPALS}: {e}")))?;
         Ok(Self {
             name: given.or_default("standin.engine").to_owned(),
+            agent,
             store,
             key_file,
             host,
@@ -118,6 +126,8 @@ impl EngineSettings {
             credential_lifetime: given.millis("standin.credential.lifetime.ms", 4000, 43_200_000)?,
             cache_entries: usize::try_from(given.millis("standin.cache.entries", 64, 1 << 20)?).unwrap_or(16_384),
             idempotent_strict: given.one_of("standin.idempotent", &["kafka", "strict"])? == "strict",
+            shadow,
+            principals,
         })
     }
 
@@ -130,6 +140,11 @@ impl EngineSettings {
                 names.push(name);
             }
         };
+        note(self.agent.is_some() != other.agent.is_some(), "standin.agent.placement");
+        if let (Some(one), Some(two)) = (&self.agent, &other.agent) {
+            note(one.socket != two.socket, "standin.agent.socket");
+            note(one.user != two.user, "standin.agent.user");
+        }
         note(self.store != other.store, "standin.store");
         note(self.key_file != other.key_file, "standin.key.file");
         note(self.host != other.host, "standin.host");
@@ -150,10 +165,27 @@ impl EngineSettings {
         note(self.credential_lifetime != other.credential_lifetime, "standin.credential.lifetime.ms");
         note(self.cache_entries != other.cache_entries, "standin.cache.entries");
         note(self.idempotent_strict != other.idempotent_strict, "standin.idempotent");
+        note(self.shadow != other.shadow, "standin.mode");
+        note(self.principals != other.principals, PRINCIPALS);
         names
     }
 }
 
+/// The store's file and the key file.
+fn files(given: &Given) -> Result<(PathBuf, PathBuf), Fault> {
+    let store = PathBuf::from(given.required("standin.store")?);
+    let key_file = given.text("standin.key.file").map_or_else(
+        || {
+            let mut name = store.clone().into_os_string();
+            name.push(".key");
+            PathBuf::from(name)
+        },
+        PathBuf::from,
+    );
+    Ok((store, key_file))
+}
+
+const PRINCIPALS: &str = "standin.shadow.principals";
 const ARN: &str = "standin.cluster.arn";
 const ALIASES: &str = "standin.cluster.aliases";
 const NAMESPACE: &str = "standin.namespace";

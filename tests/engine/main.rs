@@ -20,4 +20,5 @@ mod login;
 mod remote;
 mod repeats;
 mod service;
+mod shadow;
 mod sharing;

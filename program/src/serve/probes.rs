@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What orchestrators and Prometheus ask.
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+
+use super::State;
+use super::router::text;
+
+/// The process lives.
+pub(super) fn health(_: &State, _: Request<Bytes>) -> Response<Bytes> {
+    text(StatusCode::OK, "text/plain", "ok\n")
+}
+
+/// The process can serve: its store can be read, and it does not end.
+pub(super) fn ready(state: &State, _: Request<Bytes>) -> Response<Bytes> {
+    if state.is_stopping() {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "ending\n");
+    }
+    match state.store.revision() {
+        Ok(_) => text(StatusCode::OK, "text/plain", "ready\n"),
+        Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "the store cannot be read\n"),
+    }
+}
+
+/// What is counted.
+pub(super) fn metrics(state: &State, _: Request<Bytes>) -> Response<Bytes> {
+    let revision = state.store.revision().ok().map(|r| r.0);
+    text(StatusCode::OK, "text/plain; version=0.0.4", state.metrics.text(revision))
+}
