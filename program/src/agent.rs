@@ -68,6 +68,10 @@ impl Agent {
         tell_manager("READY=1");
         wait_for_the_end(&journal)?;
         tell_manager("STOPPING=1");
+        if let Some(cache) = &cache {
+            cache.hurry();
+            saving(Arc::clone(&keeper), Some(Arc::clone(cache)), Arc::clone(&journal))();
+        }
         server.stop(FAREWELL);
         print(&journal);
         Ok(ExitCode::SUCCESS)

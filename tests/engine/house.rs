@@ -35,6 +35,7 @@ pub(crate) struct House {
     pub(crate) profile: u32,
     pub(crate) store: Store,
     pub(crate) service: Arc<Stub>,
+    #[allow(dead_code, reason = "only one of the two runs looks into it")]
     pub(crate) agent: Option<Agent>,
     /// Moves only when told, when the house was built on it.
     pub(crate) clock: Arc<ManualClock>,
@@ -103,8 +104,10 @@ pub(crate) fn apart() -> bool {
 }
 
 /// The other side of the socket.
+#[allow(dead_code, reason = "only one of the two runs looks into it")]
 pub(crate) struct Agent {
     pub(crate) keeper: Arc<Keeper>,
+    pub(crate) socket: std::path::PathBuf,
     _server: Server,
 }
 
@@ -115,7 +118,7 @@ impl Agent {
         let keeper = Arc::new(keeper);
         let user = rustix::process::geteuid().as_raw();
         let server = Server::start(socket, &[user], Arc::clone(&keeper), Arc::new(Journal::default()), || ()).unwrap();
-        Self { keeper, _server: server }
+        Self { keeper, socket: socket.to_owned(), _server: server }
     }
 }
 
@@ -180,6 +183,11 @@ pub(crate) fn channel(address: &str) -> Channel {
 }
 
 impl House {
+    #[allow(dead_code, reason = "not every run looks at it")]
+    pub(crate) fn time(&self) -> &dyn Clock {
+        &*self.time
+    }
+
     /// Starts another engine on this store, with the same actions.
     pub(crate) fn neighbour(&self) -> Neighbour {
         let (number, service, agent) = start(self.dir.path(), &self.time, &given(self.dir.path(), &[]));
