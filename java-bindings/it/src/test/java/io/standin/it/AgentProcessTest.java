@@ -143,7 +143,7 @@ class AgentProcessTest {
       Wait.until("the end of the agent", () -> !agent.isAlive());
       assertEquals(Errors.NONE, Wire.produce(client, topic));
       try (RawClient other = RawClient.connect(broker, "CLIENT")) {
-        String message = Signed.by(user).message();
+        byte[] message = Signed.by(user).message();
         assertThrows(RawClient.Closed.class, () -> other.tryLogIn(message), "not a refusal");
       }
       broker.startAgent();
