@@ -203,7 +203,8 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 /// Edit distance (Levenshtein), for texts that name what was probably meant.
-pub(crate) fn distance(a: &str, b: &str) -> usize {
+#[must_use]
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, ca) in a.chars().enumerate() {

@@ -13,6 +13,7 @@
 //! | [`time`], [`fault`], [`revision`] | clock and randomness, the error taxonomy, the store's counter |
 //! | [`identity`], [`channel`], [`decision`] | who, over which connection, what was asked and what came out |
 //! | [`policy`] | IAM policy documents: parse, compile, evaluate |
+//! | [`acl`] | Kafka's access control lists, for moving from them and back |
 //! | [`settings`] | every setting, once |
 //! | [`credential`] | formats of credentials: SigV4, secrets, sealed tokens |
 //! | [`audit`] | records, windows, queue, sinks |
@@ -25,6 +26,7 @@
 //! | `ffi` | the doors; the only `unsafe` code |
 
 pub mod access_control;
+pub mod acl;
 pub mod agent;
 pub mod audit;
 pub mod channel;

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the ground up: each may use those before it.
-const ROOMS: [&str; 17] = [
+const ROOMS: &[&str] = &[
     "fault",
     "time",
     "revision",
@@ -15,6 +15,7 @@ const ROOMS: [&str; 17] = [
     "channel",
     "decision",
     "policy",
+    "acl",
     "settings",
     "credential",
     "audit",

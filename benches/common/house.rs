@@ -42,7 +42,7 @@ fn behind_a_socket(settings: &EngineSettings) -> Result<(Server, Outside), Fault
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
     let ends = service::open(settings, &clock, &random)?;
-    let keeper = Keeper::new(ends, &settings.host, settings.stale_after, Arc::clone(&clock), Arc::clone(&random));
+    let keeper = Keeper::new(ends, settings, Arc::clone(&clock), Arc::clone(&random));
     let dir = settings.store.with_file_name("run");
     std::fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
     let process = AgentProcess { socket: dir.join("agent.sock"), user: rustix::process::geteuid().as_raw() };

@@ -4,71 +4,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Command, Output};
+mod place;
+
+use std::process::Command;
 
 use serde_json::Value;
 
-const ALLOW: &str =
-    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kafka-cluster:*","Resource":"*"}}"#;
-const TRUST: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:user/ann"},"Action":"sts:AssumeRole"}}"#;
-
-struct Place {
-    dir: tempfile::TempDir,
-}
-
-impl Place {
-    /// A directory with a store, made by the program.
-    fn new() -> Self {
-        let place = Self { dir: tempfile::tempdir().unwrap() };
-        let path = place.path("s");
-        place.ok(&["init", "--dir", path.to_str().unwrap(), "--account", "123456789012"]);
-        for (name, text) in [("allow.json", ALLOW), ("trust.json", TRUST)] {
-            std::fs::write(place.path(name), text).unwrap();
-        }
-        place
-    }
-
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_standin"))
-            .args(arguments)
-            .current_dir(self.dir.path())
-            .env("STANDIN_STORE", self.path("s/store.db"))
-            .env_remove("SUDO_USER")
-            .output()
-            .unwrap()
-    }
-
-    fn ok(&self, arguments: &[&str]) -> String {
-        let out = self.run(arguments);
-        assert!(out.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
-        assert!(out.stderr.is_empty(), "{arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
-        String::from_utf8(out.stdout).unwrap()
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        let mut all = arguments.to_vec();
-        all.extend(["--output", "json"]);
-        serde_json::from_str(&self.ok(&all)).unwrap()
-    }
-
-    /// Runs what must fail with this code; its text.
-    fn fails(&self, code: i32, arguments: &[&str]) -> String {
-        let out = self.run(arguments);
-        let text = String::from_utf8(out.stderr).unwrap();
-        assert_eq!(out.status.code(), Some(code), "{arguments:?}: {text}");
-        text
-    }
-}
-
-fn mode(path: &Path) -> u32 {
-    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
-}
+use place::{ALLOW, Place, TRUST, mode};
 
 #[test]
 fn init_makes_everything_once_and_prints_the_settings() {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use standin::mechanism::METRICS;
+use standin::policy::catalogue::KNOWN;
 use standin::policy::{Document, TrustPolicy};
 use standin::settings::{Given, SETTINGS, Scope};
 
@@ -248,6 +249,19 @@ fn commands_are_documented_with_their_options() {
 }
 
 #[test]
+fn rules_of_the_doctor_are_documented_with_what_they_are_about() {
+    let out =
+        Command::new(env!("CARGO_BIN_EXE_standin")).args(["doctor", "--rules", "--output", "json"]).output().unwrap();
+    let listed: Vec<BTreeMap<String, String>> = serde_json::from_slice(&out.stdout).unwrap();
+    let listed: Vec<String> = listed.iter().map(|r| format!("| `{}` | {} |", r["rule"], r["about"])).collect();
+    let text = read("docs/cli.md");
+    let section = text.split("### `standin doctor`").nth(1).unwrap().split("\n### ").next().unwrap();
+    let documented: Vec<&str> =
+        section.split("| rule |").nth(1).unwrap().lines().filter(|l| l.starts_with("| `")).collect();
+    assert_eq!(documented, listed, "the table of rules in docs/cli.md");
+}
+
+#[test]
 fn commands_that_documents_name_exist() {
     let mut all = BTreeMap::new();
     commands(Vec::new(), &mut all);
@@ -286,6 +300,15 @@ fn actions_of_kafka_are_documented_and_those_documented_exist() {
     let documented: BTreeSet<String> =
         rows(&text).into_iter().filter(|r| r.starts_with("kafka-cluster:")).map(String::from).collect();
     assert_eq!(documented, actions, "the table of actions in docs/policies.md");
+    // And those that are checked against.
+    let types: BTreeMap<&str, &str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `kafka-cluster:")?.split_once("` | "))
+        .map(|(name, rest)| (name, rest.split(" | ").next().unwrap()))
+        .collect();
+    let catalogue: BTreeMap<&str, &str> =
+        KNOWN.iter().filter_map(|k| Some((k.action.strip_prefix("kafka-cluster:")?, k.resource_type))).collect();
+    assert_eq!(catalogue, types, "the actions in src/policy/catalogue.rs");
     for (path, text) in documents() {
         for name in words(&text, "kafka-cluster:", ":-*") {
             let known = name.contains('*') || name == "kafka-cluster:" || actions.contains(name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The security service itself, on one SQLite file: identities, keys,
+//! The security service itself, on a database: identities, keys,
 //! policies, roles, issuing, changes, live sessions, and the durable record of
 //! administration.
 //!
@@ -10,6 +10,7 @@
 mod assume;
 mod changes;
 mod credentials;
+mod database;
 mod files;
 mod groups;
 mod issue;
@@ -19,6 +20,7 @@ mod roles;
 mod rulings;
 mod schema;
 mod sessions;
+mod sqlite;
 mod store;
 mod users;
 mod web;
@@ -26,6 +28,7 @@ mod web;
 pub use assume::AssumeRole;
 pub use changes::{ChangeRow, Kind as ChangeKind};
 pub use credentials::Shown;
+pub use database::{AsValue, Connection, Database, Each, FromValue, Row, Value, Work, forbidden};
 pub use issue::TemporaryCredentials;
 pub use keys::{KeyRow, LoginRow};
 pub use policies::{Attached, Effective, Own, Owner, PolicyRow};

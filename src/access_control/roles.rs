@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Roles.
 
-use rusqlite::params;
-
-use super::store::{Store, failed};
+use super::database::params;
+use super::store::Store;
 use super::users::{self, read_tags, tags_text};
 use crate::credential::access_key_id;
 use crate::fault::{Fault, Status};
@@ -99,21 +98,22 @@ impl Store {
     /// When the store cannot be read.
     pub fn roles(&self) -> Result<Vec<RoleRow>, Fault> {
         self.read(|c, _| {
-            let mut statement = c.prepare_cached("SELECT arn, unique_id, created, trust, max_session, tags, disabled FROM identity WHERE account = ?1 AND kind = 'role' ORDER BY name").map_err(failed)?;
-            let mut rows = statement.query(params![self.account()]).map_err(failed)?;
-            let mut roles = Vec::new();
-            while let Some(row) = rows.next().map_err(failed)? {
-                roles.push(RoleRow {
-                    identity: Identity::parse(&row.get::<_, String>(0).map_err(failed)?)?,
-                    unique_id: row.get(1).map_err(failed)?,
-                    created: row.get(2).map_err(failed)?,
-                    trust: row.get::<_, Option<String>>(3).map_err(failed)?.unwrap_or_default(),
-                    max_session: row.get::<_, Option<i64>>(4).map_err(failed)?.unwrap_or(3600),
-                    tags: read_tags(&row.get::<_, String>(5).map_err(failed)?)?,
-                    disabled: row.get(6).map_err(failed)?,
-                });
-            }
-            Ok(roles)
+            c.all(
+                "SELECT arn, unique_id, created, trust, max_session, tags, disabled FROM identity
+                 WHERE account = ?1 AND kind = 'role' ORDER BY name",
+                params![self.account()],
+                |row| {
+                    Ok(RoleRow {
+                        identity: Identity::parse(&row.get::<String>(0)?)?,
+                        unique_id: row.get(1)?,
+                        created: row.get(2)?,
+                        trust: row.get::<Option<String>>(3)?.unwrap_or_default(),
+                        max_session: row.get::<Option<i64>>(4)?.unwrap_or(3600),
+                        tags: read_tags(&row.get::<String>(5)?)?,
+                        disabled: row.get(6)?,
+                    })
+                },
+            )
         })
     }
 

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use crate::fault::{Fault, Status};
 
-use super::store::failed;
+use super::sqlite::failed;
 
 /// Each step brings a file from the version before it to its own.
 const STEPS: [&str; 1] = [r"

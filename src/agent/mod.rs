@@ -8,6 +8,7 @@
 
 mod counters;
 mod decisions;
+mod differences;
 mod events;
 mod forwarded;
 mod held;
@@ -16,6 +17,7 @@ mod logins;
 mod pool;
 mod records;
 mod schedule;
+mod watched;
 mod worker;
 
 use std::collections::HashMap;
@@ -27,10 +29,12 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 
 pub use counters::Counters;
+pub use differences::{Difference, Differences, Differs};
 pub use events::{Event, Events, Happened};
 pub use held::Held;
 pub use logins::Waiting;
 pub use records::Attempt;
+pub use watched::{Batch as WatchedBatch, Compared, Waiting as WatchedOperation};
 
 use crate::audit::{Journal, Recorder};
 use crate::channel::Channel;
@@ -90,6 +94,8 @@ pub struct Agent {
     flights: Mutex<logins::Flights>,
     shelf: Shelf,
     interning: Interning,
+    watching: watched::Watching,
+    differences: Differences,
     pool: Pool,
     /// Started when a host first logs clients in without waiting.
     aside: Mutex<Option<Arc<Pool>>>,
@@ -152,6 +158,8 @@ impl Agent {
             flights: Mutex::default(),
             shelf,
             interning,
+            watching: watched::Watching::default(),
+            differences: Differences::default(),
             pool: Pool::new("service", SERVICE_THREADS)?,
             aside: Mutex::default(),
             aside_waiting: Waiting::new(ASIDE_THREADS),
@@ -270,6 +278,30 @@ impl Agent {
             }
         };
         pool.submit(job)
+    }
+
+    /// Where policies decide otherwise than Kafka's lists.
+    #[must_use]
+    pub fn differences(&self) -> &Differences {
+        &self.differences
+    }
+
+    /// Counts a difference; the first of its kind is written down at once.
+    pub fn differs(
+        &self,
+        which: (Differs, &str),
+        what: (&str, &str, &str),
+        count: u64,
+        make: impl FnOnce() -> Difference,
+    ) {
+        self.differences.note(which, what, count, make, (&self.parts.recorder, &self.parts.journal));
+    }
+
+    /// Shadow mode begins or ends, or its rules changed: what was told is told
+    /// again.
+    pub fn begin_comparing(&self) {
+        self.watch_nobody();
+        self.differences.forget();
     }
 
     /// Counters of decisions.
@@ -509,6 +541,7 @@ impl Agent {
             for context in self.interning.contexts() {
                 context.drain(now);
             }
+            self.differences.drain(self.tally.window_since(), now, &self.parts.recorder);
             self.tally.next_window(now);
         }
         if let Err(fault) = self.parts.recorder.flush(now) {

@@ -34,6 +34,11 @@ impl Document {
         Ok(Self { text: text.into(), statements: statements(text, Kind::Identity)? })
     }
 
+    /// A document of these statements alone, without text.
+    pub(super) fn of_statements(statements: Vec<Statement>) -> Self {
+        Self { text: "".into(), statements }
+    }
+
     /// The text it was read from.
     #[must_use]
     pub fn text(&self) -> &str {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use super::impersonation::{check, issue};
 use super::{
-    Answer, Change, Client, DECIDE, DecisionPoint, Entitlements, Happening, Impersonation, Issued, LiveSession,
+    Answer, Change, Client, DECIDE, DecisionPoint, Entitlements, Happening, Impersonation, Issued, Known, LiveSession,
     PolicyText, Proof, Questions, RENEW, SecurityService, SessionReport, Set, Shelf,
 };
 use crate::access_control::{self, Attached, ChangeKind, SessionRow, Store, StoreFiles};
@@ -171,6 +171,29 @@ impl SecurityService for Embedded {
             return Err(Fault::new(Status::KeyDisabled, format!("access key {access_key_id} is disabled or deleted")));
         }
         Ok(At { revision, value: self.entitled(subject)?.value })
+    }
+
+    fn known_as(&self, name: &str) -> Result<At<Option<Known>>, Fault> {
+        let revision = self.store.revision()?;
+        let found = match name.split_once('/') {
+            Some(("user", name)) => self.store.user(name).map(|u| (u.identity, u.unique_id, u.disabled)),
+            Some(("role", name)) => self.store.role(name).map(|r| (r.identity, r.unique_id, r.disabled)),
+            _ => return Ok(At { revision, value: None }),
+        };
+        let (subject, user_id) = match found {
+            Ok((subject, user_id, false)) => (subject, user_id),
+            Ok((_, _, true)) => return Ok(At { revision, value: None }),
+            Err(fault) if fault.kind() == Kind::Misuse => return Ok(At { revision, value: None }),
+            Err(fault) => return Err(fault),
+        };
+        let entitlements = match self.entitled(&subject) {
+            Ok(at) => at.value,
+            Err(fault) if fault.kind() == Kind::Refused => return Ok(At { revision, value: None }),
+            Err(fault) => return Err(fault),
+        };
+        let attributes = Attributes { user_id, ..Attributes::default() };
+        let principal = Principal { subject, attributes, actors: Vec::new(), grant: None };
+        Ok(At { revision, value: Some(Known { principal, entitlements }) })
     }
 
     fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, Fault> {

@@ -22,7 +22,7 @@ pub use shelf::{Set, Shelf};
 use crate::credential::Evidence;
 use crate::credential::sigv4::SigningKey;
 use crate::fault::Fault;
-use crate::identity::Identity;
+use crate::identity::{Identity, Principal};
 use crate::revision::{At, Revision};
 use crate::settings::EngineSettings;
 use crate::time::{Clock, Random, Steady, UnixMillis};
@@ -57,6 +57,14 @@ pub struct Entitlements {
     pub boundary: Option<PolicyText>,
     /// Its tags.
     pub tags: Vec<(String, String)>,
+}
+
+/// An identity with its policies, without a login.
+pub struct Known {
+    /// Who it is.
+    pub principal: Principal,
+    /// Its policies.
+    pub entitlements: Entitlements,
 }
 
 /// The answer to a successful login.
@@ -170,6 +178,16 @@ pub trait SecurityService: Send + Sync {
     /// Refused when the identity or the key is disabled or gone; undecided
     /// when the service does not answer.
     fn entitlements(&self, subject: &Identity, access_key_id: &str) -> Result<At<Entitlements>, Fault>;
+
+    /// Who has the name `user/NAME` or `role/NAME`, with its present policies;
+    /// none when nobody has it, or it is disabled. Asked in shadow mode about
+    /// clients that do not log in here.
+    ///
+    /// # Errors
+    /// Undecided when the service does not answer, or does not offer this.
+    fn known_as(&self, _name: &str) -> Result<At<Option<Known>>, Fault> {
+        Err(Fault::unavailable("the service does not tell whose policies a name has"))
+    }
 
     /// Seals what only hosts of this service may read, bound to `purpose`.
     ///

@@ -114,6 +114,12 @@ impl Context {
         self.revision
     }
 
+    /// Who its decisions are about.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
     /// The compiled policies.
     #[must_use]
     pub fn compiled(&self) -> &Arc<Compiled> {
@@ -175,6 +181,27 @@ impl Context {
     pub(crate) fn examine(&self, ask: Ask<'_>, request: Request<'_>) -> Operation {
         let verdict = self.compiled.decide(ask.action, ask.resource, &self.inputs(request));
         self.operation(ask.action, ask.resource, &verdict, 1, request.now)
+    }
+
+    /// What the policies say to a question, kept as any decision and not
+    /// counted: for shadow mode.
+    pub(crate) fn peek(&self, ask: Ask<'_>, any: bool, request: Request<'_>) -> Verdict {
+        if any {
+            return self.compiled.decide_any(ask.action, &self.inputs(request));
+        }
+        if !self.stands_alone(request)
+            && let Some(found) = self.cache.get(ask.action, ask.resource, request.now)
+        {
+            return found.entry.verdict;
+        }
+        let verdict = self.compiled.decide(ask.action, ask.resource, &self.inputs(request));
+        self.keep(ask.action, ask.resource, request, verdict);
+        verdict
+    }
+
+    /// A verdict in words.
+    pub(crate) fn in_words(&self, ask: Ask<'_>, verdict: &Verdict, now: UnixMillis) -> Operation {
+        self.operation(ask.action, ask.resource, verdict, u64::from(ask.count), now)
     }
 
     /// Takes a decision in: keeps it where it may be repeated, and counts or

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Given;
 use super::agent::AgentProcess;
 use super::given::invalid;
+use crate::acl::Principals;
 use crate::fault::Fault;
 use crate::policy::Namespace;
 
@@ -62,6 +63,10 @@ pub struct EngineSettings {
     pub cache_entries: usize,
     /// True when only WriteDataIdempotently permits idempotent producers.
     pub idempotent_strict: bool,
+    /// True when Kafka's ACLs decide and policies are only compared with them.
+    pub shadow: bool,
+    /// Which principal of ACLs is which identity.
+    pub principals: Principals,
 }
 
 impl EngineSettings {
@@ -90,6 +95,12 @@ impl EngineSettings {
         if !host.starts_with("host/") {
             return Err(invalid(format!("standin.host={host}: host/<cluster>/<node> is accepted")));
         }
+        let shadow = given.one_of("standin.mode", &["enforce", "shadow"])? == "shadow";
+        if shadow && !namespaces.first().is_some_and(Namespace::is_cluster) {
+            return Err(invalid(format!("standin.mode=shadow: only Kafka has ACLs to compare with; set {ARN} too")));
+        }
+        let principals =
+            Principals::parse(given.or_default(PRINCIPALS)).map_err(|e| invalid(format!("{PRINCIPALS}: {e}")))?;
         Ok(Self {
             name: given.or_default("standin.engine").to_owned(),
             agent,
@@ -115,6 +126,8 @@ impl EngineSettings {
             credential_lifetime: given.millis("standin.credential.lifetime.ms", 4000, 43_200_000)?,
             cache_entries: usize::try_from(given.millis("standin.cache.entries", 64, 1 << 20)?).unwrap_or(16_384),
             idempotent_strict: given.one_of("standin.idempotent", &["kafka", "strict"])? == "strict",
+            shadow,
+            principals,
         })
     }
 
@@ -152,6 +165,8 @@ impl EngineSettings {
         note(self.credential_lifetime != other.credential_lifetime, "standin.credential.lifetime.ms");
         note(self.cache_entries != other.cache_entries, "standin.cache.entries");
         note(self.idempotent_strict != other.idempotent_strict, "standin.idempotent");
+        note(self.shadow != other.shadow, "standin.mode");
+        note(self.principals != other.principals, PRINCIPALS);
         names
     }
 }
@@ -170,6 +185,7 @@ fn files(given: &Given) -> Result<(PathBuf, PathBuf), Fault> {
     Ok((store, key_file))
 }
 
+const PRINCIPALS: &str = "standin.shadow.principals";
 const ARN: &str = "standin.cluster.arn";
 const ALIASES: &str = "standin.cluster.aliases";
 const NAMESPACE: &str = "standin.namespace";

@@ -196,6 +196,18 @@ pub const SETTINGS: &[Setting] = &[
         "`kafka`: WriteData on any topic permits an idempotent producer, as Kafka does. `strict`: only WriteDataIdempotently does, as MSK does.",
     ),
     row(
+        "standin.mode",
+        Scope::Engine,
+        "enforce",
+        "`enforce`: policies decide for clients of Standin. `shadow`: Kafka's ACLs decide for everybody, policies are decided beside them, and differences are reported; for Kafka only.",
+    ),
+    row(
+        "standin.shadow.principals",
+        Scope::Engine,
+        "User:* -> user/*",
+        "With `standin.mode=shadow`: which principal of ACLs is which identity, both ways; rules separated by `;`, the first that fits counts, `-` on the right is nobody.",
+    ),
+    row(
         "standin.hosts",
         Scope::Profile,
         "",

@@ -40,6 +40,7 @@ pub(crate) struct House {
     /// Moves only when told, when the house was built on it.
     pub(crate) clock: Arc<ManualClock>,
     time: Arc<dyn Clock>,
+    pub(crate) given: Given,
     pub(crate) write: ActionId,
     pub(crate) read: ActionId,
 }
@@ -114,7 +115,7 @@ pub(crate) struct Agent {
 impl Agent {
     pub(crate) fn start(socket: &Path, settings: &EngineSettings, stub: &Arc<Stub>, clock: &Arc<dyn Clock>) -> Self {
         let ends = (Arc::clone(stub) as _, Arc::clone(stub) as _);
-        let keeper = Keeper::new(ends, &settings.host, settings.stale_after, Arc::clone(clock), Arc::new(SystemRandom));
+        let keeper = Keeper::new(ends, settings, Arc::clone(clock), Arc::new(SystemRandom));
         let keeper = Arc::new(keeper);
         let user = rustix::process::geteuid().as_raw();
         let server = Server::start(socket, &[user], Arc::clone(&keeper), Arc::new(Journal::default()), || ()).unwrap();
@@ -133,7 +134,7 @@ fn build(time: Arc<dyn Clock>, clock: Arc<ManualClock>, more: &[(&str, &str)]) -
     let profile = engine.profile(&given).unwrap();
     let write = engine.agent().intern("kafka-cluster:WriteData", "topic").unwrap();
     let read = engine.agent().intern("kafka-cluster:ReadData", "topic").unwrap();
-    House { dir, number, engine, profile, store, service, agent, clock, time, write, read }
+    House { dir, number, engine, profile, store, service, agent, clock, time, given, write, read }
 }
 
 /// Another engine on the same store: a controller beside the broker.

@@ -19,4 +19,5 @@ mod house;
 mod login;
 mod remote;
 mod service;
+mod shadow;
 mod sharing;

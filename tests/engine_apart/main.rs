@@ -31,5 +31,7 @@ mod protocol;
 mod remote;
 #[path = "../engine/service.rs"]
 mod service;
+#[path = "../engine/shadow.rs"]
+mod shadow;
 #[path = "../engine/sharing.rs"]
 mod sharing;

@@ -116,7 +116,8 @@ fn p1_09_what_a_host_sends_holds_no_secret() {
     }
     let subject = &issued.value.client.principal.subject;
     link.entitlements(subject, &id).unwrap();
-    assert_eq!(link.unseal("p", &link.seal("p", b"plain").unwrap()).unwrap(), b"plain");
+    let sealed = link.seal("forwarded-session", b"plain").unwrap();
+    assert_eq!(link.unseal("forwarded-session", &sealed).unwrap(), b"plain");
     link.report("boot", "", &SessionReport { whole: true, ..SessionReport::default() }).unwrap();
     assert!(link.changes(issued.revision, 10).unwrap().is_empty());
 
@@ -272,7 +273,9 @@ fn p1_17_the_agent_drops_what_ended() {
     let keeper = Arc::clone(&house.agent.as_ref().unwrap().keeper);
     let users: Vec<_> =
         ["one", "two", "three"].map(|name| house.user(name, &policy("Allow", &["kafka-cluster:*"], "*"))).into();
-    users.iter().for_each(|user| drop(house.enter(user)));
+    for user in &users {
+        house.enter(user);
+    }
     assert_eq!(keeper.kept(), 3);
     house.store.set_key_active("test", &users[0].0, false).unwrap();
     house.until("the key", || keeper.kept() == 2);
@@ -283,4 +286,26 @@ fn p1_17_the_agent_drops_what_ended() {
     let message = house.message(&users[2].0, &users[2].1, None);
     let evidence = Evidence::Signature(read_msk_iam(message.as_bytes()).unwrap().into());
     assert!(!keeper.verify(&evidence, b"no such name", house.time().steady()).unwrap());
+}
+
+/// A host that was taken over cannot have the agent open or make what is not
+/// for hosts, and gets no credential that outlives the agent's setting.
+#[test]
+fn p1_26_a_host_is_not_given_what_is_not_for_hosts() {
+    let house = house(&[("standin.credential.lifetime.ms", "60000")]);
+    let link = link_to(&socket(&house));
+    for purpose in ["session-token", "impersonation-token", "agent-cache", ""] {
+        assert_eq!(link.seal(purpose, b"forged").unwrap_err().status, Status::InvalidArgument);
+        assert_eq!(link.unseal(purpose, b"stolen").unwrap_err().status, Status::InvalidArgument);
+    }
+    let (id, secret) = house.user("writer", &policy("Allow", &["kafka-cluster:*"], "*"));
+    let message = house.message(&id, &secret, None);
+    let evidence = Evidence::Signature(read_msk_iam(message.as_bytes()).unwrap().into());
+    let by = || SystemClock::new().steady().plus(20_000);
+    let wall = SystemClock::new().wall();
+    let issued = link.log_in(&evidence, "", i64::MAX, by()).unwrap().value.impersonation;
+    let renewed = link.renew(&issued.prove("", wall, RENEW, b""), i64::MAX, by()).unwrap();
+    for credential in [issued, renewed] {
+        assert!(credential.expires.0 - wall.0 < 90_000);
+    }
 }

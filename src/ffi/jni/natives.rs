@@ -66,12 +66,16 @@ natives! {
     resolve c"([B[B)I" (settings: jbyteArray, out: jbyteArray) -> jint;
     close c"(JI)I" (engine: jlong, wait: jint) -> jint;
     profile c"(J[B[B)I" (engine: jlong, settings: jbyteArray, why: jbyteArray) -> jint;
+    reload c"(J[B[B)I" (engine: jlong, settings: jbyteArray, why: jbyteArray) -> jint;
     action c"(J[B[B)I" (engine: jlong, name: jbyteArray, resource_type: jbyteArray) -> jint;
     login c"(JII[B[BI[B)I" (engine: jlong, profile: jint, mechanism: jint, payload: jbyteArray, facts: jbyteArray, wait: jint, out: jbyteArray) -> jint;
     bind c"(J[B[B)I" (session: jlong, facts: jbyteArray, out: jbyteArray) -> jint;
     authorize c"(JLjava/nio/ByteBuffer;III)I" (session: jlong, buffer: jobject, bytes: jint, count: jint, wait: jint) -> jint;
     authorizeOne c"(JIII[B[BI)I" (session: jlong, action: jint, flags: jint, count: jint, name: jbyteArray, facts: jbyteArray, wait: jint) -> jint;
     authorizeAny c"(JI[BI)I" (session: jlong, action: jint, facts: jbyteArray, wait: jint) -> jint;
+    mode c"(J)I" (engine: jlong) -> jint;
+    aclPrincipal c"(J[B[B)I" (engine: jlong, arn: jbyteArray, out: jbyteArray) -> jint;
+    compare c"(JJ[B[BLjava/nio/ByteBuffer;II)I" (engine: jlong, session: jlong, who: jbyteArray, facts: jbyteArray, buffer: jobject, bytes: jint, count: jint) -> jint;
     info c"(J[B)I" (session: jlong, out: jbyteArray) -> jint;
     exportSession c"(J[B)I" (session: jlong, out: jbyteArray) -> jint;
     importSession c"(J[BI)J" (engine: jlong, sealed: jbyteArray, wait: jint) -> jlong;

@@ -24,6 +24,8 @@ final class Native {
 
   static native int profile(long engine, byte[] settings, byte[] why);
 
+  static native int reload(long engine, byte[] settings, byte[] why);
+
   static native int action(long engine, byte[] name, byte[] resourceType);
 
   static native int login(
@@ -43,6 +45,13 @@ final class Native {
       long session, int action, int flags, int count, byte[] name, byte[] facts, int waitMs);
 
   static native int authorizeAny(long session, int action, byte[] facts, int waitMs);
+
+  static native int mode(long engine);
+
+  static native int aclPrincipal(long engine, byte[] arn, byte[] out);
+
+  static native int compare(
+      long engine, long session, byte[] who, byte[] facts, ByteBuffer direct, int bytes, int count);
 
   static native int info(long session, byte[] out);
 

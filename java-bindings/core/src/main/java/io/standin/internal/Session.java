@@ -27,6 +27,11 @@ public final class Session {
     CLEANER.register(this, () -> Native.release(id));
   }
 
+  /** Its number, while this object is reachable. */
+  long id() {
+    return id;
+  }
+
   /** ARN of the identity. */
   public String principal() {
     return principal;

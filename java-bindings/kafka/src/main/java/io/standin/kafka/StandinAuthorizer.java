@@ -47,8 +47,13 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   private final StandardAuthorizer others = new StandardAuthorizer();
   private Engine engine;
   private KafkaActions actions;
+  private Pause pause;
   private LogPump log;
   private StandinMetrics metrics;
+
+  /** Null unless ACLs decide for everybody. */
+  private volatile Shadow shadow;
+
   private final AtomicBoolean closed = new AtomicBoolean();
 
   /** Made by Kafka, once per role of the process. */
@@ -65,8 +70,19 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
       throw new ConfigException(e.getMessage());
     }
     actions = new KafkaActions(engine::action);
+    pause = Pause.of(configs);
     log = new LogPump(engine);
+    quieten();
     warn(configs);
+    follow(configs);
+  }
+
+  private static void quieten() {
+    try {
+      QuietLog.install();
+    } catch (NoClassDefFoundError e) {
+      LOG.debug("No Log4j 2 here: each request that cannot be decided will be a line of the log");
+    }
   }
 
   private static void check(Map<String, ?> configs, Map<String, String> settings) {
@@ -81,6 +97,17 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
               + " the key");
     }
     Listeners.check(configs, settings);
+  }
+
+  /** Takes the mode from the engine. */
+  private void follow(Map<String, ?> configs) {
+    boolean now = engine.isShadow();
+    shadow = now ? new Shadow(others, engine, actions, configs.get("super.users")) : null;
+    if (now) {
+      LOG.warn(
+          "standin.mode=shadow: Kafka's ACLs decide for everybody, policies are only compared with"
+              + " them");
+    }
   }
 
   private static void warn(Map<String, ?> configs) {
@@ -109,6 +136,10 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   @Override
   public List<AuthorizationResult> authorize(
       AuthorizableRequestContext context, List<Action> asked) {
+    Shadow beside = shadow;
+    if (beside != null) {
+      return beside.authorize(context, asked);
+    }
     KafkaPrincipal principal = context.principal();
     if (principal instanceof StandinPrincipal ours) {
       return decide(ours, context, asked);
@@ -184,15 +215,9 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
         && asked.get(0).resourcePattern().resourceType() == ResourceType.CLUSTER;
   }
 
-  private static RuntimeException undecided(
-      AuthorizableRequestContext context, List<Action> asked) {
-    if (context.requestType() == 1 && waitMs() > 0) {
-      // Clients retry a fetch at once; without a pause they would spin.
-      try {
-        Thread.sleep(75);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
+  private RuntimeException undecided(AuthorizableRequestContext context, List<Action> asked) {
+    if (Pause.isFor(context.requestType()) && waitMs() > 0) {
+      pause.take();
     }
     return Undecided.exception(context.requestType(), onCluster(asked));
   }
@@ -205,6 +230,10 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   @Override
   public AuthorizationResult authorizeByResourceType(
       AuthorizableRequestContext context, AclOperation operation, ResourceType type) {
+    Shadow beside = shadow;
+    if (beside != null) {
+      return beside.authorizeByResourceType(context, operation, type);
+    }
     KafkaPrincipal principal = context.principal();
     if (principal instanceof StandinPrincipal ours) {
       Session session = ours.session();
