@@ -91,11 +91,54 @@ pub enum Status {
     Panic = -499,
 }
 
+/// Every status, for reading numbers.
+const ALL: [Status; 32] = [
+    Status::InvalidArgument,
+    Status::InvalidSetting,
+    Status::SettingsDiffer,
+    Status::UnknownId,
+    Status::BufferTooSmall,
+    Status::Forked,
+    Status::Closed,
+    Status::Conflict,
+    Status::NotFound,
+    Status::InvalidDocument,
+    Status::Malformed,
+    Status::UnknownKey,
+    Status::SignatureMismatch,
+    Status::KeyDisabled,
+    Status::IdentityDisabled,
+    Status::Expired,
+    Status::ClockSkew,
+    Status::WrongHost,
+    Status::WrongRegion,
+    Status::ConnectNotAllowed,
+    Status::Replayed,
+    Status::PlaintextChannel,
+    Status::Revoked,
+    Status::NotAllowed,
+    Status::KindNotAccepted,
+    Status::Busy,
+    Status::Unavailable,
+    Status::Stale,
+    Status::TimedOut,
+    Status::NewerFormat,
+    Status::Internal,
+    Status::Panic,
+];
+
 impl Status {
     /// The number that crosses the doors.
     #[must_use]
     pub fn number(self) -> i32 {
         self as i32
+    }
+
+    /// The status of a number that crossed a door; none for one this version
+    /// does not know.
+    #[must_use]
+    pub fn of_number(number: i32) -> Option<Self> {
+        ALL.into_iter().find(|status| status.number() == number)
     }
 
     /// The kind, by number range.

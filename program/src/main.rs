@@ -5,6 +5,7 @@
 //! 4 conflict; 5 could not decide, try again; 70 a defect.
 
 mod audit;
+mod hosts;
 mod init;
 mod keys;
 mod output;
@@ -68,6 +69,9 @@ enum Command {
     /// Live sessions.
     #[command(subcommand)]
     Session(sessions::Session),
+    /// Hosts on other machines.
+    #[command(subcommand)]
+    Host(hosts::Host),
     /// Who did what.
     Audit(audit::Audit),
     /// Run the security service for hosts on other machines.
@@ -130,6 +134,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         Command::Key(key) => key.run(&desk),
         Command::Policy(policy) => policy.run(&desk),
         Command::Session(session) => session.run(&desk),
+        Command::Host(host) => host.run(&desk),
         Command::Audit(audit) => audit.run(&desk),
         Command::Serve(serve) => serve.run(&desk),
     }

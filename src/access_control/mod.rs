@@ -11,6 +11,7 @@ mod assume;
 mod changes;
 mod files;
 mod groups;
+mod hosts;
 mod keys;
 mod policies;
 mod roles;
@@ -21,9 +22,15 @@ mod users;
 
 pub use assume::{AssumeRole, TemporaryCredentials};
 pub use changes::{ChangeRow, Kind as ChangeKind};
+pub use hosts::HostRow;
 pub use keys::{KeyRow, LoginRow};
 pub use policies::{Attached, Effective, Own, Owner, PolicyRow};
 pub use roles::RoleRow;
 pub use sessions::{SessionReport, SessionRow};
 pub use store::{AdminRow, Store, StoreFiles};
 pub use users::UserRow;
+
+/// Who acts when a host does something by itself.
+fn host_actor(host: &crate::identity::Identity) -> String {
+    crate::credential::host::host_name(host)
+}

@@ -8,7 +8,8 @@ use crate::fault::{Fault, Status};
 use super::store::failed;
 
 /// Each step brings a file from the version before it to its own.
-const STEPS: [&str; 1] = [r"
+const STEPS: [&str; 2] = [
+    r"
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE revision (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL, changes_from INTEGER NOT NULL);
 INSERT INTO revision VALUES (1, 0, 0);
@@ -63,7 +64,15 @@ CREATE TABLE live_session (
   subject TEXT NOT NULL, access_key TEXT NOT NULL, session_name TEXT NOT NULL, address TEXT NOT NULL,
   listener TEXT NOT NULL, since INTEGER NOT NULL, deadline INTEGER NOT NULL, PRIMARY KEY (boot, id)
 ) WITHOUT ROWID;
-"];
+",
+    // Hosts of other machines.
+    r"
+CREATE TABLE host (
+  arn TEXT PRIMARY KEY REFERENCES identity (arn) ON DELETE CASCADE, account TEXT NOT NULL, public_key BLOB,
+  enrolled INTEGER, verification_keys INTEGER NOT NULL, code BLOB, code_ends INTEGER, code_attempts INTEGER NOT NULL
+) WITHOUT ROWID;
+",
+];
 
 /// Brings an open file up to date.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {

@@ -53,11 +53,15 @@ impl Store {
         let (account, now) = (self.account().to_owned(), self.clock.wall().0);
         self.note(|t| {
             t.execute("DELETE FROM boot WHERE seen < ?1", params![now - SHOWN]).map_err(failed)?;
-            t.execute(
-                "INSERT INTO boot VALUES (?1, ?2, ?3, ?4) ON CONFLICT (boot) DO UPDATE SET seen = ?4",
-                params![boot, account, host, now],
-            )
-            .map_err(failed)?;
+            let own = t
+                .execute(
+                    "INSERT INTO boot VALUES (?1, ?2, ?3, ?4) ON CONFLICT (boot) DO UPDATE SET seen = ?4 WHERE host = ?3",
+                    params![boot, account, host, now],
+                )
+                .map_err(failed)?;
+            if own == 0 {
+                return Err(Fault::new(Status::NotAllowed, format!("boot {boot:?} is another host's")));
+            }
             if report.whole {
                 t.execute("DELETE FROM live_session WHERE boot = ?1", params![boot]).map_err(failed)?;
             }

@@ -9,12 +9,14 @@
 mod counters;
 mod decisions;
 mod events;
+mod feed;
 mod forwarded;
 mod held;
 mod interning;
 mod logins;
 mod pool;
 mod records;
+mod report;
 mod schedule;
 mod worker;
 
@@ -34,7 +36,7 @@ pub use records::Attempt;
 
 use crate::audit::{Journal, Recorder};
 use crate::channel::Channel;
-use crate::fault::{Fault, Status};
+use crate::fault::{Fault, Kind, Status};
 use crate::policy::{ActionId, ActionTable};
 use crate::revision::Revision;
 use crate::service::{DecisionPoint, Entitlements, SecurityService, SessionReport, Shelf};
@@ -51,6 +53,10 @@ const ACTIONS: usize = 4096;
 const ASIDE_THREADS: usize = 2;
 /// Threads that may wait for the service.
 const SERVICE_THREADS: usize = 4;
+/// The same for a service on another machine, where the wait is not work.
+const REMOTE_THREADS: usize = 8;
+/// How long nothing was heard before the first time, milliseconds.
+const NEVER: i64 = 1 << 40;
 
 /// Everything the agent is made with.
 pub struct Parts {
@@ -101,6 +107,10 @@ pub struct Agent {
     sessions: Arc<Table>,
     events: Events,
     counters: Counters,
+    /// True once the feed has answered: changes are followed from there.
+    following: AtomicBool,
+    /// Set when policies are to be compiled for more actions.
+    recompile: AtomicBool,
     /// Set when the list of live sessions changed.
     sessions_changed: AtomicBool,
     stop: Mutex<bool>,
@@ -110,10 +120,11 @@ pub struct Agent {
 
 impl Agent {
     /// Starts an agent with its worker. The changes up to now are known by
-    /// reading the revision once.
+    /// reading the revision once. A service on another machine may be down:
+    /// nothing is allowed then until it was heard.
     ///
     /// # Errors
-    /// When the service cannot be asked or threads cannot be started.
+    /// When the embedded service cannot be asked or threads cannot be started.
     pub fn start(parts: Parts) -> Result<Arc<Self>, Fault> {
         let settings = &parts.settings;
         let shelf = Shelf::new(settings);
@@ -122,11 +133,21 @@ impl Agent {
             entries: settings.cache_entries,
             remote: settings.decide == Decide::Remote,
         });
-        let applied = parts.service.revision()?;
+        let (applied, following) = match parts.service.revision() {
+            Ok(revision) => (revision, true),
+            Err(fault) if parts.service.waits() && fault.kind() == Kind::Undecided => {
+                parts
+                    .journal
+                    .line("warn", &format!("started without the security service; it is asked again: {fault}"));
+                (Revision::default(), false)
+            }
+            Err(fault) => return Err(fault),
+        };
         let actions = Arc::new(ActionTable::new());
         let tally = Arc::new(Tally::new(Arc::clone(&parts.clock), Arc::clone(&actions), Arc::clone(&parts.recorder)));
         let fresh = Arc::new(Fresh::default());
-        fresh.heard(parts.clock.steady());
+        fresh.heard(parts.clock.steady().plus(if following { 0 } else { -NEVER }));
+        let threads = if parts.service.waits() { REMOTE_THREADS } else { SERVICE_THREADS };
         let sessions = Arc::new(Table::new(parts.engine));
         let events = Events::default();
         let agent = Arc::new(Self {
@@ -135,7 +156,7 @@ impl Agent {
             flights: Mutex::default(),
             shelf,
             interning,
-            pool: Pool::new("service", SERVICE_THREADS)?,
+            pool: Pool::new("service", threads)?,
             aside: Mutex::default(),
             aside_waiting: Waiting::new(ASIDE_THREADS),
             fresh,
@@ -145,6 +166,8 @@ impl Agent {
             sessions,
             events,
             counters: Counters::default(),
+            following: AtomicBool::new(following),
+            recompile: AtomicBool::new(false),
             sessions_changed: AtomicBool::new(true),
             stop: Mutex::new(false),
             wake: Condvar::new(),
@@ -177,6 +200,11 @@ impl Agent {
         let next = Arc::new(next);
         self.tally.actions.store(Arc::clone(&next));
         self.actions.store(next);
+        if self.parts.service.waits() {
+            // The caller is a thread of the host.
+            self.recompile.store(true, Ordering::Release);
+            return Ok(id);
+        }
         let held: Vec<_> = self.table()?.held.values().cloned().collect();
         for held in held {
             self.refresh(&held)?;
@@ -377,7 +405,7 @@ impl Agent {
         let answer = self.parts.service.entitlements(&held.client.principal.subject, &held.key.access_key_id);
         match answer {
             Ok(at) => self.install(held, &at.value, at.revision),
-            Err(fault) if fault.kind() == crate::fault::Kind::Refused => {
+            Err(fault) if fault.kind() == Kind::Refused => {
                 self.end_held(held, &fault.text);
                 Ok(())
             }
@@ -458,6 +486,10 @@ impl Agent {
         self.parts.clock.steady().plus(wall.0.saturating_sub(self.parts.clock.wall().0))
     }
 
+    fn is_stopping(&self) -> bool {
+        self.stop.lock().map(|stop| *stop).unwrap_or(true)
+    }
+
     /// Stops the worker, writes what is left of the audit and drops all
     /// secrets. Returns within about `wait`.
     pub fn close(&self, wait: Duration) {
@@ -466,6 +498,7 @@ impl Agent {
             *stop = true;
         }
         self.wake.notify_all();
+        self.parts.service.interrupt();
         let threads = self.threads.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default();
         pool::join_by(threads, by);
         self.pool.close(by);

@@ -5,6 +5,7 @@
 use std::fmt;
 
 use aws_lc_rs::digest;
+use serde::{Deserialize, Serialize};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use crate::fault::{Fault, Status};
@@ -100,6 +101,39 @@ impl Certificate {
             return Err(Fault::new(Status::Expired, "the certificate has expired"));
         }
         Ok(())
+    }
+}
+
+/// [`Certificate`] as it travels.
+#[derive(Serialize, Deserialize)]
+pub struct CertificateForm {
+    fingerprint: String,
+    not_before: i64,
+    not_after: i64,
+    user: String,
+}
+
+impl Certificate {
+    pub(super) fn form(&self) -> CertificateForm {
+        let fingerprint = self.id().split_off(PREFIX.len());
+        let Self { not_before, not_after, user, .. } = self;
+        CertificateForm { fingerprint, not_before: not_before.0, not_after: not_after.0, user: user.clone() }
+    }
+}
+
+impl CertificateForm {
+    pub(super) fn certificate(self) -> Result<Certificate, Fault> {
+        let wrong = || malformed("a fingerprint has 64 hexadecimal digits");
+        let mut fingerprint = [0; 32];
+        if self.fingerprint.len() != 64 || !self.fingerprint.is_ascii() {
+            return Err(wrong());
+        }
+        for (n, byte) in fingerprint.iter_mut().enumerate() {
+            let digits = self.fingerprint.get(2 * n..2 * n + 2).ok_or_else(wrong)?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
+        }
+        let (not_before, not_after) = (UnixMillis(self.not_before), UnixMillis(self.not_after));
+        Ok(Certificate { fingerprint, not_before, not_after, user: self.user })
     }
 }
 

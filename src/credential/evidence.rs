@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a client shows to log in.
 
-use super::certificate::Certificate;
-use super::sigv4::Claim;
+use serde::{Deserialize, Serialize};
+
+use super::certificate::{Certificate, CertificateForm};
+use super::sigv4::{Claim, ClaimForm};
+use crate::fault::Fault;
 
 /// See the module's page.
 #[derive(Debug)]
@@ -39,5 +42,37 @@ impl Evidence {
             Self::Signature(claim) => Some(claim),
             Self::Certificate(_) => None,
         }
+    }
+}
+
+/// [`Evidence`] as it travels to a service on another machine.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum EvidenceForm {
+    /// A signed request.
+    Signature(ClaimForm),
+    /// A certificate that the host has verified.
+    Certificate(CertificateForm),
+}
+
+impl EvidenceForm {
+    /// The form of what a client showed.
+    #[must_use]
+    pub fn of(evidence: &Evidence) -> Self {
+        match evidence {
+            Evidence::Signature(claim) => Self::Signature(claim.form()),
+            Evidence::Certificate(certificate) => Self::Certificate(certificate.form()),
+        }
+    }
+
+    /// What the client showed; its shape is checked again.
+    ///
+    /// # Errors
+    /// [`crate::fault::Status::Malformed`].
+    pub fn evidence(self) -> Result<Evidence, Fault> {
+        Ok(match self {
+            Self::Signature(form) => Evidence::Signature(Box::new(form.claim()?)),
+            Self::Certificate(form) => Evidence::Certificate(form.certificate()?),
+        })
     }
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Formats of credentials: secrets, what is sealed, SigV4 logins, certificates,
-//! temporary credentials, and what keeps bad ones cheap.
+//! temporary credentials, hosts' keys, and what keeps bad ones cheap.
 
 mod bearer;
 pub mod certificate;
 pub mod envelope;
 mod evidence;
+pub mod host;
 pub mod negative;
 pub mod replay;
 mod secret;
@@ -13,5 +14,5 @@ pub mod session_token;
 pub mod sigv4;
 
 pub use bearer::bearer_token;
-pub use evidence::Evidence;
+pub use evidence::{Evidence, EvidenceForm};
 pub use secret::{Secret, access_key_id, secret_access_key};

@@ -9,13 +9,16 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 
 use super::{Engine, Outside};
+use crate::credential::host::HostCredential;
 use crate::fault::{Fault, Status};
-use crate::service::Embedded;
+use crate::service::{Embedded, Remote};
 use crate::session::SessionId;
 use crate::settings::{EngineSettings, Given, Scope};
 use crate::time::{Clock, Random, SystemClock, SystemRandom};
 
 const ENGINES: usize = 256;
+/// The name of a host that has none.
+const LOCAL: &str = "host/local";
 
 /// Engines by number, found without a lock by every operation.
 static NUMBERED: [ArcSwapOption<Engine>; ENGINES] = [const { ArcSwapOption::const_empty() }; ENGINES];
@@ -33,21 +36,25 @@ fn named() -> Result<MutexGuard<'static, Vec<Named>>, Fault> {
     NAMED.lock().map_err(|_| Fault::internal("the list of engines failed earlier"))
 }
 
-/// Opens the engine of the name in the settings on the embedded service, or
-/// finds it open.
+/// Opens the engine of the name in the settings, on the embedded service or on
+/// that of another machine, or finds it open.
 ///
 /// # Errors
 /// [`Status::InvalidSetting`]; [`Status::SettingsDiffer`] naming the settings
 /// in which this opener and the first one differ; whatever keeps the store
 /// from being opened.
 pub fn open(given: &Given) -> Result<u8, Fault> {
-    let settings = EngineSettings::of(given)?;
+    let settings = settings_of(given)?;
     let name = settings.name.clone();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
     let mut first = false;
     let number = open_with(settings, |settings| {
         first = true;
+        if let Some(service) = &settings.service {
+            let remote = Arc::new(Remote::open(settings, service, Arc::clone(&clock), Arc::clone(&random))?);
+            return Ok(Outside { service: Arc::clone(&remote) as _, decisions: remote, clock, random });
+        }
         let embedded = Arc::new(Embedded::open(settings, Arc::clone(&clock), Arc::clone(&random))?);
         Ok(Outside { service: Arc::clone(&embedded) as _, decisions: embedded, clock, random })
     })?;
@@ -61,6 +68,27 @@ pub fn open(given: &Given) -> Result<u8, Fault> {
         given.shown(Scope::Engine).iter().for_each(|line| journal.journal().line("info", line));
     }
     Ok(number)
+}
+
+/// The settings of an engine, with the name of the host that its credential
+/// says.
+pub(super) fn settings_of(given: &Given) -> Result<EngineSettings, Fault> {
+    let mut settings = EngineSettings::of(given)?;
+    if let Some(service) = &settings.service {
+        let name = HostCredential::read(&service.credential)?.name();
+        if settings.host != LOCAL && settings.host != name {
+            return Err(Fault::new(
+                Status::InvalidSetting,
+                format!(
+                    "standin.host={}: the credential {} is that of {name}; leave standin.host out",
+                    settings.host,
+                    service.credential.display()
+                ),
+            ));
+        }
+        settings.host = name;
+    }
+    Ok(settings)
 }
 
 /// Opens an engine on a service, clock and generator of the caller's; `make`

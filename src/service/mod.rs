@@ -6,8 +6,10 @@
 mod client;
 mod decision_point;
 mod embedded;
+mod http;
 mod impersonation;
 mod shelf;
+pub mod wire;
 
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use aws_lc_rs::digest;
 pub use client::{Client, ClientForm};
 pub use decision_point::{Answer, DECIDE, DecisionPoint, Question, Questions};
 pub use embedded::Embedded;
+pub use http::{Enrolment, Remote, enroll};
 pub use impersonation::{Impersonation, Proof};
 pub use shelf::{Set, Shelf};
 
@@ -98,6 +101,17 @@ pub struct Change {
     pub revision: Revision,
     /// What.
     pub what: Happening,
+}
+
+/// What the change feed says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    /// The newest revision when it was read.
+    pub newest: Revision,
+    /// Changes, oldest first; without any there were none up to `newest`.
+    pub changes: Vec<Change>,
+    /// How long the service waited before it read, milliseconds.
+    pub waited: i64,
 }
 
 /// A live session as operators see it.
@@ -183,6 +197,30 @@ pub trait SecurityService: Send + Sync {
     /// # Errors
     /// Undecided when the service does not answer.
     fn changes(&self, after: Revision, limit: usize) -> Result<Vec<Change>, Fault>;
+
+    /// Changes after `after`, at most `limit` revisions; without `after` only
+    /// the newest revision. A service that is asked over a network waits up to
+    /// `wait` milliseconds for the first one; an embedded one answers at once.
+    ///
+    /// # Errors
+    /// Undecided when the service does not answer.
+    fn follow(&self, after: Option<Revision>, limit: usize, wait: i64) -> Result<News, Fault> {
+        let _at_once = wait;
+        let newest = self.revision()?;
+        let changes = match after {
+            Some(after) if after < newest => self.changes(after, limit)?,
+            _ => Vec::new(),
+        };
+        Ok(News { newest, changes, waited: 0 })
+    }
+
+    /// True when [`SecurityService::follow`] waits.
+    fn waits(&self) -> bool {
+        false
+    }
+
+    /// Ends a wait in [`SecurityService::follow`], now and from now on.
+    fn interrupt(&self) {}
 
     /// Tells operators of this boot's live sessions; a report without changes
     /// shows that it lives.

@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Given;
 use super::given::invalid;
+use super::service::{CA, CREDENTIAL, URL};
+use super::{Given, ServiceSettings};
 use crate::fault::Fault;
 use crate::policy::Namespace;
 
@@ -22,8 +23,10 @@ pub enum Decide {
 pub struct EngineSettings {
     /// Name of the engine.
     pub name: String,
-    /// The store's file.
+    /// The store's file; empty with a service on another machine.
     pub store: PathBuf,
+    /// The service on another machine.
+    pub service: Option<ServiceSettings>,
     /// The key file.
     pub key_file: PathBuf,
     /// Name of this host in audit records.
@@ -68,7 +71,8 @@ impl EngineSettings {
     /// [`crate::fault::Status::InvalidSetting`] naming the setting, its value and what is
     /// accepted.
     pub fn of(given: &Given) -> Result<Self, Fault> {
-        let store = PathBuf::from(given.required("standin.store")?);
+        let service = ServiceSettings::of(given)?;
+        let store = given.text("standin.store").map(PathBuf::from).unwrap_or_default();
         let key_file = given.text("standin.key.file").map_or_else(
             || {
                 let mut name = store.clone().into_os_string();
@@ -77,9 +81,10 @@ impl EngineSettings {
             },
             PathBuf::from,
         );
+        let beside = service.as_ref().map_or(&store, |s| &s.credential);
         let audit_dir = given
             .text("standin.audit.dir")
-            .map_or_else(|| store.parent().unwrap_or(Path::new(".")).join("audit"), PathBuf::from);
+            .map_or_else(|| beside.parent().unwrap_or(Path::new(".")).join("audit"), PathBuf::from);
         let namespaces = namespaces(given)?;
         let cluster_tags = given
             .list("standin.cluster.tags")
@@ -97,6 +102,7 @@ impl EngineSettings {
         Ok(Self {
             name: given.or_default("standin.engine").to_owned(),
             store,
+            service,
             key_file,
             host,
             namespaces,
@@ -131,6 +137,10 @@ impl EngineSettings {
             }
         };
         note(self.store != other.store, "standin.store");
+        let (own, others) = (self.service.as_ref(), other.service.as_ref());
+        note(own.map(|s| &s.urls) != others.map(|s| &s.urls), URL);
+        note(own.map(|s| &s.ca) != others.map(|s| &s.ca), CA);
+        note(own.map(|s| &s.credential) != others.map(|s| &s.credential), CREDENTIAL);
         note(self.key_file != other.key_file, "standin.key.file");
         note(self.host != other.host, "standin.host");
         let own = if self.namespaces.first().is_some_and(Namespace::is_cluster) { ARN } else { NAMESPACE };

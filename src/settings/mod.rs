@@ -5,12 +5,14 @@
 mod engine;
 mod given;
 mod profile;
+mod service;
 mod table;
 mod tuning;
 
 pub use engine::{Decide, EngineSettings};
 pub use given::Given;
 pub use profile::{EvidenceKind, ProfileSettings};
+pub use service::ServiceSettings;
 pub use table::{SETTINGS, Scope, Setting};
 pub use tuning::{CHANGEABLE, Tuning};
 

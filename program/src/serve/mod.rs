@@ -4,11 +4,14 @@
 //! connections are the only asynchronous part of Standin.
 
 mod connections;
+mod feed;
+mod hosts;
 mod metrics;
 mod probes;
 mod router;
 mod state;
 mod tls;
+mod wire;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -47,6 +50,7 @@ impl Serve {
     pub(crate) fn run(self, desk: &Desk) -> Result<ExitCode, Fault> {
         let tls = tls::configuration(&self.tls_cert, &self.tls_key)?;
         let state = Arc::new(State::new(desk.shared_store()?, self.max_working));
+        feed::Feed::start(&state)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_io()
             .enable_time()

@@ -25,7 +25,8 @@ pub(super) struct Fields {
 }
 
 /// How a signed request came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Form {
     /// The fields of `AWS_MSK_IAM`, signed for the name the client dialled.
     MskIam,
@@ -54,21 +55,21 @@ pub struct LoginRules {
 
 /// A login request of good shape. Not yet verified.
 pub struct Claim {
-    access_key_id: String,
-    scope_date: String,
-    region: String,
-    service: String,
-    host: String,
-    date_text: String,
-    date: UnixMillis,
-    expires_text: String,
-    expires_ms: i64,
-    signature: [u8; 32],
-    session_token: Option<String>,
-    user_agent: String,
-    form: Form,
-    action: String,
-    others: Vec<(String, String)>,
+    pub(super) access_key_id: String,
+    pub(super) scope_date: String,
+    pub(super) region: String,
+    pub(super) service: String,
+    pub(super) host: String,
+    pub(super) date_text: String,
+    pub(super) date: UnixMillis,
+    pub(super) expires_text: String,
+    pub(super) expires_ms: i64,
+    pub(super) signature: [u8; 32],
+    pub(super) session_token: Option<String>,
+    pub(super) user_agent: String,
+    pub(super) form: Form,
+    pub(super) action: String,
+    pub(super) others: Vec<(String, String)>,
 }
 
 impl std::fmt::Debug for Claim {

@@ -9,7 +9,7 @@ use crate::credential::Secret;
 
 /// A derived key. Verifies, and could sign, for its day, region and service
 /// only; the long-lived secret cannot be computed from it.
-pub struct SigningKey(hmac::Key);
+pub struct SigningKey(hmac::Key, Secret);
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,7 +29,19 @@ impl SigningKey {
         for data in [region, service, "aws4_request"] {
             tag = step(tag.as_ref(), data);
         }
-        Self(hmac::Key::new(hmac::HMAC_SHA256, tag.as_ref()))
+        Self::of_bytes(Secret::new(tag.as_ref().to_vec()))
+    }
+
+    /// The key of these bytes, which [`SigningKey::expose`] gave.
+    #[must_use]
+    pub fn of_bytes(bytes: Secret) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, bytes.expose()), bytes)
+    }
+
+    /// The bytes, for delivery to a host that may hold them.
+    #[must_use]
+    pub fn expose(&self) -> &Secret {
+        &self.1
     }
 
     /// Signs a string to sign.

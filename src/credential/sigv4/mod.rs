@@ -2,12 +2,14 @@
 //! AWS Signature Version 4, query form, as MSK IAM clients use it to log in.
 
 mod claim;
+mod form;
 mod key;
 mod payload;
 mod sign;
 mod token;
 
 pub use claim::{Claim, LoginRules};
+pub use form::ClaimForm;
 pub use key::SigningKey;
 pub use payload::{VERSION, read_msk_iam};
 pub use sign::{Signing, sign_msk_iam};
