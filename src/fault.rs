@@ -91,7 +91,7 @@ pub enum Status {
     Panic = -499,
 }
 
-/// Every status, for reading numbers.
+/// Every status there is.
 const ALL: [Status; 32] = [
     Status::InvalidArgument,
     Status::InvalidSetting,
@@ -128,17 +128,16 @@ const ALL: [Status; 32] = [
 ];
 
 impl Status {
+    /// The status of this number; none when a newer version gave it.
+    #[must_use]
+    pub fn of_number(number: i32) -> Option<Self> {
+        ALL.into_iter().find(|s| s.number() == number)
+    }
+
     /// The number that crosses the doors.
     #[must_use]
     pub fn number(self) -> i32 {
         self as i32
-    }
-
-    /// The status of a number that crossed a door; none for one this version
-    /// does not know.
-    #[must_use]
-    pub fn of_number(number: i32) -> Option<Self> {
-        ALL.into_iter().find(|status| status.number() == number)
     }
 
     /// The kind, by number range.
@@ -204,7 +203,8 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 /// Edit distance (Levenshtein), for texts that name what was probably meant.
-pub(crate) fn distance(a: &str, b: &str) -> usize {
+#[must_use]
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, ca) in a.chars().enumerate() {

@@ -230,6 +230,22 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// The ARN of who asks, as `GetCallerIdentity` shows it: of a session of a
+    /// role, the session's.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        let subject = &self.subject;
+        match (&self.attributes.session_name, subject.kind()) {
+            (Some(session), IdentityKind::Role) => format!(
+                "arn:{}:sts::{}:assumed-role/{}/{session}",
+                subject.partition(),
+                subject.account(),
+                subject.name()
+            ),
+            _ => subject.arn().to_owned(),
+        }
+    }
+
     /// This principal with the tags of its identity below those of its session:
     /// a session tag stands in for the identity's tag of the same key.
     #[must_use]

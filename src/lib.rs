@@ -13,17 +13,20 @@
 //! | [`time`], [`fault`], [`revision`] | clock and randomness, the error taxonomy, the store's counter |
 //! | [`identity`], [`channel`], [`decision`] | who, over which connection, what was asked and what came out |
 //! | [`policy`] | IAM policy documents: parse, compile, evaluate |
+//! | [`acl`] | Kafka's access control lists, for moving from them and back |
 //! | [`settings`] | every setting, once |
 //! | [`credential`] | formats of credentials: SigV4, secrets, sealed tokens |
 //! | [`audit`] | records, windows, queue, sinks |
 //! | [`access_control`] | the security service: identities, keys, policies, issuing, changes |
 //! | [`service`] | the traits between agent and security service, and their connectors |
 //! | [`session`] | sessions, the contexts they decide with, decisions already made |
+//! | [`placement`] | the agent as a process of its own, and the link to it |
 //! | [`agent`] | credential table, change feed, worker |
 //! | [`mechanism`] | engine, authenticate, authorize |
 //! | `ffi` | the doors; the only `unsafe` code |
 
 pub mod access_control;
+pub mod acl;
 pub mod agent;
 pub mod audit;
 pub mod channel;
@@ -33,6 +36,7 @@ pub mod fault;
 mod ffi;
 pub mod identity;
 pub mod mechanism;
+pub mod placement;
 pub mod policy;
 pub mod revision;
 pub mod service;

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the ground up: each may use those before it.
-const ROOMS: [&str; 16] = [
+const ROOMS: &[&str] = &[
     "fault",
     "time",
     "revision",
@@ -15,12 +15,14 @@ const ROOMS: [&str; 16] = [
     "channel",
     "decision",
     "policy",
+    "acl",
     "settings",
     "credential",
     "audit",
     "access_control",
     "service",
     "session",
+    "placement",
     "agent",
     "mechanism",
     "ffi",

@@ -13,9 +13,9 @@ use rcgen::{
     KeyUsagePurpose,
 };
 use serde_json::json;
-use standin::access_control::{Store, StoreFiles};
+use standin::access_control::{Owner, Store, StoreFiles};
 use standin::fault::{Fault, Status};
-use standin::identity::check_account;
+use standin::identity::{Identity, IdentityKind, check_account};
 use standin::settings::{EngineSettings, Given, ProfileSettings};
 use standin::time::{Random, SystemClock, SystemRandom};
 
@@ -46,6 +46,25 @@ pub(crate) struct Init {
     /// Port of that listener.
     #[arg(long, default_value_t = 9098)]
     port: u16,
+    /// Name of the first administrator: a user who may call everything of IAM and STS.
+    #[arg(long, default_value = "admin")]
+    admin: String,
+}
+
+/// What administrators may do: everything there is to administer.
+const ADMINISTRATOR: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"Everything","Effect":"Allow","Action":["iam:*","sts:*"],"Resource":"*"}]}"#;
+
+/// Makes the first administrator, with its policy and a key; the credentials
+/// file for the AWS tools.
+fn administrator(store: &Store, name: &str) -> Result<zeroize::Zeroizing<String>, Fault> {
+    let actor = crate::actor();
+    store.create_user(&actor, "/", name, &[])?;
+    let policy = store.put_policy(&actor, "/", "Administrator", ADMINISTRATOR)?;
+    store.attach(&actor, Owner::User(name), &policy)?;
+    let (key, secret) = store.create_key(&actor, name)?;
+    let secret = zeroize::Zeroizing::new(String::from_utf8_lossy(secret.expose()).into_owned());
+    let id = key.id;
+    Ok(format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {}\n", *secret).into())
 }
 
 fn failed(path: &Path, e: impl std::fmt::Display) -> Fault {
@@ -92,7 +111,15 @@ impl Init {
     pub(crate) fn run(self, desk: &Desk) -> Result<ExitCode, Fault> {
         let dir = std::path::absolute(&self.dir).map_err(|e| failed(&self.dir, e))?;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(|e| failed(&dir, e))?;
-        let names = ["store.db", "store.db.key", "ca.pem", "ca.key.pem", "broker.pem", "standin.properties"];
+        let names = [
+            "store.db",
+            "store.db.key",
+            "ca.pem",
+            "ca.key.pem",
+            "broker.pem",
+            "admin.credentials",
+            "standin.properties",
+        ];
         let present: Vec<&str> = names.into_iter().filter(|n| dir.join(n).exists()).collect();
         if !present.is_empty() {
             return Err(Fault::new(
@@ -118,7 +145,8 @@ impl Init {
         self.check(&files.store, &arn)?;
         let certificates = certificates(&self.hosts)?;
         let make = || {
-            Store::create(&files, &self.account, Arc::new(SystemClock::new()), Arc::new(SystemRandom))?;
+            let store = Store::create(&files, &self.account, Arc::new(SystemClock::new()), Arc::new(SystemRandom))?;
+            write(&dir.join("admin.credentials"), 0o600, &administrator(&store, &self.admin)?)?;
             for (name, mode, content) in &certificates {
                 write(&dir.join(name), *mode, content)?;
             }
@@ -134,7 +162,7 @@ impl Init {
             output::line(&json!({"dir": dir.display().to_string(), "store": files.store.display().to_string(), "cluster": arn, "properties": lines}).to_string());
         } else {
             output::line(&format!(
-                "# made in {}: store.db, store.db.key, ca.pem, ca.key.pem, broker.pem, standin.properties",
+                "# made in {}: store.db, store.db.key, ca.pem, ca.key.pem, broker.pem, admin.credentials, standin.properties",
                 dir.display()
             ));
             output::line("# lines for server.properties:");
@@ -146,6 +174,7 @@ impl Init {
     /// Reads what will be printed as a broker would.
     fn check(&self, store: &Path, arn: &str) -> Result<(), Fault> {
         check_account(&self.account)?;
+        Identity::new("aws", &self.account, IdentityKind::User, "/", &self.admin)?;
         let (store, hosts) = (store.display().to_string(), self.hosts.join(","));
         let pairs =
             [("standin.store", store.as_str()), ("standin.cluster.arn", arn), ("standin.hosts", hosts.as_str())];

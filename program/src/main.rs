@@ -4,8 +4,17 @@
 //! Exit codes: 0 done; 1 decided no or not valid; 2 usage; 3 not found;
 //! 4 conflict; 5 could not decide, try again; 70 a defect.
 
+mod acl;
+mod agent;
 mod audit;
+mod aws;
+mod broker;
+mod checking;
+mod credentials;
+mod doctor;
+mod explain;
 mod hosts;
+mod house;
 mod init;
 mod keys;
 mod output;
@@ -18,6 +27,7 @@ mod sessions;
 mod simulation;
 mod store;
 mod validation;
+mod whoami;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -66,14 +76,25 @@ enum Command {
     /// Policies.
     #[command(subcommand)]
     Policy(policies::Policy),
+    /// Kafka's ACLs.
+    #[command(subcommand)]
+    Acl(acl::Acl),
     /// Live sessions.
     #[command(subcommand)]
     Session(sessions::Session),
     /// Hosts on other machines.
     #[command(subcommand)]
     Host(hosts::Host),
+    /// What is wrong with a broker's configuration, and which line to change.
+    Doctor(doctor::Doctor),
+    /// Why something is allowed or not, and what would allow it.
+    Explain(explain::Explain),
+    /// Whose keys these are, and whether they are good.
+    Whoami(whoami::WhoAmI),
     /// Who did what.
     Audit(audit::Audit),
+    /// Run a host's agent as a process of its own.
+    Agent(agent::Agent),
     /// Run the security service for hosts on other machines.
     Serve(serve::Serve),
 }
@@ -91,7 +112,16 @@ struct Desk {
 impl Desk {
     /// The open store, for a command.
     fn store(&self) -> Result<Store, Fault> {
-        store::open_store(self.url()?, self.key_file.as_deref())?.patient(PATIENCE)
+        self.store_or(None)
+    }
+
+    /// The open store; where the command line names none, this one.
+    fn store_or(&self, other: Option<&StoreFiles>) -> Result<Store, Fault> {
+        let opened = match (&self.store, other) {
+            (None, Some(other)) => store::open_files(other),
+            _ => store::open_store(self.url()?, self.key_file.as_deref()),
+        };
+        opened?.patient(PATIENCE)
     }
 
     /// The open store, for threads that share it.
@@ -133,9 +163,14 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         Command::Role(role) => role.run(&desk),
         Command::Key(key) => key.run(&desk),
         Command::Policy(policy) => policy.run(&desk),
+        Command::Acl(acl) => acl.run(&desk),
         Command::Session(session) => session.run(&desk),
         Command::Host(host) => host.run(&desk),
+        Command::Doctor(doctor) => doctor.run(&desk),
+        Command::Explain(explain) => explain.run(&desk),
+        Command::Whoami(whoami) => whoami.run(&desk),
         Command::Audit(audit) => audit.run(&desk),
+        Command::Agent(agent) => agent.run(),
         Command::Serve(serve) => serve.run(&desk),
     }
 }

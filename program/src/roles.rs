@@ -175,7 +175,7 @@ impl Assume {
             },
         )?;
         // As JSON this is what the AWS SDKs read from a credential_process.
-        let mut out = json!({"Version": 1, "AccessKeyId": issued.access_key_id, "Expiration": date(issued.expires.0), "Role": issued.role.arn()});
+        let mut out = json!({"Version": 1, "AccessKeyId": issued.access_key_id, "Expiration": date(issued.expires.0), "Role": issued.subject.arn()});
         match self.file.write(&issued.access_key_id, &issued.secret, Some(&issued.session_token))? {
             Some(path) => out["Profile"] = json!(path.display().to_string()),
             None => {

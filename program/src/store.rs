@@ -28,5 +28,10 @@ pub(crate) fn files(url: &str, key_file: Option<&Path>) -> Result<StoreFiles, Fa
 
 /// Opens the store of this URL.
 pub(crate) fn open_store(url: &str, key_file: Option<&Path>) -> Result<Store, Fault> {
-    Store::open(&files(url, key_file)?, Arc::new(SystemClock::new()), Arc::new(SystemRandom))
+    open_files(&files(url, key_file)?)
+}
+
+/// Opens the store in these files.
+pub(crate) fn open_files(at: &StoreFiles) -> Result<Store, Fault> {
+    Store::open(at, Arc::new(SystemClock::new()), Arc::new(SystemRandom))
 }

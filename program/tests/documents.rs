@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use standin::mechanism::METRICS;
+use standin::policy::catalogue::KNOWN;
 use standin::policy::{Document, TrustPolicy};
 use standin::settings::{Given, SETTINGS, Scope};
 
@@ -248,6 +249,30 @@ fn commands_are_documented_with_their_options() {
 }
 
 #[test]
+fn findings_in_policies_are_documented() {
+    let listed: Vec<String> =
+        standin::policy::check::RULES.iter().map(|(rule, about)| format!("| `{rule}` | {about} |")).collect();
+    let text = read("docs/cli.md");
+    let section = text.split("### `standin policy check`").nth(1).unwrap().split("\n### ").next().unwrap();
+    let documented: Vec<&str> =
+        section.split("| finding |").nth(1).unwrap().lines().filter(|l| l.starts_with("| `")).collect();
+    assert_eq!(documented, listed, "the table of findings in docs/cli.md");
+}
+
+#[test]
+fn rules_of_the_doctor_are_documented_with_what_they_are_about() {
+    let out =
+        Command::new(env!("CARGO_BIN_EXE_standin")).args(["doctor", "--rules", "--output", "json"]).output().unwrap();
+    let listed: Vec<BTreeMap<String, String>> = serde_json::from_slice(&out.stdout).unwrap();
+    let listed: Vec<String> = listed.iter().map(|r| format!("| `{}` | {} |", r["rule"], r["about"])).collect();
+    let text = read("docs/cli.md");
+    let section = text.split("### `standin doctor`").nth(1).unwrap().split("\n### ").next().unwrap();
+    let documented: Vec<&str> =
+        section.split("| rule |").nth(1).unwrap().lines().filter(|l| l.starts_with("| `")).collect();
+    assert_eq!(documented, listed, "the table of rules in docs/cli.md");
+}
+
+#[test]
 fn commands_that_documents_name_exist() {
     let mut all = BTreeMap::new();
     commands(Vec::new(), &mut all);
@@ -286,6 +311,15 @@ fn actions_of_kafka_are_documented_and_those_documented_exist() {
     let documented: BTreeSet<String> =
         rows(&text).into_iter().filter(|r| r.starts_with("kafka-cluster:")).map(String::from).collect();
     assert_eq!(documented, actions, "the table of actions in docs/policies.md");
+    // And those that are checked against.
+    let types: BTreeMap<&str, &str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `kafka-cluster:")?.split_once("` | "))
+        .map(|(name, rest)| (name, rest.split(" | ").next().unwrap()))
+        .collect();
+    let catalogue: BTreeMap<&str, &str> =
+        KNOWN.iter().filter_map(|k| Some((k.action.strip_prefix("kafka-cluster:")?, k.resource_type))).collect();
+    assert_eq!(catalogue, types, "the actions in src/policy/catalogue.rs");
     for (path, text) in documents() {
         for name in words(&text, "kafka-cluster:", ":-*") {
             let known = name.contains('*') || name == "kafka-cluster:" || actions.contains(name);
@@ -422,8 +456,7 @@ fn names_and_code_of_the_c_door_exist() {
     for (path, text) in documents() {
         for name in words(&text, "standin_", "_").into_iter().chain(words(&text, "STANDIN_", "_")) {
             // Variables of the environment and of make, a node, the plugin.
-            let others =
-                ["STANDIN_CONFIG", "STANDIN_STORE", "STANDIN_KEY_FILE", "STANDIN_ENROLMENT_CODE", "STANDIN_0"];
+            let others = ["STANDIN_CONFIG", "STANDIN_STORE", "STANDIN_KEY_FILE", "STANDIN_ENROLMENT_CODE", "STANDIN_0"];
             let of_plugin = ["STANDIN_CFLAGS", "STANDIN_LIBS", "standin_mosquitto"];
             // Metrics of the service are compared with what it serves.
             let metric = name.starts_with("standin_serve_");

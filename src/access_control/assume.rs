@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Assuming roles: temporary credentials.
 
-use super::roles::{DURATIONS, RoleRow};
+use super::issue::{Session, TemporaryCredentials};
+use super::roles::RoleRow;
 use super::store::Store;
 use super::users::{read_tags, tags_text};
 use crate::channel::Channel;
-use crate::credential::session_token::TokenBody;
-use crate::credential::{Secret, access_key_id, secret_access_key};
-use crate::decision::{GivenKeys, Inputs, Keys, Outcome, Reason};
+use crate::decision::{GivenKeys, Inputs, Keys, Reason};
 use crate::fault::{Fault, Status};
-use crate::identity::{Identity, IdentityKind, Principal};
-use crate::policy::{ActionTable, ArnMatch, Compiled, Document, Named, PolicySet, Scope, Trust, TrustPolicy};
-use crate::time::UnixMillis;
+use crate::identity::{IdentityKind, Principal};
+use crate::policy::{Document, Trust, TrustPolicy};
 
 /// A request to assume a role.
 #[derive(Clone, Debug, Default)]
@@ -28,25 +26,17 @@ pub struct AssumeRole {
     pub policies: Vec<String>,
     /// Session tags.
     pub tags: Vec<(String, String)>,
+    /// Keys of session tags that later sessions inherit.
+    pub transitive: Vec<String>,
     /// Source identity.
     pub source_identity: Option<String>,
+    /// Session policies the caller itself is limited to.
+    pub caller_policies: Vec<String>,
+    /// Keys of the caller's session tags that this session inherits.
+    pub inherited: Vec<String>,
     /// Over which connection it is asked; none when asked on the machine
     /// itself.
     pub channel: Channel,
-}
-
-/// Temporary credentials.
-pub struct TemporaryCredentials {
-    /// Access key id (`ASIA…`).
-    pub access_key_id: String,
-    /// Secret access key.
-    pub secret: Secret,
-    /// Session token.
-    pub session_token: String,
-    /// When they expire.
-    pub expires: UnixMillis,
-    /// The role.
-    pub role: Identity,
 }
 
 /// One text of a request and what it may be made of.
@@ -98,8 +88,17 @@ fn check_tags(tags: &[(String, String)]) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Session policies: documents like those of identities.
+pub(super) fn check_policies(policies: &[String]) -> Result<(), Fault> {
+    policies.iter().try_for_each(|policy| {
+        Document::parse(policy)
+            .map(drop)
+            .map_err(|e| Fault::new(Status::InvalidDocument, format!("the session policy is not valid:\n{e}")))
+    })
+}
+
 impl AssumeRole {
-    fn check(&self) -> Result<(), Fault> {
+    pub(super) fn check(&self) -> Result<(), Fault> {
         SESSION_NAME.check(&self.session_name)?;
         self.external_id.as_deref().map_or(Ok(()), |id| EXTERNAL_ID.check(id))?;
         self.source_identity.as_deref().map_or(Ok(()), |identity| SOURCE_IDENTITY.check(identity))?;
@@ -123,6 +122,7 @@ impl AssumeRole {
         if let Some(identity) = &self.source_identity {
             keys.give("sts:SourceIdentity", vec![identity.clone()]);
         }
+        keys.give("sts:TransitiveTagKeys", self.transitive.clone());
         keys.give("aws:TagKeys", self.tags.iter().map(|(key, _)| key.clone()).collect());
         for (key, value) in &self.tags {
             keys.give(&format!("aws:RequestTag/{key}"), vec![value.clone()]);
@@ -131,13 +131,9 @@ impl AssumeRole {
     }
 }
 
-/// What a caller's own policies say.
-struct Own {
-    denied: bool,
-    allowed: bool,
-    /// Its permissions boundary, if there is one, allows.
-    within_boundary: bool,
-}
+/// Longest session of a role that was assumed by a role, seconds: as AWS
+/// limits role chaining.
+const CHAINED: i64 = 3600;
 
 impl Store {
     /// Issues temporary credentials of a role to `caller`. The issue is on the
@@ -152,47 +148,55 @@ impl Store {
         if role.disabled {
             return Err(Fault::new(Status::IdentityDisabled, format!("{} is disabled", role.identity)));
         }
-        let duration = ask.duration.unwrap_or_else(|| 3600.min(role.max_session));
-        if !DURATIONS.contains(&duration) || duration > role.max_session {
+        let chained = caller.subject.kind() == IdentityKind::Role;
+        let longest = if chained { CHAINED.min(role.max_session) } else { role.max_session };
+        let duration = role.duration(ask.duration, longest)?;
+        check_policies(&ask.policies)?;
+        if let Some(other) =
+            ask.transitive.iter().find(|key| !ask.tags.iter().any(|(k, _)| k.eq_ignore_ascii_case(key)))
+        {
             return Err(Fault::new(
                 Status::InvalidArgument,
-                format!("duration {duration} s: 15 to {} are accepted for {}", role.max_session, role.identity),
+                format!("the transitive tag key {other:?} is of no tag that is given"),
             ));
         }
-        let tags = read_tags(&tags_text(&ask.tags)?)?;
-        for policy in &ask.policies {
-            Document::parse(policy)
-                .map_err(|e| Fault::new(Status::InvalidDocument, format!("the session policy is not valid:\n{e}")))?;
+        let mut ask = ask.clone();
+        // A source identity stays what it was first.
+        if let Some(first) = &caller.attributes.source_identity {
+            if ask.source_identity.as_ref().is_some_and(|other| other != first) {
+                return Err(Fault::new(Status::NotAllowed, "the source identity of a session cannot be changed"));
+            }
+            ask.source_identity = Some(first.clone());
         }
+        let ask = &ask;
         self.may_assume(caller, &role, ask)?;
-        let id = access_key_id(&*self.random, "ASIA")?;
-        let secret = secret_access_key(&*self.random)?;
-        let issued = self.clock.wall();
-        let expires = issued.plus(duration * 1000);
-        let body = TokenBody {
-            v: TokenBody::VERSION,
-            access_key_id: id.clone(),
-            secret: String::from_utf8_lossy(secret.expose()).into_owned(),
-            subject: role.identity.arn().to_owned(),
-            user_id: format!("{}:{}", role.unique_id, ask.session_name),
-            session_name: ask.session_name.clone(),
-            source_identity: ask.source_identity.clone(),
-            assumed_by: caller.subject.arn().to_owned(),
-            session_policies: ask.policies.clone(),
-            tags,
-            issued: issued.0,
-            expires: expires.0,
-        };
-        let session_token = body.seal(&self.ring, &*self.random)?;
-        self.write(caller.subject.arn(), "AssumeRole", role.identity.arn(), |w| {
-            w.detail = format!("{id} for session {} until {}", ask.session_name, expires.0);
-            Ok(())
-        })?;
-        Ok(TemporaryCredentials { access_key_id: id, secret, session_token, expires, role: role.identity })
+        let mut tags = ask.tags.clone();
+        let kept = |key: &String| ask.inherited.iter().any(|k| k.eq_ignore_ascii_case(key));
+        tags.extend(caller.attributes.tags.iter().filter(|(key, _)| kept(key)).cloned());
+        // A tag that is inherited and given stands twice.
+        let tags = read_tags(&tags_text(&tags)?)?;
+        self.issue(
+            "AssumeRole",
+            Session {
+                subject: &role.identity,
+                user_id: format!("{}:{}", role.unique_id, ask.session_name),
+                name: &ask.session_name,
+                source_identity: ask.source_identity.clone(),
+                asked_by: caller.arn(),
+                policies: &ask.policies,
+                tags,
+                transitive: ask.transitive.iter().chain(&ask.inherited).cloned().collect(),
+                duration,
+            },
+        )
     }
 
     fn may_assume(&self, caller: &Principal, role: &RoleRow, ask: &AssumeRole) -> Result<(), Fault> {
         let keys = ask.keys();
+        let Some(effective) = self.entitlements(&caller.subject)?.value else {
+            return Err(Fault::new(Status::IdentityDisabled, format!("{} is disabled or deleted", caller.subject)));
+        };
+        let caller = &caller.with_identity_tags(&effective.tags);
         let inputs = Inputs {
             principal: caller,
             channel: &ask.channel,
@@ -214,43 +218,17 @@ impl Store {
             if trust == Trust::No {
                 return refused(format!("the trust policy of {identity} does not allow {action} for {subject}"));
             }
-            let own = self.own_policies(subject, action, identity.arn(), &inputs)?;
-            if own.denied {
+            let own = self.ruling(&ask.caller_policies, action, identity.arn(), &inputs)?;
+            if own.verdict.reason == Reason::ExplicitDeny {
                 return refused(format!("a policy of {subject} denies {action} on {identity}"));
             }
-            // What names a role is limited by the role's boundary, what names
-            // a user is not (policy evaluation logic, IAM user guide).
-            let unlimited = own.within_boundary || subject.kind() == IdentityKind::User;
-            if !(own.allowed || trust == Trust::Direct && unlimited) {
+            // What names a role is limited by the role's boundary and the
+            // session's policies, what names a user is not (policy evaluation logic, IAM user guide).
+            let unlimited = own.within_limits || subject.kind() == IdentityKind::User;
+            if !(own.allows() || trust == Trust::Direct && unlimited) {
                 return refused(format!("no policy of {subject} allows {action} on {identity}"));
             }
         }
         Ok(())
-    }
-
-    fn own_policies(&self, caller: &Identity, action: &str, resource: &str, inputs: &Inputs<'_>) -> Result<Own, Fault> {
-        let Some(effective) = self.entitlements(caller)?.value else {
-            return Err(Fault::new(Status::IdentityDisabled, format!("{caller} is disabled or deleted")));
-        };
-        let named = |p: &super::Attached| -> Result<Named, Fault> {
-            let document = Document::parse(&p.document)
-                .map_err(|e| Fault::new(Status::NewerFormat, format!("policy {}: {e}", p.name)))?;
-            Ok(Named { name: p.name.as_str().into(), document: document.into() })
-        };
-        let boundary = effective.boundary.as_ref().map(named).transpose()?;
-        let mut actions = ActionTable::new();
-        let id = actions.intern(action, "");
-        let decide = |identity: Vec<Named>, boundary: Option<Named>| {
-            let set = PolicySet { identity, boundary, session: Vec::new() };
-            let scope = Scope { namespaces: Vec::new(), arn_match: ArnMatch::Aws };
-            Compiled::new(&set, &actions, &scope).decide(id, resource, inputs)
-        };
-        let within_boundary = boundary.as_ref().is_none_or(|b| decide(vec![b.clone()], None).outcome == Outcome::Allow);
-        let verdict = decide(effective.policies.iter().map(named).collect::<Result<_, _>>()?, boundary);
-        Ok(Own {
-            denied: verdict.reason == Reason::ExplicitDeny,
-            allowed: verdict.outcome == Outcome::Allow,
-            within_boundary,
-        })
     }
 }

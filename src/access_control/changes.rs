@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The change table: what happened, in order, for those who follow.
 
-use rusqlite::params;
-
-use super::store::{Store, failed, signed};
-use crate::fault::Fault;
+use super::database::params;
+use super::store::{Store, signed};
+use crate::fault::{Fault, Status};
 use crate::revision::Revision;
 
 /// What a change is about.
@@ -58,37 +57,24 @@ impl Store {
     /// When the store cannot be read.
     pub fn changes(&self, after: Revision, limit: usize) -> Result<Vec<ChangeRow>, Fault> {
         self.read(|c, newest| {
-            let from: i64 = c
-                .prepare_cached("SELECT changes_from FROM revision")
-                .and_then(|mut s| s.query_row([], |row| row.get(0)))
-                .map_err(failed)?;
+            let from: i64 = c.one("SELECT changes_from FROM revision", params![])?;
             if after.0.saturating_add(1) < from.unsigned_abs() {
                 return Ok(vec![ChangeRow { revision: newest, kind: Kind::Gap, subject: String::new() }]);
             }
-            let mut statement = c
-                .prepare_cached(
-                    "SELECT revision, kind, subject FROM change WHERE revision > ?1 AND revision <=
-                       coalesce((SELECT max(revision) FROM (SELECT revision FROM change WHERE revision > ?1 ORDER BY revision LIMIT ?2)), 0)
-                     ORDER BY revision, position",
-                )
-                .map_err(failed)?;
-            let rows = statement
-                .query_map(params![signed(after.0), signed(limit as u64)], |row| {
-                    Ok((Revision(row.get::<_, i64>(0)?.unsigned_abs()), row.get::<_, String>(1)?, row.get::<_, String>(2)?))
-                })
-                .map_err(failed)?;
-            let mut changes = Vec::new();
-            for row in rows {
-                let (revision, word, subject) = row.map_err(failed)?;
-                // A kind this version does not know cannot be skipped safely.
-                let kind = WORDS
-                    .iter()
-                    .find(|(_, w)| *w == word)
-                    .map(|(k, _)| *k)
-                    .ok_or_else(|| Fault::new(crate::fault::Status::NewerFormat, format!("change {word:?} is of a newer version")))?;
-                changes.push(ChangeRow { revision, kind, subject });
-            }
-            Ok(changes)
+            c.all(
+                "SELECT revision, kind, subject FROM change WHERE revision > ?1 AND revision <=
+                   coalesce((SELECT max(revision) FROM (SELECT revision FROM change WHERE revision > ?1 ORDER BY revision LIMIT ?2) AS some), 0)
+                 ORDER BY revision, position",
+                params![signed(after.0), signed(limit as u64)],
+                |row| {
+                    let word: String = row.get(1)?;
+                    // A kind this version does not know cannot be skipped safely.
+                    let kind = WORDS.iter().find(|(_, w)| *w == word).map(|(k, _)| *k).ok_or_else(|| {
+                        Fault::new(Status::NewerFormat, format!("change {word:?} is of a newer version"))
+                    })?;
+                    Ok(ChangeRow { revision: Revision(row.get::<i64>(0)?.unsigned_abs()), kind, subject: row.get(2)? })
+                },
+            )
         })
     }
 }

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Groups of users.
 
-use rusqlite::{Connection, OptionalExtension, params};
-
 use super::changes::Kind;
-use super::store::{Store, Write, failed};
+use super::database::{Connection, params};
+use super::store::{Store, Write};
 use super::users;
 use crate::credential::access_key_id;
 use crate::fault::{Fault, Status};
 use crate::identity::{Identity, IdentityKind};
 
 /// The ARN of a group by name.
-pub(super) fn find(c: &Connection, account: &str, name: &str) -> Result<String, Fault> {
-    let found: Option<String> = c
-        .prepare_cached("SELECT arn FROM grouping WHERE account = ?1 AND (name = ?2 OR arn = ?2)")
-        .and_then(|mut s| s.query_row(params![account, name], |row| row.get(0)).optional())
-        .map_err(failed)?;
+pub(super) fn find(c: &dyn Connection, account: &str, name: &str) -> Result<String, Fault> {
+    let found = c.first(
+        "SELECT arn FROM grouping WHERE account = ?1 AND (name = ?2 OR arn = ?2)",
+        params![account, name],
+        |row| row.get(0),
+    )?;
     found.ok_or_else(|| Fault::new(Status::NotFound, format!("there is no group {name:?}")))
 }
 
@@ -27,11 +27,8 @@ pub(super) fn announce_members(w: &mut Write<'_>, group: &str) -> Result<(), Fau
     Ok(())
 }
 
-fn members(c: &Connection, group: &str) -> Result<Vec<String>, Fault> {
-    let mut statement =
-        c.prepare_cached("SELECT identity FROM membership WHERE grouping = ?1 ORDER BY identity").map_err(failed)?;
-    let rows = statement.query_map(params![group], |row| row.get(0)).map_err(failed)?;
-    rows.collect::<Result<_, _>>().map_err(failed)
+fn members(c: &dyn Connection, group: &str) -> Result<Vec<String>, Fault> {
+    c.all("SELECT identity FROM membership WHERE grouping = ?1 ORDER BY identity", params![group], |row| row.get(0))
 }
 
 impl Store {
@@ -47,7 +44,7 @@ impl Store {
         self.write(actor, "CreateGroup", &arn, |w| {
             let (account, now) = (w.account, w.now);
             w.run(
-                "INSERT INTO grouping VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO grouping (arn, account, path, name, unique_id, created) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 params![arn, account, path, name, unique_id, now],
             )
             .map_err(|f| {
@@ -67,12 +64,10 @@ impl Store {
     /// When the store cannot be read.
     pub fn groups(&self) -> Result<Vec<(String, Vec<String>)>, Fault> {
         self.read(|c, _| {
-            let mut statement =
-                c.prepare_cached("SELECT arn FROM grouping WHERE account = ?1 ORDER BY name").map_err(failed)?;
-            let arns: Vec<String> = statement
-                .query_map(params![self.account()], |row| row.get(0))
-                .and_then(Iterator::collect)
-                .map_err(failed)?;
+            let arns: Vec<String> =
+                c.all("SELECT arn FROM grouping WHERE account = ?1 ORDER BY name", params![self.account()], |row| {
+                    row.get(0)
+                })?;
             arns.into_iter().map(|arn| members(c, &arn).map(|m| (arn, m))).collect()
         })
     }
@@ -85,14 +80,10 @@ impl Store {
         self.write(actor, "DeleteGroup", name, |w| {
             let arn = find(w.view(), w.account, name)?;
             w.target.clone_from(&arn);
-            let hanging: i64 = w
-                .view()
-                .query_row(
-                    "SELECT (SELECT count(*) FROM membership WHERE grouping = ?1) + (SELECT count(*) FROM attachment WHERE owner = ?1) + (SELECT count(*) FROM inline_policy WHERE owner = ?1)",
-                    params![arn],
-                    |row| row.get(0),
-                )
-                .map_err(failed)?;
+            let hanging: i64 = w.view().one(
+                "SELECT (SELECT count(*) FROM membership WHERE grouping = ?1) + (SELECT count(*) FROM attachment WHERE owner = ?1) + (SELECT count(*) FROM inline_policy WHERE owner = ?1)",
+                params![arn],
+            )?;
             if hanging > 0 && !force {
                 return Err(Fault::new(Status::Conflict, format!("{arn} still has members or policies; remove them first, or use --force")));
             }
@@ -111,11 +102,11 @@ impl Store {
     pub fn groups_of(&self, user: &str) -> Result<Vec<String>, Fault> {
         self.read(|c, _| {
             let identity = users::find(c, self.account(), IdentityKind::User, user)?;
-            let mut statement = c
-                .prepare_cached("SELECT grouping FROM membership WHERE identity = ?1 ORDER BY grouping")
-                .map_err(failed)?;
-            let rows = statement.query_map(params![identity.arn()], |row| row.get(0)).map_err(failed)?;
-            rows.collect::<Result<_, _>>().map_err(failed)
+            c.all(
+                "SELECT grouping FROM membership WHERE identity = ?1 ORDER BY grouping",
+                params![identity.arn()],
+                |row| row.get(0),
+            )
         })
     }
 
@@ -129,7 +120,10 @@ impl Store {
             w.target.clone_from(&arn);
             let identity = users::find(w.view(), w.account, IdentityKind::User, user)?;
             let account = w.account;
-            w.run("INSERT OR IGNORE INTO membership VALUES (?1, ?2, ?3)", params![account, arn, identity.arn()])?;
+            w.run(
+                "INSERT INTO membership (account, grouping, identity) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+                params![account, arn, identity.arn()],
+            )?;
             w.detail = identity.arn().to_owned();
             w.announce(Kind::Entitlements, identity.arn())
         })

@@ -4,11 +4,11 @@
 //! code together with a key it made itself.
 
 use aws_lc_rs::digest;
-use rusqlite::{OptionalExtension, params};
 use subtle::ConstantTimeEq;
 
 use super::changes::Kind;
-use super::store::{Store, failed};
+use super::database::{Row, params};
+use super::store::Store;
 use super::users;
 use crate::credential::{Secret, access_key_id};
 use crate::fault::{Fault, Status};
@@ -41,15 +41,15 @@ pub struct HostRow {
 const HOST: &str = "SELECT i.arn, i.created, i.disabled, h.public_key, h.enrolled, h.code_ends, h.verification_keys
   FROM identity i JOIN host h ON h.arn = i.arn WHERE i.account = ?1";
 
-fn read_host(row: &rusqlite::Row<'_>) -> Result<HostRow, Fault> {
+fn read_host(row: &dyn Row) -> Result<HostRow, Fault> {
     Ok(HostRow {
-        identity: Identity::parse(&row.get::<_, String>(0).map_err(failed)?)?,
-        created: row.get(1).map_err(failed)?,
-        disabled: row.get(2).map_err(failed)?,
-        public_key: row.get(3).map_err(failed)?,
-        enrolled: row.get(4).map_err(failed)?,
-        code_ends: row.get(5).map_err(failed)?,
-        verification_keys: row.get(6).map_err(failed)?,
+        identity: Identity::parse(&row.get::<String>(0)?)?,
+        created: row.get(1)?,
+        disabled: row.get(2)?,
+        public_key: row.get(3)?,
+        enrolled: row.get(4)?,
+        code_ends: row.get(5)?,
+        verification_keys: row.get(6)?,
     })
 }
 
@@ -144,17 +144,13 @@ impl Store {
         }
         let row = self.host(name).map_err(|f| if f.status == Status::NotFound { not_valid() } else { f })?;
         let (arn, now, given) = (row.identity.arn().to_owned(), self.clock.wall().0, hash(code.as_bytes()));
-        let right = self.note(|t| {
-            let open: Option<Vec<u8>> = t
-                .query_row(
-                    "SELECT code FROM host WHERE arn = ?1 AND code IS NOT NULL AND code_ends > ?2 AND code_attempts < ?3",
-                    params![arn, now, ATTEMPTS],
-                    |row| row.get(0),
-                )
-                .optional()
-                .map_err(failed)?;
-            t.execute("UPDATE host SET code_attempts = code_attempts + 1 WHERE arn = ?1", params![arn])
-                .map_err(failed)?;
+        let right = self.note(|c| {
+            let open: Option<Vec<u8>> = c.first(
+                "SELECT code FROM host WHERE arn = ?1 AND code IS NOT NULL AND code_ends > ?2 AND code_attempts < ?3",
+                params![arn, now, ATTEMPTS],
+                |row| row.get(0),
+            )?;
+            c.execute("UPDATE host SET code_attempts = code_attempts + 1 WHERE arn = ?1", params![arn])?;
             Ok(open.is_some_and(|open| open.ct_eq(&given).into()))
         })?;
         if !right {
@@ -164,7 +160,7 @@ impl Store {
             let now = w.now;
             let used = w.run(
                 "UPDATE host SET public_key = ?2, enrolled = ?3, code = NULL, code_ends = NULL WHERE arn = ?1 AND code = ?4",
-                params![arn, public_key, now, given],
+                params![arn, public_key.to_vec(), now, given],
             )?;
             // Somebody else was faster with the same code.
             if used != 1 {
@@ -196,11 +192,8 @@ impl Store {
     /// # Errors
     /// [`Status::NotFound`].
     pub fn host(&self, name: &str) -> Result<HostRow, Fault> {
-        let found = self.read(|c, _| {
-            let mut statement = c.prepare_cached(&format!("{HOST} AND (i.arn = ?2 OR i.name = ?2)")).map_err(failed)?;
-            let mut rows = statement.query(params![self.account(), Self::plain(name)]).map_err(failed)?;
-            rows.next().map_err(failed)?.map(read_host).transpose()
-        })?;
+        let sql = format!("{HOST} AND (i.arn = ?2 OR i.name = ?2)");
+        let found = self.read(|c, _| c.first(&sql, params![self.account(), Self::plain(name)], read_host))?;
         found.ok_or_else(|| Fault::new(Status::NotFound, format!("there is no host {name:?}")))
     }
 
@@ -209,14 +202,6 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn hosts(&self) -> Result<Vec<HostRow>, Fault> {
-        self.read(|c, _| {
-            let mut statement = c.prepare_cached(&format!("{HOST} ORDER BY i.name")).map_err(failed)?;
-            let mut rows = statement.query(params![self.account()]).map_err(failed)?;
-            let mut hosts = Vec::new();
-            while let Some(row) = rows.next().map_err(failed)? {
-                hosts.push(read_host(row)?);
-            }
-            Ok(hosts)
-        })
+        self.read(|c, _| c.all(&format!("{HOST} ORDER BY i.name"), params![self.account()], read_host))
     }
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Access keys: made, listed, disabled, and looked up for a login.
 
-use rusqlite::{OptionalExtension, params};
-
 use super::changes::Kind;
-use super::store::{Store, Write, failed};
+use super::database::{Row, params};
+use super::store::{Store, Write};
 use super::users::{self, read_tags};
 use crate::credential::{Secret, access_key_id, secret_access_key};
 use crate::fault::{Fault, Status};
@@ -45,15 +44,23 @@ pub struct LoginRow {
     pub secret: Secret,
 }
 
+fn read_key(row: &dyn Row) -> Result<KeyRow, Fault> {
+    Ok(KeyRow {
+        id: row.get(0)?,
+        identity: Identity::parse(&row.get::<String>(1)?)?,
+        active: row.get(2)?,
+        created: row.get(3)?,
+        last_used: row.get(4)?,
+    })
+}
+
 /// The ARN of whose key it is.
 fn owner_of(w: &Write<'_>, id: &str) -> Result<String, Fault> {
-    let owner = w
-        .view()
-        .query_row("SELECT identity FROM access_key WHERE id = ?1 AND account = ?2", params![id, w.account], |row| {
-            row.get(0)
-        })
-        .optional()
-        .map_err(failed)?;
+    let owner = w.view().first(
+        "SELECT identity FROM access_key WHERE id = ?1 AND account = ?2",
+        params![id, w.account],
+        |row| row.get(0),
+    )?;
     owner.ok_or_else(|| Fault::new(Status::NotFound, format!("there is no access key {id:?}")))
 }
 
@@ -73,12 +80,8 @@ impl Store {
         let row = self.write(actor, "CreateAccessKey", user, |w| {
             let identity = users::find(w.view(), w.account, IdentityKind::User, user)?;
             w.target = identity.arn().to_owned();
-            let count: i64 = w
-                .view()
-                .query_row("SELECT count(*) FROM access_key WHERE identity = ?1", params![identity.arn()], |row| {
-                    row.get(0)
-                })
-                .map_err(failed)?;
+            let count: i64 =
+                w.view().one("SELECT count(*) FROM access_key WHERE identity = ?1", params![identity.arn()])?;
             if count >= MOST {
                 return Err(Fault::new(
                     Status::Conflict,
@@ -87,7 +90,7 @@ impl Store {
             }
             let (account, now) = (w.account, w.now);
             w.run(
-                "INSERT INTO access_key VALUES (?1, ?2, ?3, ?4, 1, ?5, NULL)",
+                "INSERT INTO access_key (id, account, identity, secret, active, created) VALUES (?1, ?2, ?3, ?4, 1, ?5)",
                 params![id, account, identity.arn(), sealed, now],
             )?;
             w.detail.clone_from(&id);
@@ -104,22 +107,22 @@ impl Store {
     pub fn keys(&self, user: Option<&str>) -> Result<Vec<KeyRow>, Fault> {
         self.read(|c, _| {
             let only = user.map(|u| users::find(c, self.account(), IdentityKind::User, u)).transpose()?;
-            let mut statement = c
-                .prepare_cached("SELECT id, identity, active, created, last_used FROM access_key WHERE account = ?1 AND (?2 IS NULL OR identity = ?2) ORDER BY identity, created, id")
-                .map_err(failed)?;
-            let mut rows = statement.query(params![self.account(), only.as_ref().map(Identity::arn)]).map_err(failed)?;
-            let mut keys = Vec::new();
-            while let Some(row) = rows.next().map_err(failed)? {
-                keys.push(KeyRow {
-                    id: row.get(0).map_err(failed)?,
-                    identity: Identity::parse(&row.get::<_, String>(1).map_err(failed)?)?,
-                    active: row.get(2).map_err(failed)?,
-                    created: row.get(3).map_err(failed)?,
-                    last_used: row.get(4).map_err(failed)?,
-                });
-            }
-            Ok(keys)
+            c.all(
+                "SELECT id, identity, active, created, last_used FROM access_key
+                 WHERE account = ?1 AND (identity = ?2 OR ?2 IS NULL) ORDER BY identity, created, id",
+                params![self.account(), only.as_ref().map(Identity::arn)],
+                read_key,
+            )
         })
+    }
+
+    /// One access key; none when it does not exist.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn key(&self, id: &str) -> Result<Option<KeyRow>, Fault> {
+        let sql = "SELECT id, identity, active, created, last_used FROM access_key WHERE account = ?1 AND id = ?2";
+        self.read(|c, _| c.first(sql, params![self.account(), id], read_key))
     }
 
     /// Enables or disables a key. Disabling ends its sessions.
@@ -152,17 +155,17 @@ impl Store {
     /// When the store cannot be read or the secret not be opened.
     pub fn login_key(&self, id: &str) -> Result<At<Option<LoginRow>>, Fault> {
         let (revision, row) = self.read(|c, revision| {
-            let row = c
-                .prepare_cached(
-                    "SELECT i.arn, i.unique_id, k.active, i.disabled, i.tags, k.secret FROM access_key k JOIN identity i ON i.arn = k.identity WHERE k.id = ?1 AND k.account = ?2",
-                )
-                .and_then(|mut s| {
-                    s.query_row(params![id, self.account()], |row| {
-                        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, bool>(2)?, row.get::<_, bool>(3)?, row.get::<_, String>(4)?, row.get::<_, Vec<u8>>(5)?))
-                    })
-                    .optional()
-                })
-                .map_err(failed)?;
+            let row = c.first(
+                "SELECT i.arn, i.unique_id, k.active, i.disabled, i.tags, k.secret
+                 FROM access_key k JOIN identity i ON i.arn = k.identity WHERE k.id = ?1 AND k.account = ?2",
+                params![id, self.account()],
+                |row| {
+                    let (arn, unique_id): (String, String) = (row.get(0)?, row.get(1)?);
+                    let (active, disabled): (bool, bool) = (row.get(2)?, row.get(3)?);
+                    let (tags, sealed): (String, Vec<u8>) = (row.get(4)?, row.get(5)?);
+                    Ok((arn, unique_id, active, disabled, tags, sealed))
+                },
+            )?;
             Ok((revision, row))
         })?;
         let Some((arn, unique_id, active, disabled, tags, sealed)) = row else {
@@ -182,11 +185,14 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub fn keys_used(&self, used: &[(String, i64)]) -> Result<(), Fault> {
-        self.note(|t| {
-            let mut update = t
-                .prepare_cached("UPDATE access_key SET last_used = ?2 WHERE id = ?1 AND coalesce(last_used, 0) < ?2")
-                .map_err(failed)?;
-            used.iter().try_for_each(|(id, at)| update.execute(params![id, at]).map(drop).map_err(failed))
+        self.note(|c| {
+            used.iter().try_for_each(|(id, at)| {
+                c.execute(
+                    "UPDATE access_key SET last_used = ?2 WHERE id = ?1 AND coalesce(last_used, 0) < ?2",
+                    params![id, at],
+                )
+                .map(drop)
+            })
         })
     }
 
@@ -196,10 +202,11 @@ impl Store {
     /// When the store cannot be read.
     pub fn key_stands(&self, id: &str) -> Result<At<bool>, Fault> {
         self.read(|c, revision: Revision| {
-            let active: Option<bool> = c
-                .prepare_cached("SELECT k.active AND NOT i.disabled FROM access_key k JOIN identity i ON i.arn = k.identity WHERE k.id = ?1")
-                .and_then(|mut s| s.query_row(params![id], |row| row.get(0)).optional())
-                .map_err(failed)?;
+            let active: Option<bool> = c.first(
+                "SELECT k.active = 1 AND i.disabled = 0 FROM access_key k JOIN identity i ON i.arn = k.identity WHERE k.id = ?1",
+                params![id],
+                |row| row.get(0),
+            )?;
             Ok(At { revision, value: active.unwrap_or(false) })
         })
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The security service itself, on one SQLite file: identities, keys,
+//! The security service itself, on a database: identities, keys,
 //! policies, roles, issuing, changes, live sessions, and the durable record of
 //! administration.
 //!
@@ -9,26 +9,47 @@
 
 mod assume;
 mod changes;
+mod credentials;
+mod database;
 mod files;
 mod groups;
 mod hosts;
+mod issue;
 mod keys;
+mod making;
+mod managed;
+mod pages;
 mod policies;
+mod providers;
 mod roles;
+mod rulings;
 mod schema;
 mod sessions;
+mod sqlite;
 mod store;
+mod tagging;
 mod users;
+mod web;
 
-pub use assume::{AssumeRole, TemporaryCredentials};
+pub use assume::AssumeRole;
 pub use changes::{ChangeRow, Kind as ChangeKind};
+pub use credentials::Shown;
+pub use database::{AsValue, Connection, Database, Each, FromValue, Row, Value, Work, forbidden};
 pub use hosts::HostRow;
+pub use issue::TemporaryCredentials;
 pub use keys::{KeyRow, LoginRow};
+pub use making::{NewRole, NewUser};
+pub use managed::{ManagedPolicy, NewPolicy, PolicyEntity, PolicyVersion};
+pub use pages::{GroupRow, Page};
 pub use policies::{Attached, Effective, Own, Owner, PolicyRow};
+pub use providers::{NewProvider, Provider};
 pub use roles::RoleRow;
+pub use rulings::Ruling;
 pub use sessions::{SessionReport, SessionRow};
 pub use store::{AdminRow, Store, StoreFiles};
+pub use tagging::Tagged;
 pub use users::UserRow;
+pub use web::WebIdentity;
 
 /// Who acts when a host does something by itself.
 fn host_actor(host: &crate::identity::Identity) -> String {

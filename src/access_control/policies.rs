@@ -3,10 +3,10 @@
 //! effective ones of an identity.
 
 use aws_lc_rs::digest;
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::changes::Kind;
-use super::store::{Store, Write, failed};
+use super::database::{Connection, Row, params};
+use super::store::{Store, Write};
 use super::{groups, users};
 use crate::credential::access_key_id;
 use crate::fault::{Fault, Status};
@@ -16,7 +16,7 @@ use crate::revision::At;
 
 /// Most versions of a managed policy; the oldest that is not the default makes
 /// room for a sixth.
-const VERSIONS: i64 = 5;
+pub(super) const VERSIONS: i64 = 5;
 
 /// Whose policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub struct Own {
     pub inline: Vec<(String, String)>,
 }
 
-fn checked(document: &str) -> Result<[u8; 32], Fault> {
+pub(super) fn checked(document: &str) -> Result<[u8; 32], Fault> {
     Document::parse(document)
         .map_err(|e| Fault::new(Status::InvalidDocument, format!("the policy is not valid:\n{e}")))?;
     let mut hash = [0; 32];
@@ -83,7 +83,7 @@ fn checked(document: &str) -> Result<[u8; 32], Fault> {
     Ok(hash)
 }
 
-fn owner_arn(c: &Connection, account: &str, owner: Owner<'_>) -> Result<String, Fault> {
+fn owner_arn(c: &dyn Connection, account: &str, owner: Owner<'_>) -> Result<String, Fault> {
     match owner {
         Owner::User(name) => users::find(c, account, IdentityKind::User, name).map(|i| i.arn().to_owned()),
         Owner::Role(name) => users::find(c, account, IdentityKind::Role, name).map(|i| i.arn().to_owned()),
@@ -93,29 +93,25 @@ fn owner_arn(c: &Connection, account: &str, owner: Owner<'_>) -> Result<String, 
 
 /// Announces a change of an owner's policies to every identity it concerns.
 fn announce_owner(w: &mut Write<'_>, owner: &str) -> Result<(), Fault> {
-    let is_group: bool = w
-        .view()
-        .query_row("SELECT EXISTS (SELECT 1 FROM grouping WHERE arn = ?1)", params![owner], |row| row.get(0))
-        .map_err(failed)?;
+    let is_group: bool = w.view().one("SELECT EXISTS (SELECT 1 FROM grouping WHERE arn = ?1)", params![owner])?;
     if is_group { groups::announce_members(w, owner) } else { w.announce(Kind::Entitlements, owner) }
 }
 
-fn announce_policy(w: &mut Write<'_>, policy: &str) -> Result<(), Fault> {
-    let owners: Vec<String> = {
-        let mut statement = w
-            .view()
-            .prepare_cached("SELECT owner FROM attachment WHERE policy = ?1 UNION SELECT arn FROM identity WHERE boundary = ?1 ORDER BY 1")
-            .map_err(failed)?;
-        statement.query_map(params![policy], |row| row.get(0)).and_then(Iterator::collect).map_err(failed)?
-    };
+pub(super) fn announce_policy(w: &mut Write<'_>, policy: &str) -> Result<(), Fault> {
+    let owners: Vec<String> = w.view().all(
+        "SELECT owner FROM attachment WHERE policy = ?1 UNION SELECT arn FROM identity WHERE boundary = ?1 ORDER BY 1",
+        params![policy],
+        |row| row.get(0),
+    )?;
     owners.iter().try_for_each(|owner| announce_owner(w, owner))
 }
 
-fn find_policy(c: &Connection, account: &str, name: &str) -> Result<String, Fault> {
-    let found: Option<String> = c
-        .prepare_cached("SELECT arn FROM policy WHERE account = ?1 AND (name = ?2 OR arn = ?2)")
-        .and_then(|mut s| s.query_row(params![account, name], |row| row.get(0)).optional())
-        .map_err(failed)?;
+pub(super) fn find_policy(c: &dyn Connection, account: &str, name: &str) -> Result<String, Fault> {
+    let found = c.first(
+        "SELECT arn FROM policy WHERE account = ?1 AND (name = ?2 OR arn = ?2)",
+        params![account, name],
+        |row| row.get(0),
+    )?;
     found.ok_or_else(|| Fault::new(Status::NotFound, format!("there is no policy {name:?}")))
 }
 
@@ -132,34 +128,21 @@ impl Store {
         let unique_id = access_key_id(&*self.random, "ANPA")?;
         self.write(actor, "PutPolicy", &arn, |w| {
             let (account, now) = (w.account, w.now);
-            let present: Option<String> = w
-                .view()
-                .query_row("SELECT arn FROM policy WHERE account = ?1 AND name = ?2", params![account, name], |row| {
-                    row.get(0)
-                })
-                .optional()
-                .map_err(failed)?;
+            let present: Option<String> = w.view().first(
+                "SELECT arn FROM policy WHERE account = ?1 AND name = ?2",
+                params![account, name],
+                |row| row.get(0),
+            )?;
             if present.as_ref().is_some_and(|p| *p != arn) {
                 return Err(Fault::new(Status::Conflict, format!("policy {name:?} exists under another path")));
             }
             if present.is_none() {
                 w.run(
-                    "INSERT INTO policy VALUES (?1, ?2, ?3, ?4, ?5, 0)",
+                    "INSERT INTO policy (arn, account, name, unique_id, created, default_version) VALUES (?1, ?2, ?3, ?4, ?5, 0)",
                     params![arn, account, name, unique_id, now],
                 )?;
             }
-            let version: i64 = w
-                .view()
-                .query_row(
-                    "SELECT coalesce(max(version), 0) + 1 FROM policy_version WHERE policy = ?1",
-                    params![arn],
-                    |row| row.get(0),
-                )
-                .map_err(failed)?;
-            w.run(
-                "INSERT INTO policy_version VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![arn, account, version, document, hash, now],
-            )?;
+            let version = super::managed::insert_version(w, &arn, document, &hash)?;
             w.run("UPDATE policy SET default_version = ?2 WHERE arn = ?1", params![arn, version])?;
             w.run("DELETE FROM policy_version WHERE policy = ?1 AND version <= ?2", params![arn, version - VERSIONS])?;
             w.detail = format!("version {version}");
@@ -174,18 +157,20 @@ impl Store {
     /// When the store cannot be read.
     pub fn policies(&self) -> Result<Vec<PolicyRow>, Fault> {
         self.read(|c, _| {
-            let mut statement = c
-                .prepare_cached(
-                    "SELECT p.arn, p.name, p.default_version, (SELECT count(*) FROM attachment a WHERE a.policy = p.arn), v.document
-                     FROM policy p JOIN policy_version v ON v.policy = p.arn AND v.version = p.default_version WHERE p.account = ?1 ORDER BY p.name",
-                )
-                .map_err(failed)?;
-            let rows = statement
-                .query_map(params![self.account()], |row| {
-                    Ok(PolicyRow { arn: row.get(0)?, name: row.get(1)?, default_version: row.get(2)?, attached: row.get(3)?, document: row.get(4)? })
-                })
-                .map_err(failed)?;
-            rows.collect::<Result<_, _>>().map_err(failed)
+            c.all(
+                "SELECT p.arn, p.name, p.default_version, (SELECT count(*) FROM attachment a WHERE a.policy = p.arn), v.document
+                 FROM policy p JOIN policy_version v ON v.policy = p.arn AND v.version = p.default_version WHERE p.account = ?1 ORDER BY p.name",
+                params![self.account()],
+                |row| {
+                    Ok(PolicyRow {
+                        arn: row.get(0)?,
+                        name: row.get(1)?,
+                        default_version: row.get(2)?,
+                        attached: row.get(3)?,
+                        document: row.get(4)?,
+                    })
+                },
+            )
         })
     }
 
@@ -198,10 +183,7 @@ impl Store {
             let arn = find_policy(w.view(), w.account, name)?;
             w.target.clone_from(&arn);
             // A boundary is never loosened by deleting it.
-            let bounds: i64 = w
-                .view()
-                .query_row("SELECT count(*) FROM identity WHERE boundary = ?1", params![arn], |row| row.get(0))
-                .map_err(failed)?;
+            let bounds: i64 = w.view().one("SELECT count(*) FROM identity WHERE boundary = ?1", params![arn])?;
             if bounds > 0 {
                 return Err(Fault::new(
                     Status::Conflict,
@@ -231,7 +213,10 @@ impl Store {
             w.target.clone_from(&arn);
             let owner = owner_arn(w.view(), w.account, owner)?;
             let account = w.account;
-            w.run("INSERT OR IGNORE INTO attachment VALUES (?1, ?2, ?3)", params![owner, account, arn])?;
+            w.run(
+                "INSERT INTO attachment (owner, account, policy) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+                params![owner, account, arn],
+            )?;
             w.detail.clone_from(&owner);
             announce_owner(w, &owner)
         })
@@ -266,7 +251,8 @@ impl Store {
             let owner = owner_arn(w.view(), w.account, owner)?;
             let (account, now) = (w.account, w.now);
             w.run(
-                "INSERT OR REPLACE INTO inline_policy VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO inline_policy (owner, account, name, document, hash, created) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (owner, name) DO UPDATE SET document = ?4, hash = ?5, created = ?6",
                 params![owner, account, name, document, hash, now],
             )?;
             w.detail.clone_from(&owner);
@@ -318,15 +304,16 @@ impl Store {
     pub fn policies_of(&self, owner: Owner<'_>) -> Result<Own, Fault> {
         self.read(|c, _| {
             let owner = owner_arn(c, self.account(), owner)?;
-            let mut attached =
-                c.prepare_cached("SELECT policy FROM attachment WHERE owner = ?1 ORDER BY policy").map_err(failed)?;
-            let attached = attached.query_map(params![owner], |row| row.get(0)).and_then(Iterator::collect);
-            let mut inline = c
-                .prepare_cached("SELECT name, document FROM inline_policy WHERE owner = ?1 ORDER BY name")
-                .map_err(failed)?;
-            let inline =
-                inline.query_map(params![owner], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect);
-            Ok(Own { attached: attached.map_err(failed)?, inline: inline.map_err(failed)? })
+            let attached =
+                c.all("SELECT policy FROM attachment WHERE owner = ?1 ORDER BY policy", params![owner], |row| {
+                    row.get(0)
+                })?;
+            let inline = c.all(
+                "SELECT name, document FROM inline_policy WHERE owner = ?1 ORDER BY name",
+                params![owner],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?;
+            Ok(Own { attached, inline })
         })
     }
 
@@ -336,33 +323,33 @@ impl Store {
     /// When the store cannot be read.
     pub fn entitlements(&self, identity: &Identity) -> Result<At<Option<Effective>>, Fault> {
         self.read(|c, revision| {
-            let row: Option<(bool, Option<String>, String)> = c
-                .prepare_cached("SELECT disabled, boundary, tags FROM identity WHERE arn = ?1")
-                .and_then(|mut s| {
-                    s.query_row(params![identity.arn()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
-                })
-                .map_err(failed)?;
+            let row: Option<(bool, Option<String>, String)> = c.first(
+                "SELECT disabled, boundary, tags FROM identity WHERE arn = ?1",
+                params![identity.arn()],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )?;
             let Some((false, boundary, tags)) = row else { return Ok(At { revision, value: None }) };
-            let read = |row: &rusqlite::Row<'_>| Ok(Attached { name: row.get(0)?, hash: row.get(1)?, document: row.get(2)? });
-            let mut statement = c
-                .prepare_cached(
-                    "WITH owners (owner) AS (SELECT ?1 UNION SELECT grouping FROM membership WHERE identity = ?1)
-                     SELECT 'inline/' || i.owner || '/' || i.name, i.hash, i.document FROM inline_policy i JOIN owners USING (owner)
-                     UNION
-                     SELECT p.arn, v.hash, v.document FROM attachment a JOIN owners USING (owner)
-                       JOIN policy p ON p.arn = a.policy JOIN policy_version v ON v.policy = p.arn AND v.version = p.default_version
-                     ORDER BY 1",
-                )
-                .map_err(failed)?;
-            let policies = statement.query_map(params![identity.arn()], read).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(failed)?;
-            let boundary = match boundary {
-                None => None,
-                Some(arn) => Some(
-                    c.prepare_cached("SELECT p.arn, v.hash, v.document FROM policy p JOIN policy_version v ON v.policy = p.arn AND v.version = p.default_version WHERE p.arn = ?1")
-                        .and_then(|mut s| s.query_row(params![arn], read))
-                        .map_err(failed)?,
-                ),
+            let read = |row: &dyn Row| Ok(Attached { name: row.get(0)?, hash: row.get(1)?, document: row.get(2)? });
+            let policies = c.all(
+                "WITH owners (owner) AS (SELECT CAST(?1 AS TEXT) UNION SELECT grouping FROM membership WHERE identity = ?1)
+                 SELECT 'inline/' || i.owner || '/' || i.name, i.hash, i.document FROM inline_policy i JOIN owners USING (owner)
+                 UNION
+                 SELECT p.arn, v.hash, v.document FROM attachment a JOIN owners USING (owner)
+                   JOIN policy p ON p.arn = a.policy JOIN policy_version v ON v.policy = p.arn AND v.version = p.default_version
+                 ORDER BY 1",
+                params![identity.arn()],
+                read,
+            )?;
+            let bound = |arn: String| {
+                c.first(
+                    "SELECT p.arn, v.hash, v.document FROM policy p JOIN policy_version v ON v.policy = p.arn AND v.version = p.default_version WHERE p.arn = ?1",
+                    params![arn],
+                    read,
+                )?
+                // Without its boundary nobody may be more than with it.
+                .ok_or_else(|| Fault::unavailable(format!("the store failed: the boundary {arn} is missing")))
             };
+            let boundary = boundary.map(bound).transpose()?;
             Ok(At { revision, value: Some(Effective { policies, boundary, tags: users::read_tags(&tags)? }) })
         })
     }

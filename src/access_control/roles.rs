@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Roles.
 
-use rusqlite::params;
-
-use super::store::{Store, failed};
+use super::database::{Row, params};
+use super::store::Store;
 use super::users::{self, read_tags, tags_text};
 use crate::credential::access_key_id;
 use crate::fault::{Fault, Status};
@@ -31,15 +30,51 @@ pub struct RoleRow {
     pub disabled: bool,
     /// Tags.
     pub tags: Vec<(String, String)>,
+    /// ARN of the permissions boundary.
+    pub boundary: Option<String>,
+    /// For people.
+    pub description: String,
 }
 
-fn check_trust(text: &str) -> Result<(), Fault> {
+pub(super) const ROLE: &str =
+    "SELECT arn, unique_id, created, trust, max_session, tags, disabled, boundary, description
+  FROM identity WHERE account = ?1 AND kind = 'role'";
+
+pub(super) fn read_role(row: &dyn Row) -> Result<RoleRow, Fault> {
+    Ok(RoleRow {
+        identity: Identity::parse(&row.get::<String>(0)?)?,
+        unique_id: row.get(1)?,
+        created: row.get(2)?,
+        trust: row.get::<Option<String>>(3)?.unwrap_or_default(),
+        max_session: row.get::<Option<i64>>(4)?.unwrap_or(3600),
+        tags: read_tags(&row.get::<String>(5)?)?,
+        disabled: row.get(6)?,
+        boundary: row.get(7)?,
+        description: row.get(8)?,
+    })
+}
+
+impl RoleRow {
+    /// For how many seconds a session that was asked for lasts.
+    pub(super) fn duration(&self, asked: Option<i64>, longest: i64) -> Result<i64, Fault> {
+        let duration = asked.unwrap_or_else(|| 3600.min(longest));
+        if !DURATIONS.contains(&duration) || duration > longest {
+            return Err(Fault::new(
+                Status::InvalidArgument,
+                format!("duration {duration} s: 15 to {longest} are accepted for {}", self.identity),
+            ));
+        }
+        Ok(duration)
+    }
+}
+
+pub(super) fn check_trust(text: &str) -> Result<(), Fault> {
     TrustPolicy::parse(text)
         .map(drop)
         .map_err(|e| Fault::new(Status::InvalidDocument, format!("the trust policy is not valid:\n{e}")))
 }
 
-fn check_longest(seconds: i64) -> Result<(), Fault> {
+pub(super) fn check_longest(seconds: i64) -> Result<(), Fault> {
     if DURATIONS.contains(&seconds) {
         return Ok(());
     }
@@ -75,6 +110,8 @@ impl Store {
                 max_session,
                 disabled: false,
                 tags: read_tags(&text)?,
+                boundary: None,
+                description: String::new(),
             })
         })
     }
@@ -84,23 +121,8 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn roles(&self) -> Result<Vec<RoleRow>, Fault> {
-        self.read(|c, _| {
-            let mut statement = c.prepare_cached("SELECT arn, unique_id, created, trust, max_session, tags, disabled FROM identity WHERE account = ?1 AND kind = 'role' ORDER BY name").map_err(failed)?;
-            let mut rows = statement.query(params![self.account()]).map_err(failed)?;
-            let mut roles = Vec::new();
-            while let Some(row) = rows.next().map_err(failed)? {
-                roles.push(RoleRow {
-                    identity: Identity::parse(&row.get::<_, String>(0).map_err(failed)?)?,
-                    unique_id: row.get(1).map_err(failed)?,
-                    created: row.get(2).map_err(failed)?,
-                    trust: row.get::<_, Option<String>>(3).map_err(failed)?.unwrap_or_default(),
-                    max_session: row.get::<_, Option<i64>>(4).map_err(failed)?.unwrap_or(3600),
-                    tags: read_tags(&row.get::<_, String>(5).map_err(failed)?)?,
-                    disabled: row.get(6).map_err(failed)?,
-                });
-            }
-            Ok(roles)
-        })
+        let sql = format!("{ROLE} ORDER BY name");
+        self.read(|c, _| c.all(&sql, params![self.account()], read_role))
     }
 
     /// One role by name or ARN.
@@ -108,9 +130,8 @@ impl Store {
     /// # Errors
     /// [`Status::NotFound`].
     pub fn role(&self, name: &str) -> Result<RoleRow, Fault> {
-        self.roles()?
-            .into_iter()
-            .find(|r| r.identity.name() == name || r.identity.arn() == name)
+        let sql = format!("{ROLE} AND (name = ?2 OR arn = ?2)");
+        self.read(|c, _| c.first(&sql, params![self.account(), name], read_role))?
             .ok_or_else(|| Fault::new(Status::NotFound, format!("there is no role {name:?}")))
     }
 

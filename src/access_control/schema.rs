@@ -5,10 +5,10 @@ use rusqlite::Connection;
 
 use crate::fault::{Fault, Status};
 
-use super::store::failed;
+use super::sqlite::failed;
 
 /// Each step brings a file from the version before it to its own.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     r"
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE revision (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL, changes_from INTEGER NOT NULL);
@@ -63,6 +63,16 @@ CREATE TABLE live_session (
   boot TEXT NOT NULL REFERENCES boot (boot) ON DELETE CASCADE, id TEXT NOT NULL, account TEXT NOT NULL,
   subject TEXT NOT NULL, access_key TEXT NOT NULL, session_name TEXT NOT NULL, address TEXT NOT NULL,
   listener TEXT NOT NULL, since INTEGER NOT NULL, deadline INTEGER NOT NULL, PRIMARY KEY (boot, id)
+) WITHOUT ROWID;
+",
+    r"
+ALTER TABLE identity ADD COLUMN description TEXT NOT NULL DEFAULT '';
+ALTER TABLE policy ADD COLUMN description TEXT NOT NULL DEFAULT '';
+ALTER TABLE policy ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE policy ADD COLUMN newest INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE identity_provider (
+  arn TEXT PRIMARY KEY, account TEXT NOT NULL, issuer TEXT NOT NULL, client_ids TEXT NOT NULL, thumbprints TEXT NOT NULL,
+  tags TEXT NOT NULL, created INTEGER NOT NULL
 ) WITHOUT ROWID;
 ",
     // Hosts of other machines.

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Live sessions, as the hosts report them.
 
-use rusqlite::params;
-
 use super::changes::Kind;
-use super::store::{Store, failed};
+use super::database::params;
+use super::store::Store;
 use crate::fault::{Fault, Status};
 
 /// How long a host's sessions are shown after its last report, milliseconds.
@@ -51,42 +50,39 @@ impl Store {
     /// When the store cannot be written.
     pub fn report_sessions(&self, boot: &str, host: &str, report: &SessionReport) -> Result<(), Fault> {
         let (account, now) = (self.account().to_owned(), self.clock.wall().0);
-        self.note(|t| {
-            t.execute("DELETE FROM boot WHERE seen < ?1", params![now - SHOWN]).map_err(failed)?;
-            let own = t
-                .execute(
-                    "INSERT INTO boot VALUES (?1, ?2, ?3, ?4) ON CONFLICT (boot) DO UPDATE SET seen = ?4 WHERE host = ?3",
-                    params![boot, account, host, now],
-                )
-                .map_err(failed)?;
+        self.note(|c| {
+            c.execute("DELETE FROM boot WHERE seen < ?1", params![now - SHOWN])?;
+            let own = c.execute(
+                "INSERT INTO boot (boot, account, host, seen) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (boot) DO UPDATE SET seen = ?4 WHERE boot.host = ?3",
+                params![boot, account, host, now],
+            )?;
             if own == 0 {
                 return Err(Fault::new(Status::NotAllowed, format!("boot {boot:?} is another host's")));
             }
             if report.whole {
-                t.execute("DELETE FROM live_session WHERE boot = ?1", params![boot]).map_err(failed)?;
+                c.execute("DELETE FROM live_session WHERE boot = ?1", params![boot])?;
             }
-            let mut remove =
-                t.prepare_cached("DELETE FROM live_session WHERE boot = ?1 AND id = ?2").map_err(failed)?;
             for id in &report.over {
-                remove.execute(params![boot, id]).map_err(failed)?;
+                c.execute("DELETE FROM live_session WHERE boot = ?1 AND id = ?2", params![boot, id])?;
             }
-            let mut add = t
-                .prepare_cached("INSERT OR REPLACE INTO live_session VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
-                .map_err(failed)?;
             for s in &report.begun {
-                let row = params![
-                    boot,
-                    s.id,
-                    account,
-                    s.subject,
-                    s.access_key_id,
-                    s.session_name,
-                    s.address,
-                    s.listener,
-                    s.since,
-                    s.deadline
-                ];
-                add.execute(row).map_err(failed)?;
+                c.execute(
+                    "INSERT INTO live_session (boot, id, account, subject, access_key, session_name, address, listener, since, deadline)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                     ON CONFLICT (boot, id) DO UPDATE SET subject = ?4, access_key = ?5, session_name = ?6, address = ?7, listener = ?8, since = ?9, deadline = ?10",
+                    params![
+                        boot,
+                        s.id,
+                        account,
+                        s.subject,
+                        s.access_key_id,
+                        s.session_name,
+                        s.address,
+                        s.listener,
+                        s.since,
+                        s.deadline
+                    ],
+                )?;
             }
             Ok(())
         })
@@ -99,15 +95,12 @@ impl Store {
     pub fn sessions(&self) -> Result<Vec<SessionRow>, Fault> {
         let now = self.clock.wall().0;
         self.read(|c, _| {
-            let mut statement = c
-                .prepare_cached(
-                    "SELECT s.id, b.host, s.subject, s.access_key, s.session_name, s.address, s.listener, s.since, s.deadline
-                     FROM live_session s JOIN boot b ON b.boot = s.boot
-                     WHERE s.account = ?1 AND b.seen >= ?2 AND s.deadline > ?3 ORDER BY s.since, s.id",
-                )
-                .map_err(failed)?;
-            let rows = statement
-                .query_map(params![self.account(), now - SHOWN, now], |row| {
+            c.all(
+                "SELECT s.id, b.host, s.subject, s.access_key, s.session_name, s.address, s.listener, s.since, s.deadline
+                 FROM live_session s JOIN boot b ON b.boot = s.boot
+                 WHERE s.account = ?1 AND b.seen >= ?2 AND s.deadline > ?3 ORDER BY s.since, s.id",
+                params![self.account(), now - SHOWN, now],
+                |row| {
                     Ok(SessionRow {
                         id: row.get(0)?,
                         host: row.get(1)?,
@@ -119,9 +112,8 @@ impl Store {
                         since: row.get(7)?,
                         deadline: row.get(8)?,
                     })
-                })
-                .map_err(failed)?;
-            rows.collect::<Result<_, _>>().map_err(failed)
+                },
+            )
         })
     }
 
@@ -131,10 +123,7 @@ impl Store {
     /// [`Status::NotFound`].
     pub fn end_session(&self, actor: &str, id: &str) -> Result<(), Fault> {
         self.write(actor, "EndSession", id, |w| {
-            let known: bool = w
-                .view()
-                .query_row("SELECT EXISTS (SELECT 1 FROM live_session WHERE id = ?1)", params![id], |row| row.get(0))
-                .map_err(failed)?;
+            let known: bool = w.view().one("SELECT EXISTS (SELECT 1 FROM live_session WHERE id = ?1)", params![id])?;
             if !known {
                 return Err(Fault::new(
                     Status::NotFound,

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Users, and what users and roles have in common.
 
-use rusqlite::{Connection, OptionalExtension, params};
-
 use super::changes::Kind;
-use super::store::{Store, Write, failed};
+use super::database::{Connection, Row, params};
+use super::store::{Store, Write};
 use crate::credential::access_key_id;
 use crate::fault::{Fault, Status};
 use crate::identity::{Identity, IdentityKind};
@@ -26,17 +25,17 @@ pub struct UserRow {
     pub boundary: Option<String>,
 }
 
-const USER: &str =
+pub(super) const USER: &str =
     "SELECT arn, unique_id, created, disabled, tags, boundary FROM identity WHERE account = ?1 AND kind = 'user'";
 
-fn read_user(row: &rusqlite::Row<'_>) -> Result<UserRow, Fault> {
+pub(super) fn read_user(row: &dyn Row) -> Result<UserRow, Fault> {
     Ok(UserRow {
-        identity: Identity::parse(&row.get::<_, String>(0).map_err(failed)?)?,
-        unique_id: row.get(1).map_err(failed)?,
-        created: row.get(2).map_err(failed)?,
-        disabled: row.get(3).map_err(failed)?,
-        tags: read_tags(&row.get::<_, String>(4).map_err(failed)?)?,
-        boundary: row.get(5).map_err(failed)?,
+        identity: Identity::parse(&row.get::<String>(0)?)?,
+        unique_id: row.get(1)?,
+        created: row.get(2)?,
+        disabled: row.get(3)?,
+        tags: read_tags(&row.get::<String>(4)?)?,
+        boundary: row.get(5)?,
     })
 }
 
@@ -68,11 +67,12 @@ pub(super) fn read_tags(text: &str) -> Result<Vec<(String, String)>, Fault> {
 }
 
 /// The ARN of a user or role by name or ARN.
-pub(super) fn find(c: &Connection, account: &str, kind: IdentityKind, name: &str) -> Result<Identity, Fault> {
-    let found: Option<String> = c
-        .prepare_cached("SELECT arn FROM identity WHERE account = ?1 AND kind = ?2 AND (name = ?3 OR arn = ?3)")
-        .and_then(|mut s| s.query_row(params![account, kind.word(), name], |row| row.get(0)).optional())
-        .map_err(failed)?;
+pub(super) fn find(c: &dyn Connection, account: &str, kind: IdentityKind, name: &str) -> Result<Identity, Fault> {
+    let found: Option<String> = c.first(
+        "SELECT arn FROM identity WHERE account = ?1 AND kind = ?2 AND (name = ?3 OR arn = ?3)",
+        params![account, kind.word(), name],
+        |row| row.get(0),
+    )?;
     let arn = found.ok_or_else(|| Fault::new(Status::NotFound, format!("there is no {} {name:?}", kind.word())))?;
     Identity::parse(&arn)
 }
@@ -86,22 +86,29 @@ pub(super) fn insert(
     max_session: Option<i64>,
 ) -> Result<(), Fault> {
     let now = w.now;
-    let row = params![
-        identity.arn(),
-        identity.account(),
-        identity.kind().word(),
-        identity.path(),
-        identity.name(),
-        unique_id,
-        now,
-        tags,
-        trust,
-        max_session
-    ];
-    w.run("INSERT INTO identity (arn, account, kind, path, name, unique_id, created, tags, trust, max_session) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", row).map_err(|f| {
-        if f.status == Status::Conflict { Fault::new(Status::Conflict, format!("{} {:?} exists already", identity.kind().word(), identity.name())) } else { f }
-    })?;
-    Ok(())
+    w.run(
+        "INSERT INTO identity (arn, account, kind, path, name, unique_id, created, tags, trust, max_session)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        params![
+            identity.arn(),
+            identity.account(),
+            identity.kind().word(),
+            identity.path(),
+            identity.name(),
+            unique_id,
+            now,
+            tags,
+            trust,
+            max_session
+        ],
+    )
+    .map(drop)
+    .map_err(|f| match f.status {
+        Status::Conflict => {
+            Fault::new(Status::Conflict, format!("{} {:?} exists already", identity.kind().word(), identity.name()))
+        }
+        _ => f,
+    })
 }
 
 /// Deletes an identity with everything that hangs on it.
@@ -127,7 +134,7 @@ pub(super) fn delete(w: &mut Write<'_>, identity: &Identity, force: bool) -> Res
     ];
     let mut still = Vec::new();
     for (what, count, remove) in hanging {
-        let n: i64 = w.view().query_row(count, params![arn], |row| row.get(0)).map_err(failed)?;
+        let n: i64 = w.view().one(count, params![arn])?;
         if n > 0 && !force {
             still.push(format!("{n} {what}"));
         }
@@ -176,16 +183,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn users(&self) -> Result<Vec<UserRow>, Fault> {
-        self.read(|c, _| {
-            let text = format!("{USER} ORDER BY name");
-            let mut statement = c.prepare_cached(&text).map_err(failed)?;
-            let mut rows = statement.query(params![self.account()]).map_err(failed)?;
-            let mut users = Vec::new();
-            while let Some(row) = rows.next().map_err(failed)? {
-                users.push(read_user(row)?);
-            }
-            Ok(users)
-        })
+        self.read(|c, _| c.all(&format!("{USER} ORDER BY name"), params![self.account()], read_user))
     }
 
     /// One user by name or ARN.
@@ -195,12 +193,8 @@ impl Store {
     pub fn user(&self, name: &str) -> Result<UserRow, Fault> {
         self.read(|c, _| {
             let text = format!("{USER} AND (name = ?2 OR arn = ?2)");
-            let mut statement = c.prepare_cached(&text).map_err(failed)?;
-            let mut rows = statement.query(params![self.account(), name]).map_err(failed)?;
-            match rows.next().map_err(failed)? {
-                Some(row) => read_user(row),
-                None => Err(Fault::new(Status::NotFound, format!("there is no user {name:?}"))),
-            }
+            c.first(&text, params![self.account(), name], read_user)?
+                .ok_or_else(|| Fault::new(Status::NotFound, format!("there is no user {name:?}")))
         })
     }
 

@@ -7,43 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use arc_swap::ArcSwapOption;
 
-use crate::credential::Evidence;
-use crate::credential::sigv4::{Claim, SigningKey};
+use crate::credential::sigv4::{KeyScope, LEASE, SigningKey};
 use crate::fault::Fault;
 use crate::identity::Principal;
 use crate::revision::{At, Revision};
 use crate::service::{Client, Entitlements, Impersonation, Set};
 use crate::session::{CredentialKey, SessionId};
 use crate::time::{Steady, UnixMillis};
-
-/// How long a verification key may be used, milliseconds.
-pub(super) const LEASE: i64 = 15 * 60 * 1000;
-
-impl CredentialKey {
-    /// The credential a client showed.
-    #[must_use]
-    pub fn of(evidence: &Evidence) -> Self {
-        Self { access_key_id: evidence.credential_id(), token: evidence.token_hash() }
-    }
-}
-
-/// Which day, region and service a verification key is for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct KeyScope {
-    day: String,
-    region: String,
-    service: String,
-}
-
-impl KeyScope {
-    pub(super) fn of(claim: &Claim) -> Self {
-        Self {
-            day: claim.scope_date().to_owned(),
-            region: claim.region().to_owned(),
-            service: claim.service().to_owned(),
-        }
-    }
-}
 
 struct Lease {
     key: Arc<SigningKey>,

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use super::held::{KeyScope, Standby};
+use super::held::Standby;
 use super::pool::Promise;
 use super::{Agent, Held, schedule};
 use crate::credential::Evidence;
+use crate::credential::sigv4::KeyScope;
 use crate::fault::{Fault, Kind, Status};
 use crate::revision::{At, Revision};
 use crate::service::{Impersonation, Issued};
@@ -140,18 +141,22 @@ impl Agent {
         }
     }
 
-    fn verify_locally(&self, (key, scope): &FlightKey, evidence: &Evidence) -> Result<Option<Arc<Held>>, Fault> {
-        let now = self.parts.clock.steady();
+    /// What is held for a credential, while it may serve a further login.
+    fn usable(&self, key: &CredentialKey, now: Steady) -> Result<Option<Arc<Held>>, Fault> {
         if self.fresh.silence(now) > self.parts.tuning.stale_after() {
             return Ok(None);
         }
-        let Some(held) = self.table()?.held.get(key).cloned() else { return Ok(None) };
-        let usable = !held.is_ended()
-            && held.standby_expires().is_some_and(|(end, _)| now < end)
-            && held.expires.is_none_or(|end| self.parts.clock.wall() < end);
-        if !usable {
-            return Ok(None);
-        }
+        let held = self.table()?.held.get(key).cloned();
+        Ok(held.filter(|held| {
+            !held.is_ended()
+                && held.standby_expires().is_some_and(|(end, _)| now < end)
+                && held.expires.is_none_or(|end| self.parts.clock.wall() < end)
+        }))
+    }
+
+    fn verify_locally(&self, (key, scope): &FlightKey, evidence: &Evidence) -> Result<Option<Arc<Held>>, Fault> {
+        let now = self.parts.clock.steady();
+        let Some(held) = self.usable(key, now)? else { return Ok(None) };
         if let (Some(scope), Some(claim)) = (scope, evidence.claim()) {
             let Some(signing) = held.lease(scope, now) else { return Ok(None) };
             claim.verify(&signing).map_err(|fault| fault.about(held.client.principal.subject.arn()))?;
@@ -180,16 +185,46 @@ impl Agent {
         let (agent, evidence) = (Arc::clone(self), Arc::clone(evidence));
         let millis = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
         let by = self.parts.clock.steady().plus(millis);
-        self.counters.service_logins.fetch_add(1, Ordering::Relaxed);
         self.pool.submit(Box::new(move || {
             landing.land(agent.ask(&evidence, by));
         }))?;
         Ok((promise, true))
     }
 
-    /// Asks the service and puts what it issued into the table.
+    /// What is held for this evidence already, where who keeps its credential
+    /// verified it: no verification key is here then. In the second half of the
+    /// credential's life only `old` ones are looked for.
+    fn verify_by_keeper(&self, evidence: &Evidence, by: Steady, old: bool) -> Result<Option<Arc<Held>>, Fault> {
+        let now = self.parts.clock.steady();
+        let Some(held) = self.usable(&CredentialKey::of(evidence), now)? else { return Ok(None) };
+        let kept =
+            held.standby.load().as_ref().filter(|s| s.credential.secret.is_none()).map(|s| s.credential.token.clone());
+        let Some(kept) = kept.filter(|_| old || held.is_young(now)) else { return Ok(None) };
+        if !self.parts.service.verify(evidence, &kept, by)? {
+            return Ok(None);
+        }
+        self.counters.local_logins.fetch_add(1, Ordering::Relaxed);
+        held.used.store(now.0, Ordering::Relaxed);
+        Ok(Some(held))
+    }
+
+    /// Has a login decided elsewhere: by who keeps the credential, where that
+    /// is not the service itself, else by the service.
     fn ask(&self, evidence: &Evidence, by: Steady) -> Result<Arc<Held>, Fault> {
+        if let Some(held) = self.verify_by_keeper(evidence, by, false)? {
+            return Ok(held);
+        }
+        match self.ask_service(evidence, by) {
+            // The old credential is short, and better than none.
+            Err(fault) if fault.kind() == Kind::Undecided => self.verify_by_keeper(evidence, by, true)?.ok_or(fault),
+            result => result,
+        }
+    }
+
+    /// Asks the service and puts what it issued into the table.
+    fn ask_service(&self, evidence: &Evidence, by: Steady) -> Result<Arc<Held>, Fault> {
         let settings = &self.parts.settings;
+        self.counters.service_logins.fetch_add(1, Ordering::Relaxed);
         for _ in 0..REFETCHES {
             let answer =
                 self.parts.service.log_in(evidence, &settings.host, self.parts.tuning.credential_lifetime(), by)?;

@@ -8,6 +8,7 @@
 
 mod counters;
 mod decisions;
+mod differences;
 mod events;
 mod feed;
 mod forwarded;
@@ -18,6 +19,7 @@ mod pool;
 mod records;
 mod report;
 mod schedule;
+mod watched;
 mod worker;
 
 use std::collections::HashMap;
@@ -29,10 +31,12 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 
 pub use counters::Counters;
+pub use differences::{Difference, Differences, Differs};
 pub use events::{Event, Events, Happened};
 pub use held::Held;
 pub use logins::Waiting;
 pub use records::Attempt;
+pub use watched::{Batch as WatchedBatch, Compared, Waiting as WatchedOperation};
 
 use crate::audit::{Journal, Recorder};
 use crate::channel::Channel;
@@ -40,7 +44,7 @@ use crate::fault::{Fault, Kind, Status};
 use crate::policy::{ActionId, ActionTable};
 use crate::revision::Revision;
 use crate::service::{DecisionPoint, Entitlements, SecurityService, SessionReport, Shelf};
-use crate::session::{Common, Context, CredentialKey, Fresh, Session, SessionId, Table, Tally};
+use crate::session::{Common, Context, CredentialKey, Fresh, Session, SessionId, Table, Tally, kept};
 use crate::settings::{Decide, EngineSettings, Tuning};
 use crate::time::{Clock, Random, Steady, UnixMillis};
 use held::State;
@@ -55,8 +59,6 @@ const ASIDE_THREADS: usize = 2;
 const SERVICE_THREADS: usize = 4;
 /// The same for a service on another machine, where the wait is not work.
 const REMOTE_THREADS: usize = 8;
-/// How long nothing was heard before the first time, milliseconds.
-const NEVER: i64 = 1 << 40;
 
 /// Everything the agent is made with.
 pub struct Parts {
@@ -96,6 +98,8 @@ pub struct Agent {
     flights: Mutex<logins::Flights>,
     shelf: Shelf,
     interning: Interning,
+    watching: watched::Watching,
+    differences: Differences,
     pool: Pool,
     /// Started when a host first logs clients in without waiting.
     aside: Mutex<Option<Arc<Pool>>>,
@@ -118,6 +122,26 @@ pub struct Agent {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// The revision to follow changes from, when there is an answer. A service on
+/// another machine and an agent's process may come later than their host: until
+/// then nothing is known, and nothing is decided.
+fn first_heard(parts: &Parts, fresh: &Fresh) -> Result<Option<Revision>, Fault> {
+    let now = parts.clock.steady();
+    let patient = parts.settings.agent.is_some() || parts.service.waits();
+    match parts.service.revision() {
+        Ok(newest) => {
+            fresh.heard(now);
+            Ok(Some(newest))
+        }
+        Err(fault) if patient && fault.kind() == Kind::Undecided => {
+            parts.journal.line("warn", &format!("nothing can be decided yet: {fault}"));
+            fresh.heard(now.plus(-parts.settings.stale_grace.saturating_add(1)));
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
 impl Agent {
     /// Starts an agent with its worker. The changes up to now are known by
     /// reading the revision once. A service on another machine may be down:
@@ -133,29 +157,21 @@ impl Agent {
             entries: settings.cache_entries,
             remote: settings.decide == Decide::Remote,
         });
-        let (applied, following) = match parts.service.revision() {
-            Ok(revision) => (revision, true),
-            Err(fault) if parts.service.waits() && fault.kind() == Kind::Undecided => {
-                parts
-                    .journal
-                    .line("warn", &format!("started without the security service; it is asked again: {fault}"));
-                (Revision::default(), false)
-            }
-            Err(fault) => return Err(fault),
-        };
+        let fresh = Arc::new(Fresh::default());
+        let heard = first_heard(&parts, &fresh)?;
+        let threads = if parts.service.waits() { REMOTE_THREADS } else { SERVICE_THREADS };
         let actions = Arc::new(ActionTable::new());
         let tally = Arc::new(Tally::new(Arc::clone(&parts.clock), Arc::clone(&actions), Arc::clone(&parts.recorder)));
-        let fresh = Arc::new(Fresh::default());
-        fresh.heard(parts.clock.steady().plus(if following { 0 } else { -NEVER }));
-        let threads = if parts.service.waits() { REMOTE_THREADS } else { SERVICE_THREADS };
         let sessions = Arc::new(Table::new(parts.engine));
         let events = Events::default();
         let agent = Arc::new(Self {
             parts,
-            table: Mutex::new(CredentialTable { applied, held: HashMap::new() }),
+            table: Mutex::new(CredentialTable { applied: heard.unwrap_or_default(), held: HashMap::new() }),
             flights: Mutex::default(),
             shelf,
             interning,
+            watching: watched::Watching::default(),
+            differences: Differences::default(),
             pool: Pool::new("service", threads)?,
             aside: Mutex::default(),
             aside_waiting: Waiting::new(ASIDE_THREADS),
@@ -166,7 +182,7 @@ impl Agent {
             sessions,
             events,
             counters: Counters::default(),
-            following: AtomicBool::new(following),
+            following: AtomicBool::new(heard.is_some()),
             recompile: AtomicBool::new(false),
             sessions_changed: AtomicBool::new(true),
             stop: Mutex::new(false),
@@ -281,6 +297,30 @@ impl Agent {
             }
         };
         pool.submit(job)
+    }
+
+    /// Where policies decide otherwise than Kafka's lists.
+    #[must_use]
+    pub fn differences(&self) -> &Differences {
+        &self.differences
+    }
+
+    /// Counts a difference; the first of its kind is written down at once.
+    pub fn differs(
+        &self,
+        which: (Differs, &str),
+        what: (&str, &str, &str),
+        count: u64,
+        make: impl FnOnce() -> Difference,
+    ) {
+        self.differences.note(which, what, count, make, (&self.parts.recorder, &self.parts.journal));
+    }
+
+    /// Shadow mode begins or ends, or its rules changed: what was told is told
+    /// again.
+    pub fn begin_comparing(&self) {
+        self.watch_nobody();
+        self.differences.forget();
     }
 
     /// Counters of decisions.
@@ -522,9 +562,11 @@ impl Agent {
     fn flush_audit(&self, window_over: bool) {
         let now = self.parts.clock.wall();
         if window_over {
+            kept::count();
             for context in self.interning.contexts() {
                 context.drain(now);
             }
+            self.differences.drain(self.tally.window_since(), now, &self.parts.recorder);
             self.tally.next_window(now);
         }
         if let Err(fault) = self.parts.recorder.flush(now) {

@@ -10,8 +10,10 @@ use std::time::Duration;
 use super::feed::Feed;
 use super::report::Reporter;
 use super::{Agent, Held, schedule};
+use crate::credential::sigv4::LEASE;
 use crate::fault::{Fault, Kind};
 use crate::service::RENEW;
+use crate::session::kept;
 use crate::time::Steady;
 
 /// How long an expired session is kept so that late requests are answered
@@ -98,12 +100,15 @@ fn audit_turn(agent: &Arc<Agent>) -> i64 {
 #[derive(Default)]
 struct Keeper {
     next_sweep: Option<Steady>,
+    /// How long the machine had been suspended, milliseconds.
+    suspended: Option<i64>,
 }
 
 impl Keeper {
     fn turn(&mut self, agent: &Arc<Agent>) {
         agent.parts.clock.tick();
         let now = agent.parts.clock.steady();
+        self.notice_suspension(agent, now);
         agent.events.tell_expired(now, &agent.sessions);
         if agent.recompile.swap(false, Ordering::AcqRel) {
             recompile(agent);
@@ -113,6 +118,21 @@ impl Keeper {
             sweep(agent, now);
             renew_due(agent, now);
         }
+    }
+}
+
+impl Keeper {
+    /// After the machine was suspended: decisions that were handed out end by a
+    /// clock that stood still meanwhile.
+    fn notice_suspension(&mut self, agent: &Agent, now: Steady) {
+        const JITTER: i64 = 100;
+        let suspended = agent.parts.clock.coarse().map(|coarse| now.0.saturating_sub(coarse));
+        if let (Some(before), Some(after)) = (self.suspended, suspended)
+            && after.saturating_sub(before) > JITTER
+        {
+            kept::sweep(i64::MAX);
+        }
+        self.suspended = suspended;
     }
 }
 
@@ -148,7 +168,7 @@ fn sweep(agent: &Agent, now: Steady) {
         let Ok(mut state) = held.state() else { continue };
         state.sessions.retain(|id| agent.sessions.with(*id, |_| ()).is_some());
         let expired = held.standby_expires().is_none_or(|(end, _)| now >= end);
-        let idle = now.since(Steady(held.used.load(Ordering::Relaxed))) > super::held::LEASE;
+        let idle = now.since(Steady(held.used.load(Ordering::Relaxed))) > LEASE;
         if state.sessions.is_empty() && (expired || idle) {
             over.push(held.key.clone());
         } else if state.sessions.iter().any(|id| agent.sessions.with(*id, |s| s.context().is_worn()).unwrap_or(false)) {
@@ -160,6 +180,9 @@ fn sweep(agent: &Agent, now: Steady) {
         for key in over {
             table.held.remove(&key);
         }
+    }
+    if let Some(coarse) = agent.parts.clock.coarse() {
+        kept::sweep(coarse);
     }
     agent.shelf.sweep();
     agent.interning.sweep();

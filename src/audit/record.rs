@@ -52,7 +52,8 @@ pub struct Operation {
     pub resource_type: String,
     /// The resource's name.
     pub resource: String,
-    /// `allowed`, `denied` or `undecided`.
+    /// `allowed`, `denied` or `undecided`; with `shadow-` before it where that
+    /// was only compared.
     pub outcome: &'static str,
     /// Why, such as `explicit deny`.
     pub reason: String,
@@ -94,6 +95,14 @@ pub enum Event {
     },
     /// Operations on an open connection.
     Operation(Operation),
+    /// Policies would have decided otherwise than Kafka's access control lists,
+    /// which did.
+    Difference {
+        /// What was asked; `outcome` begins with `shadow-`.
+        operation: Operation,
+        /// The principal the lists speak of.
+        principal: String,
+    },
     /// Records were lost because the queue was full.
     Lost {
         /// How many.
@@ -125,7 +134,7 @@ impl Record {
             Event::Login { .. } => (3002, "Authentication", 1, "Logon"),
             Event::SessionEnded { .. } => (3002, "Authentication", 2, "Logoff"),
             Event::Issued { .. } => (3004, "Entity Management", 1, "Create"),
-            Event::Operation(_) => (6003, "API Activity", 99, "Other"),
+            Event::Operation(_) | Event::Difference { .. } => (6003, "API Activity", 99, "Other"),
             Event::Lost { .. } => (3004, "Entity Management", 99, "Other"),
         };
         let mut unmapped = Map::new();
@@ -190,7 +199,7 @@ impl Record {
                 );
                 (1, "Success", 1)
             }
-            Event::Operation(operation) => {
+            Event::Operation(operation) | Event::Difference { operation, .. } => {
                 put(
                     "api",
                     json!({"operation": operation.action, "service": {"name": operation.action.split(':').next().unwrap_or_default()}, "request": {"uid": self.request_id}}),
@@ -204,8 +213,14 @@ impl Record {
                     put("policy", json!({"name": statement}));
                 }
                 unmapped.insert("outcome".into(), json!(operation.outcome));
-                let (id, word) = failed(operation.outcome);
-                (id, word, if id == 1 { 1 } else { 2 })
+                if let Event::Difference { principal, .. } = &self.event {
+                    unmapped.insert("acl_principal".into(), json!(principal));
+                    // Neither outcome is what the client met: that is Kafka's to log.
+                    (99, "Other", if operation.outcome == "shadow-allowed" { 2 } else { 3 })
+                } else {
+                    let (id, word) = failed(operation.outcome);
+                    (id, word, if id == 1 { 1 } else { 2 })
+                }
             }
             Event::Lost { count } => {
                 put("entity", json!({"type": "audit record", "uid": boot}));

@@ -24,6 +24,54 @@ pub struct Certificate {
     user: String,
 }
 
+/// [`Certificate`] as it is written, for who is to look its owner up elsewhere.
+#[derive(Serialize, Deserialize)]
+pub struct CertificateForm {
+    fingerprint: String,
+    not_before: i64,
+    not_after: i64,
+    user: String,
+}
+
+impl CertificateForm {
+    /// The form of a certificate.
+    #[must_use]
+    pub fn of(certificate: &Certificate) -> Self {
+        Self {
+            fingerprint: hex(&certificate.fingerprint),
+            not_before: certificate.not_before.0,
+            not_after: certificate.not_after.0,
+            user: certificate.user.clone(),
+        }
+    }
+
+    /// The certificate of a form.
+    ///
+    /// # Errors
+    /// [`Status::Malformed`].
+    pub fn certificate(self) -> Result<Certificate, Fault> {
+        let mut fingerprint = [0; 32];
+        let text = self.fingerprint.as_bytes();
+        if text.len() != 64 || !text.iter().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b)) {
+            return Err(malformed("the fingerprint of a certificate has 64 lower-case hexadecimal digits"));
+        }
+        for (byte, digits) in fingerprint.iter_mut().zip(text.chunks_exact(2)) {
+            let digits = std::str::from_utf8(digits).unwrap_or_default();
+            *byte = u8::from_str_radix(digits, 16).unwrap_or_default();
+        }
+        Ok(Certificate {
+            fingerprint,
+            not_before: UnixMillis(self.not_before),
+            not_after: UnixMillis(self.not_after),
+            user: self.user,
+        })
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Certificate").field("id", &self.id()).field("user", &self.user).finish_non_exhaustive()
@@ -73,8 +121,7 @@ impl Certificate {
     /// Names the certificate where an access key id would stand.
     #[must_use]
     pub fn id(&self) -> String {
-        let hex: String = self.fingerprint.iter().map(|b| format!("{b:02x}")).collect();
-        format!("{PREFIX}{hex}")
+        format!("{PREFIX}{}", hex(&self.fingerprint))
     }
 
     /// The user it stands for.
@@ -101,39 +148,6 @@ impl Certificate {
             return Err(Fault::new(Status::Expired, "the certificate has expired"));
         }
         Ok(())
-    }
-}
-
-/// [`Certificate`] as it travels.
-#[derive(Serialize, Deserialize)]
-pub struct CertificateForm {
-    fingerprint: String,
-    not_before: i64,
-    not_after: i64,
-    user: String,
-}
-
-impl Certificate {
-    pub(super) fn form(&self) -> CertificateForm {
-        let fingerprint = self.id().split_off(PREFIX.len());
-        let Self { not_before, not_after, user, .. } = self;
-        CertificateForm { fingerprint, not_before: not_before.0, not_after: not_after.0, user: user.clone() }
-    }
-}
-
-impl CertificateForm {
-    pub(super) fn certificate(self) -> Result<Certificate, Fault> {
-        let wrong = || malformed("a fingerprint has 64 hexadecimal digits");
-        let mut fingerprint = [0; 32];
-        if self.fingerprint.len() != 64 || !self.fingerprint.is_ascii() {
-            return Err(wrong());
-        }
-        for (n, byte) in fingerprint.iter_mut().enumerate() {
-            let digits = self.fingerprint.get(2 * n..2 * n + 2).ok_or_else(wrong)?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
-        }
-        let (not_before, not_after) = (UnixMillis(self.not_before), UnixMillis(self.not_after));
-        Ok(Certificate { fingerprint, not_before, not_after, user: self.user })
     }
 }
 

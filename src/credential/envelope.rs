@@ -20,6 +20,8 @@ use crate::time::Random;
 /// Format of sealed values: version, length of the key id, key id, nonce,
 /// ciphertext with tag.
 const VERSION: u8 = 1;
+/// The highest version there may ever be.
+const NEWEST: u8 = 31;
 /// First line of a key file.
 const HEADER: &str = "standin-keys 1";
 /// Longest key file, bytes.
@@ -165,6 +167,10 @@ impl KeyRing {
     pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Secret, Fault> {
         let malformed = |text: &str| Fault::new(Status::Malformed, text.to_owned());
         let (version, rest) = sealed.split_first().ok_or_else(|| malformed("a sealed value is empty"))?;
+        // What others sealed, such as AWS, is no newer format of this.
+        if !(1..=NEWEST).contains(version) {
+            return Err(malformed("a sealed value is none of this service"));
+        }
         if *version != VERSION {
             return Err(Fault::new(
                 Status::NewerFormat,
@@ -210,6 +216,16 @@ mod tests {
             assert!(ring.open(b"here", &altered).is_err(), "byte {n}");
             assert!(ring.open(b"here", &sealed[..n]).is_err(), "cut at {n}");
         }
+    }
+
+    #[test]
+    fn a_token_of_aws_is_malformed_and_not_of_a_newer_format() {
+        let ring = KeyRing::generate(&SystemRandom).unwrap();
+        let open = |bytes: &[u8]| ring.open(b"", bytes).unwrap_err().status;
+        // Their session tokens begin with 0x21.
+        assert_eq!(open(&[0x21, 0x0a, 0x09, 0x06]), Status::Malformed);
+        assert_eq!(open(&[0; 40]), Status::Malformed);
+        assert_eq!(open(&[2; 40]), Status::NewerFormat);
     }
 
     #[test]

@@ -45,33 +45,33 @@ impl Evidence {
     }
 }
 
-/// [`Evidence`] as it travels to a service on another machine.
+/// [`Evidence`] as it is written, for who is to check it elsewhere.
 #[derive(Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum EvidenceForm {
     /// A signed request.
     Signature(ClaimForm),
-    /// A certificate that the host has verified.
+    /// A certificate that the host's TLS has verified.
     Certificate(CertificateForm),
 }
 
 impl EvidenceForm {
-    /// The form of what a client showed.
+    /// The form of evidence.
     #[must_use]
     pub fn of(evidence: &Evidence) -> Self {
         match evidence {
-            Evidence::Signature(claim) => Self::Signature(claim.form()),
-            Evidence::Certificate(certificate) => Self::Certificate(certificate.form()),
+            Evidence::Signature(claim) => Self::Signature(ClaimForm::of(claim)),
+            Evidence::Certificate(certificate) => Self::Certificate(CertificateForm::of(certificate)),
         }
     }
 
-    /// What the client showed; its shape is checked again.
+    /// The evidence of a form, of good shape.
     ///
     /// # Errors
     /// [`crate::fault::Status::Malformed`].
     pub fn evidence(self) -> Result<Evidence, Fault> {
         Ok(match self {
-            Self::Signature(form) => Evidence::Signature(Box::new(form.claim()?)),
+            Self::Signature(form) => Evidence::Signature(form.claim()?.into()),
             Self::Certificate(form) => Evidence::Certificate(form.certificate()?),
         })
     }

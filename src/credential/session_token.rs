@@ -25,11 +25,11 @@ pub struct TokenBody {
     pub access_key_id: String,
     /// The temporary secret.
     pub secret: String,
-    /// ARN of the role.
+    /// ARN of the role; of the user for a session of its own.
     pub subject: String,
     /// Unique id of the role and session name, as `aws:userid` shows it.
     pub user_id: String,
-    /// Role session name.
+    /// Role session name; empty in a user's own session.
     pub session_name: String,
     /// Source identity.
     pub source_identity: Option<String>,
@@ -39,6 +39,9 @@ pub struct TokenBody {
     pub session_policies: Vec<String>,
     /// Session tags.
     pub tags: Vec<(String, String)>,
+    /// Keys of session tags that sessions of roles assumed with it inherit.
+    #[serde(default)]
+    pub transitive: Vec<String>,
     /// When it was issued, milliseconds since the epoch.
     pub issued: i64,
     /// When it expires, milliseconds since the epoch.

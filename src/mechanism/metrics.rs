@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Engine;
+use crate::agent::Differs;
 
 /// Names in the order of the values of [`Engine::metrics`]. New ones are added
 /// at the end.
@@ -34,6 +35,13 @@ pub const METRICS: &[&str] = &[
     "logins-shared-total",
     "answers-outdated-total",
     "events-lost-total",
+    "shadow-compared-total",
+    "shadow-denied-total",
+    "shadow-allowed-total",
+    "shadow-undecided-total",
+    "shadow-unknown-total",
+    "shadow-uncompared-total",
+    "shadow-differences",
 ];
 
 impl Engine {
@@ -43,6 +51,7 @@ impl Engine {
         let total = |counter: &AtomicU64| i64::try_from(counter.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let agent = self.agent();
+        let differences = agent.differences();
         let (tally, counters) = (agent.tally(), agent.counters());
         let sum = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let (allowed, denied) = agent.counted();
@@ -74,6 +83,13 @@ impl Engine {
             total(&counters.shared_flights),
             total(&counters.outdated_answers),
             sum(agent.events().lost()),
+            sum(differences.compared.sum()),
+            sum(differences.count(Differs::Denied)),
+            sum(differences.count(Differs::Allowed)),
+            sum(differences.count(Differs::Undecided)),
+            sum(differences.count(Differs::Unknown)),
+            sum(differences.uncompared.sum()),
+            count(differences.known()),
         ]
     }
 }

@@ -11,9 +11,10 @@ use arc_swap::ArcSwapOption;
 use super::{Engine, Outside};
 use crate::credential::host::HostCredential;
 use crate::fault::{Fault, Status};
-use crate::service::{Embedded, Remote};
+use crate::placement::Link;
+use crate::service::{self, Ends};
 use crate::session::SessionId;
-use crate::settings::{EngineSettings, Given, Scope};
+use crate::settings::{AgentProcess, EngineSettings, Given, Scope};
 use crate::time::{Clock, Random, SystemClock, SystemRandom};
 
 const ENGINES: usize = 256;
@@ -36,8 +37,8 @@ fn named() -> Result<MutexGuard<'static, Vec<Named>>, Fault> {
     NAMED.lock().map_err(|_| Fault::internal("the list of engines failed earlier"))
 }
 
-/// Opens the engine of the name in the settings, on the embedded service or on
-/// that of another machine, or finds it open.
+/// Opens the engine of the name in the settings on the embedded service, or
+/// finds it open.
 ///
 /// # Errors
 /// [`Status::InvalidSetting`]; [`Status::SettingsDiffer`] naming the settings
@@ -51,12 +52,11 @@ pub fn open(given: &Given) -> Result<u8, Fault> {
     let mut first = false;
     let number = open_with(settings, |settings| {
         first = true;
-        if let Some(service) = &settings.service {
-            let remote = Arc::new(Remote::open(settings, service, Arc::clone(&clock), Arc::clone(&random))?);
-            return Ok(Outside { service: Arc::clone(&remote) as _, decisions: remote, clock, random });
-        }
-        let embedded = Arc::new(Embedded::open(settings, Arc::clone(&clock), Arc::clone(&random))?);
-        Ok(Outside { service: Arc::clone(&embedded) as _, decisions: embedded, clock, random })
+        let (service, decisions) = match &settings.agent {
+            Some(process) => link_to(process, &settings.host, &clock, &random)?,
+            None => service::open(settings, &clock, &random)?,
+        };
+        Ok(Outside { service, decisions, clock, random })
     })?;
     if first {
         let journal = engine(number)?;
@@ -89,6 +89,16 @@ pub(super) fn settings_of(given: &Given) -> Result<EngineSettings, Fault> {
         settings.host = name;
     }
     Ok(settings)
+}
+
+fn link_to(
+    process: &AgentProcess,
+    host: &str,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn Random>,
+) -> Result<Ends, Fault> {
+    let link = Arc::new(Link::open(process, host, Arc::clone(clock), Arc::clone(random))?);
+    Ok((Arc::clone(&link) as _, link))
 }
 
 /// Opens an engine on a service, clock and generator of the caller's; `make`

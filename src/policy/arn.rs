@@ -115,6 +115,23 @@ pub struct Scope {
     pub arn_match: ArnMatch,
 }
 
+impl Scope {
+    /// Type and name of the resource of this ARN, where it belongs to one of
+    /// the namespaces.
+    #[must_use]
+    pub fn split<'a>(&self, arn: &'a str) -> Option<(&'a str, &'a str)> {
+        self.namespaces.iter().find_map(|namespace| {
+            let rest = arn.strip_prefix(namespace.front.as_str())?;
+            let (kind, rest) = rest.split_once('/')?;
+            match &namespace.cluster {
+                None => Some((kind, rest)),
+                Some(_) if namespace.is_nameless(kind) => (arn == namespace.head(kind)).then_some((kind, "")),
+                Some(cluster) => rest.strip_prefix(cluster.get(1..)?)?.strip_prefix('/').map(|name| (kind, name)),
+            }
+        })
+    }
+}
+
 /// A pattern over a whole ARN, seen from the resources of one type in one
 /// namespace.
 pub(super) enum Seen {
@@ -246,6 +263,22 @@ mod tests {
         for (pattern, name, expected) in cases {
             let service = "arn:aws:iot:us-east-1:123456789012";
             assert_eq!(allows(service, pattern, name), expected, "{pattern} on {name}");
+        }
+    }
+
+    #[test]
+    fn arns_are_split_where_they_are_made() {
+        let namespaces = ["arn:aws:kafka:r:123456789012:cluster/demo/u-1", "arn:aws:iot:r:123456789012"];
+        let namespaces: Vec<Namespace> = namespaces.iter().map(|n| Namespace::parse(n).unwrap()).collect();
+        let scope = Scope { namespaces: namespaces.clone(), arn_match: ArnMatch::Aws };
+        for (namespace, kind, name) in
+            [(0, "topic", "a/b:c"), (0, "group", ""), (0, "cluster", ""), (1, "topic", "a/b"), (1, "client", "x")]
+        {
+            let arn = format!("{}{name}", namespaces[namespace].head(kind));
+            assert_eq!(scope.split(&arn), Some((kind, name)), "{arn}");
+        }
+        for other in ["arn:aws:kafka:r:123456789012:topic/other/u-1/a", "arn:aws:kafka:r:1:topic/demo/u-1/a", "*"] {
+            assert_eq!(scope.split(other), None, "{other}");
         }
     }
 

@@ -16,8 +16,10 @@ pub(super) enum Party {
     Identity(Identity),
     /// One session of a role: account, role name, session name.
     Session(Box<str>, Box<str>, Box<str>),
-    /// A service, an identity provider, a federated user: nobody who asks
-    /// Standin to assume a role.
+    /// Whoever shows a token of the identity provider of this ARN.
+    Provider(Box<str>),
+    /// A service, an identity provider of AWS, a federated user: nobody who
+    /// asks Standin to assume a role.
     Outside,
 }
 
@@ -42,7 +44,7 @@ impl Party {
                     && caller.attributes.session_name.as_deref() == Some(session)
             }
             Self::Account(account) if subject.account() == &**account => return Closeness::Account,
-            Self::Account(_) | Self::Outside => false,
+            Self::Account(_) | Self::Provider(_) | Self::Outside => false,
         };
         if named { Closeness::Named } else { Closeness::No }
     }
@@ -149,7 +151,10 @@ fn provider(text: &str) -> Result<Party, &'static str> {
         if check_account(account).is_ok()
             && ["saml-provider/", "oidc-provider/"].iter().any(|p| name.strip_prefix(p).is_some_and(|n| !n.is_empty()))
             && !name.contains(['*', '?']));
-    if is_arn || is_domain(text) {
+    if is_arn {
+        return Ok(Party::Provider(text.into()));
+    }
+    if is_domain(text) {
         return Ok(Party::Outside);
     }
     Err(

@@ -43,6 +43,16 @@ impl Node {
         }
     }
 
+    /// The members of an object; none of anything else.
+    pub(super) fn members(&self) -> &[Member] {
+        if let Value::Object(members) = &self.value { members } else { &[] }
+    }
+
+    /// The member of this name.
+    pub(super) fn member(&self, name: &str) -> Option<&Self> {
+        self.members().iter().find(|m| m.name == name).map(|m| &m.node)
+    }
+
     /// The items of a list with their paths; of anything else, itself.
     pub(super) fn items<'n>(&'n self, path: &str) -> Vec<(&'n Node, String)> {
         match &self.value {

@@ -48,7 +48,7 @@ impl fmt::Write for Short {
 }
 
 /// Seconds since the epoch, shown as `2026-01-02T03:04:05Z`.
-pub(super) struct Instant(pub(super) i64);
+pub(crate) struct Instant(pub(crate) i64);
 
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -41,10 +41,26 @@ impl TrustPolicy {
     /// are decided together: one that denies wins, wherever it stands.
     #[must_use]
     pub fn admits(&self, action: &str, inputs: &Inputs<'_>) -> Trust {
+        self.decide(action, inputs, |party, _| party.closeness(inputs.principal))
+    }
+
+    /// How it admits whoever showed a token of the identity provider of this
+    /// ARN. Only a statement that names the provider allows; one that is about
+    /// everyone denies too.
+    #[must_use]
+    pub fn admits_provider(&self, provider: &str, action: &str, inputs: &Inputs<'_>) -> Trust {
+        self.decide(action, inputs, |party, effect| match party {
+            Party::Provider(arn) if **arn == *provider => Closeness::Named,
+            Party::All if effect == Effect::Deny => Closeness::Named,
+            _ => Closeness::No,
+        })
+    }
+
+    fn decide(&self, action: &str, inputs: &Inputs<'_>, close: impl Fn(&Party, Effect) -> Closeness) -> Trust {
         let mut validity = Validity { until: None, cacheable: true };
         let mut closest = Closeness::No;
         for statement in &self.0 {
-            let closeness = statement.parties.iter().map(|p: &Party| p.closeness(inputs.principal)).max();
+            let closeness = statement.parties.iter().map(|p| close(p, statement.effect)).max();
             let Some(closeness) = closeness.filter(|c| *c != Closeness::No) else { continue };
             let met = statement.covers(action) && statement.conditions.iter().all(|c| c.is_met(inputs, &mut validity));
             match statement.effect {

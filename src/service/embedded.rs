@@ -8,12 +8,11 @@ use std::sync::{Arc, Mutex};
 use super::impersonation::{check, issue};
 use super::wire::ScopeForm;
 use super::{
-    Answer, Change, Client, DECIDE, DecisionPoint, Entitlements, Happening, Impersonation, Issued, LiveSession,
+    Answer, Change, Client, DECIDE, DecisionPoint, Entitlements, Happening, Impersonation, Issued, Known, LiveSession,
     PolicyText, Proof, Questions, RENEW, SecurityService, SessionReport, Set, Shelf,
 };
 use crate::access_control::{self, Attached, ChangeKind, SessionRow, Store, StoreFiles};
 use crate::credential::certificate::{self, Certificate};
-use crate::credential::session_token::TokenBody;
 use crate::credential::sigv4::{Claim, SigningKey};
 use crate::credential::{Evidence, Secret};
 use crate::decision::{Inputs, Keys};
@@ -131,45 +130,12 @@ impl Embedded {
     /// Looks the key of a claim up: who it is, its secret, and until when.
     fn look_up(&self, claim: &Claim) -> Result<(Client, Secret, Option<UnixMillis>), Fault> {
         let id = claim.access_key_id();
-        let client = |subject, attributes, session_policies| Client {
-            principal: Principal { subject, attributes, actors: Vec::new(), grant: None },
-            access_key_id: id.to_owned(),
-            session_policies,
-        };
-        if let Some(token) = claim.session_token() {
-            let body = TokenBody::open(self.store.ring(), token, id)?;
-            if body.expires <= self.clock.wall().0 {
-                let text = format!("the temporary credentials {id} have expired");
-                return Err(Fault::new(Status::Expired, text).about(&body.subject));
-            }
-            let attributes = Attributes {
-                user_id: body.user_id.clone(),
-                session_name: Some(body.session_name.clone()),
-                source_identity: body.source_identity.clone(),
-                tags: body.tags.clone(),
-                token_issued: Some(body.issued),
-            };
-            let policy =
-                |(n, text): (usize, &String)| PolicyText::new(&format!("session/{}/{n}", body.session_name), text);
-            let policies = body.session_policies.iter().enumerate().map(policy).collect();
-            let client = client(Identity::parse(&body.subject)?, attributes, policies);
-            return Ok((client, Secret::new(body.secret.as_bytes().to_vec()), Some(UnixMillis(body.expires))));
-        }
-        let row = self
-            .store
-            .login_key(id)?
-            .value
-            .ok_or_else(|| Fault::new(Status::UnknownKey, format!("access key {id} is not known")))?;
-        if !row.active {
-            let text = format!("access key {id} of {} is disabled", row.identity);
-            return Err(Fault::new(Status::KeyDisabled, text).about(row.identity.arn()));
-        }
-        if row.disabled {
-            let text = format!("{} is disabled", row.identity);
-            return Err(Fault::new(Status::IdentityDisabled, text).about(row.identity.arn()));
-        }
-        let attributes = Attributes { user_id: row.unique_id, ..Attributes::default() };
-        Ok((client(row.identity, attributes, Vec::new()), row.secret, None))
+        let shown = self.store.shown_credential(id, claim.session_token())?;
+        let session = shown.principal.attributes.session_name.as_deref().unwrap_or_default();
+        let policy = |(n, text): (usize, &String)| PolicyText::new(&format!("session/{session}/{n}"), text);
+        let session_policies = shown.session_policies.iter().enumerate().map(policy).collect();
+        let client = Client { access_key_id: id.to_owned(), session_policies, principal: shown.principal };
+        Ok((client, shown.secret, shown.expires))
     }
 
     /// The user a certificate stands for.
@@ -293,6 +259,29 @@ impl SecurityService for Embedded {
             return Err(Fault::new(Status::KeyDisabled, format!("access key {access_key_id} is disabled or deleted")));
         }
         Ok(At { revision, value: self.entitled(subject)?.value })
+    }
+
+    fn known_as(&self, name: &str) -> Result<At<Option<Known>>, Fault> {
+        let revision = self.store.revision()?;
+        let found = match name.split_once('/') {
+            Some(("user", name)) => self.store.user(name).map(|u| (u.identity, u.unique_id, u.disabled)),
+            Some(("role", name)) => self.store.role(name).map(|r| (r.identity, r.unique_id, r.disabled)),
+            _ => return Ok(At { revision, value: None }),
+        };
+        let (subject, user_id) = match found {
+            Ok((subject, user_id, false)) => (subject, user_id),
+            Ok((_, _, true)) => return Ok(At { revision, value: None }),
+            Err(fault) if fault.kind() == Kind::Misuse => return Ok(At { revision, value: None }),
+            Err(fault) => return Err(fault),
+        };
+        let entitlements = match self.entitled(&subject) {
+            Ok(at) => at.value,
+            Err(fault) if fault.kind() == Kind::Refused => return Ok(At { revision, value: None }),
+            Err(fault) => return Err(fault),
+        };
+        let attributes = Attributes { user_id, ..Attributes::default() };
+        let principal = Principal { subject, attributes, actors: Vec::new(), grant: None };
+        Ok(At { revision, value: Some(Known { principal, entitlements }) })
     }
 
     fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, Fault> {

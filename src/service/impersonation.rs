@@ -22,9 +22,10 @@ const PROOF_AGE: i64 = 60_000;
 pub struct Impersonation {
     /// Its id; not secret.
     pub id: String,
-    /// Signs proofs.
-    pub secret: Secret,
-    /// The sealed token that goes with it; useless without the secret.
+    /// Signs proofs; none when the agent is another process and keeps it.
+    pub secret: Option<Secret>,
+    /// The sealed token that goes with it, useless without the secret; or the
+    /// name under which the agent's process keeps the credential.
     pub token: Vec<u8>,
     /// When it expires.
     pub expires: UnixMillis,
@@ -33,26 +34,27 @@ pub struct Impersonation {
 /// Shows that the sender holds an impersonation credential, for one request.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proof {
-    /// The sealed token.
+    /// The sealed token, or the name of a credential that the agent's process
+    /// keeps and will prove to have.
     pub token: Vec<u8>,
     /// The host that sends.
     pub host: String,
     /// When it was made.
     pub at: UnixMillis,
-    signature: [u8; 32],
+    signature: Option<[u8; 32]>,
 }
 
 impl Proof {
     /// A proof as it came over the wire.
     #[must_use]
     pub fn of(token: Vec<u8>, host: &str, at: UnixMillis, signature: [u8; 32]) -> Self {
-        Self { token, host: host.to_owned(), at, signature }
+        Self { token, host: host.to_owned(), at, signature: Some(signature) }
     }
 
-    /// The signature.
+    /// The signature; none when this only names a credential.
     #[must_use]
-    pub fn signature(&self) -> &[u8; 32] {
-        &self.signature
+    pub fn signature(&self) -> Option<&[u8; 32]> {
+        self.signature.as_ref()
     }
 }
 
@@ -63,13 +65,17 @@ fn text(host: &str, at: UnixMillis, purpose: &str, body: &[u8]) -> String {
 }
 
 impl Impersonation {
-    /// A proof for a request of this purpose with this body.
+    /// A proof for a request of this purpose with this body. Without the
+    /// secret it only names the credential; who keeps it makes the proof.
     #[must_use]
     pub fn prove(&self, host: &str, at: UnixMillis, purpose: &str, body: &[u8]) -> Proof {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret.expose());
-        let tag = hmac::sign(&key, text(host, at, purpose, body).as_bytes());
-        let mut signature = [0; 32];
-        signature.copy_from_slice(tag.as_ref());
+        let signature = self.secret.as_ref().map(|secret| {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
+            let tag = hmac::sign(&key, text(host, at, purpose, body).as_bytes());
+            let mut signature = [0; 32];
+            signature.copy_from_slice(tag.as_ref());
+            signature
+        });
         Proof { token: self.token.clone(), host: host.to_owned(), at, signature }
     }
 }
@@ -112,7 +118,7 @@ pub(super) fn issue(
         serde_json::to_vec(&token).map_err(|e| Fault::internal(format!("a token could not be written: {e}")))?;
     let sealed = ring.seal(random, CONTEXT, &plain);
     plain.zeroize();
-    Ok(Impersonation { id, secret, token: sealed?, expires })
+    Ok(Impersonation { id, secret: Some(secret), token: sealed?, expires })
 }
 
 /// Checks a proof for a request of this purpose with this body; the client its
@@ -139,7 +145,8 @@ pub(super) fn check(
     }
     let key = hmac::Key::new(hmac::HMAC_SHA256, &token.secret);
     let signed = text(&proof.host, proof.at, purpose, body);
-    hmac::verify(&key, signed.as_bytes(), &proof.signature).map_err(|_| {
+    let signature = proof.signature.unwrap_or_default();
+    hmac::verify(&key, signed.as_bytes(), &signature).map_err(|_| {
         Fault::new(
             Status::SignatureMismatch,
             format!("bad signature: the request was not made with impersonation credential {}", token.id),

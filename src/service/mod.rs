@@ -25,9 +25,10 @@ pub use shelf::{Set, Shelf};
 use crate::credential::Evidence;
 use crate::credential::sigv4::SigningKey;
 use crate::fault::Fault;
-use crate::identity::Identity;
+use crate::identity::{Identity, Principal};
 use crate::revision::{At, Revision};
-use crate::time::{Steady, UnixMillis};
+use crate::settings::EngineSettings;
+use crate::time::{Clock, Random, Steady, UnixMillis};
 
 /// One policy as the service delivers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +60,14 @@ pub struct Entitlements {
     pub boundary: Option<PolicyText>,
     /// Its tags.
     pub tags: Vec<(String, String)>,
+}
+
+/// An identity with its policies, without a login.
+pub struct Known {
+    /// Who it is.
+    pub principal: Principal,
+    /// Its policies.
+    pub entitlements: Entitlements,
 }
 
 /// The answer to a successful login.
@@ -159,6 +168,17 @@ pub trait SecurityService: Send + Sync {
     /// no answer by the deadline.
     fn log_in(&self, evidence: &Evidence, host: &str, lifetime: i64, by: Steady) -> Result<At<Issued>, Fault>;
 
+    /// Verifies a further login of the client that the credential named `kept`
+    /// stands in for. False when no key for it is kept here: the login is a
+    /// matter for [`SecurityService::log_in`] then, as it is where the asker
+    /// gets verification keys itself.
+    ///
+    /// # Errors
+    /// Refused: a wrong signature. Undecided: no answer by the deadline.
+    fn verify(&self, _evidence: &Evidence, _kept: &[u8], _by: Steady) -> Result<bool, Fault> {
+        Ok(false)
+    }
+
     /// Issues a new credential, for `lifetime` milliseconds at most, in place of
     /// the one `proof` was made with for the purpose [`RENEW`].
     ///
@@ -172,6 +192,16 @@ pub trait SecurityService: Send + Sync {
     /// Refused when the identity or the key is disabled or gone; undecided
     /// when the service does not answer.
     fn entitlements(&self, subject: &Identity, access_key_id: &str) -> Result<At<Entitlements>, Fault>;
+
+    /// Who has the name `user/NAME` or `role/NAME`, with its present policies;
+    /// none when nobody has it, or it is disabled. Asked in shadow mode about
+    /// clients that do not log in here.
+    ///
+    /// # Errors
+    /// Undecided when the service does not answer, or does not offer this.
+    fn known_as(&self, _name: &str) -> Result<At<Option<Known>>, Fault> {
+        Err(Fault::unavailable("the service does not tell whose policies a name has"))
+    }
 
     /// Seals what only hosts of this service may read, bound to `purpose`.
     ///
@@ -228,4 +258,20 @@ pub trait SecurityService: Send + Sync {
     /// # Errors
     /// Undecided when the service does not answer.
     fn report(&self, boot: &str, host: &str, report: &SessionReport) -> Result<(), Fault>;
+}
+
+/// Both sides of a service: who issues, and who decides.
+pub type Ends = (Arc<dyn SecurityService>, Arc<dyn DecisionPoint>);
+
+/// Opens the service the settings name.
+///
+/// # Errors
+/// As [`Embedded::open`] and [`Remote::open`].
+pub fn open(settings: &EngineSettings, clock: &Arc<dyn Clock>, random: &Arc<dyn Random>) -> Result<Ends, Fault> {
+    if let Some(service) = &settings.service {
+        let remote = Arc::new(Remote::open(settings, service, Arc::clone(clock), Arc::clone(random))?);
+        return Ok((Arc::clone(&remote) as _, remote));
+    }
+    let embedded = Arc::new(Embedded::open(settings, Arc::clone(clock), Arc::clone(random))?);
+    Ok((Arc::clone(&embedded) as _, embedded))
 }

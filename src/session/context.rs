@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::cache::Found;
-use super::{Begin, Cache, Tally};
+use super::{Begin, Cache, Place, Tally};
 use crate::audit::{Event, Operation, Record, Who};
 use crate::channel::Channel;
 use crate::decision::{Inputs, Keys, Outcome, Reason, Verdict};
@@ -114,6 +114,12 @@ impl Context {
         self.revision
     }
 
+    /// Who its decisions are about.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
     /// The compiled policies.
     #[must_use]
     pub fn compiled(&self) -> &Arc<Compiled> {
@@ -175,6 +181,27 @@ impl Context {
     pub(crate) fn examine(&self, ask: Ask<'_>, request: Request<'_>) -> Operation {
         let verdict = self.compiled.decide(ask.action, ask.resource, &self.inputs(request));
         self.operation(ask.action, ask.resource, &verdict, 1, request.now)
+    }
+
+    /// What the policies say to a question, kept as any decision and not
+    /// counted: for shadow mode.
+    pub(crate) fn peek(&self, ask: Ask<'_>, any: bool, request: Request<'_>) -> Verdict {
+        if any {
+            return self.compiled.decide_any(ask.action, &self.inputs(request));
+        }
+        if !self.stands_alone(request)
+            && let Some(found) = self.cache.get(ask.action, ask.resource, request.now)
+        {
+            return found.entry.verdict;
+        }
+        let verdict = self.compiled.decide(ask.action, ask.resource, &self.inputs(request));
+        self.keep(ask.action, ask.resource, request, verdict);
+        verdict
+    }
+
+    /// A verdict in words.
+    pub(crate) fn in_words(&self, ask: Ask<'_>, verdict: &Verdict, now: UnixMillis) -> Operation {
+        self.operation(ask.action, ask.resource, verdict, u64::from(ask.count), now)
     }
 
     /// Takes a decision in: keeps it where it may be repeated, and counts or
@@ -240,6 +267,31 @@ impl Context {
             kept.store(outcome as u8 + 1, Ordering::Relaxed);
         }
         Some(outcome)
+    }
+
+    /// True when decisions are the same for every request of a session.
+    fn is_same_for_all_requests(&self) -> bool {
+        !self.depends.contains(Facts::CLIENT_ID) && !self.depends.contains(Facts::SOURCE_IP)
+    }
+
+    /// Where the decision stands that the action is allowed on this resource, if
+    /// it is known, holds as long as the context, and for every request.
+    pub(crate) fn lasting(&self, action: ActionId, resource: &str) -> Option<Place> {
+        let allowed = |verdict: &Verdict| verdict.outcome == Outcome::Allow;
+        self.cache.lasting(action, resource, allowed).filter(|_| self.is_same_for_all_requests())
+    }
+
+    /// True when it is known that the action is allowed on some resource of its
+    /// type, as long as the context holds, and for every request.
+    pub(crate) fn is_lasting_any(&self, action: ActionId) -> bool {
+        let known = usize::try_from(action.0).ok().and_then(|n| self.any.get(n));
+        // Written only for what does not look at the time.
+        known.is_some_and(|k| k.load(Ordering::Relaxed) == Outcome::Allow as u8 + 1) && self.is_same_for_all_requests()
+    }
+
+    /// Notes that a decision that was handed out was repeated for `n` references.
+    pub(crate) fn repeated(&self, place: Place, n: u64) {
+        self.cache.count(place, n);
     }
 
     /// Notes an uncached operation; true when it is the first of its kind in

@@ -3,9 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::agent::AgentProcess;
 use super::given::invalid;
 use super::service::{CA, CREDENTIAL, URL};
 use super::{Given, ServiceSettings};
+use crate::acl::Principals;
 use crate::fault::Fault;
 use crate::policy::Namespace;
 
@@ -23,11 +25,14 @@ pub enum Decide {
 pub struct EngineSettings {
     /// Name of the engine.
     pub name: String,
-    /// The store's file; empty with a service on another machine.
-    pub store: PathBuf,
-    /// The service on another machine.
+    /// The agent's process, when it is one of its own.
+    pub agent: Option<AgentProcess>,
+    /// The service, when it is on another machine.
     pub service: Option<ServiceSettings>,
-    /// The key file.
+    /// The store's file; empty when the agent is a process of its own or the
+    /// service is on another machine.
+    pub store: PathBuf,
+    /// The key file; empty as the store.
     pub key_file: PathBuf,
     /// Name of this host in audit records.
     pub host: String,
@@ -62,6 +67,10 @@ pub struct EngineSettings {
     pub cache_entries: usize,
     /// True when only WriteDataIdempotently permits idempotent producers.
     pub idempotent_strict: bool,
+    /// True when Kafka's ACLs decide and policies are only compared with them.
+    pub shadow: bool,
+    /// Which principal of ACLs is which identity.
+    pub principals: Principals,
 }
 
 impl EngineSettings {
@@ -71,16 +80,10 @@ impl EngineSettings {
     /// [`crate::fault::Status::InvalidSetting`] naming the setting, its value and what is
     /// accepted.
     pub fn of(given: &Given) -> Result<Self, Fault> {
-        let service = ServiceSettings::of(given)?;
-        let store = given.text("standin.store").map(PathBuf::from).unwrap_or_default();
-        let key_file = given.text("standin.key.file").map_or_else(
-            || {
-                let mut name = store.clone().into_os_string();
-                name.push(".key");
-                PathBuf::from(name)
-            },
-            PathBuf::from,
-        );
+        let agent = AgentProcess::of(given)?;
+        let service = if agent.is_some() { None } else { ServiceSettings::of(given)? };
+        let elsewhere = agent.is_some() || service.is_some();
+        let (store, key_file) = if elsewhere { Default::default() } else { files(given)? };
         let beside = service.as_ref().map_or(&store, |s| &s.credential);
         let audit_dir = given
             .text("standin.audit.dir")
@@ -99,10 +102,17 @@ impl EngineSettings {
         if !host.starts_with("host/") {
             return Err(invalid(format!("standin.host={host}: host/<cluster>/<node> is accepted")));
         }
+        let shadow = given.one_of("standin.mode", &["enforce", "shadow"])? == "shadow";
+        if shadow && !namespaces.first().is_some_and(Namespace::is_cluster) {
+            return Err(invalid(format!("standin.mode=shadow: only Kafka has ACLs to compare with; set {ARN} too")));
+        }
+        let principals =
+            Principals::parse(given.or_default(PRINCIPALS)).map_err(|e| invalid(format!("{PRINCIPALS}: {e}")))?;
         Ok(Self {
             name: given.or_default("standin.engine").to_owned(),
-            store,
+            agent,
             service,
+            store,
             key_file,
             host,
             namespaces,
@@ -124,6 +134,8 @@ impl EngineSettings {
             credential_lifetime: given.millis("standin.credential.lifetime.ms", 4000, 43_200_000)?,
             cache_entries: usize::try_from(given.millis("standin.cache.entries", 64, 1 << 20)?).unwrap_or(16_384),
             idempotent_strict: given.one_of("standin.idempotent", &["kafka", "strict"])? == "strict",
+            shadow,
+            principals,
         })
     }
 
@@ -136,11 +148,16 @@ impl EngineSettings {
                 names.push(name);
             }
         };
-        note(self.store != other.store, "standin.store");
+        note(self.agent.is_some() != other.agent.is_some(), "standin.agent.placement");
+        if let (Some(one), Some(two)) = (&self.agent, &other.agent) {
+            note(one.socket != two.socket, "standin.agent.socket");
+            note(one.user != two.user, "standin.agent.user");
+        }
         let (own, others) = (self.service.as_ref(), other.service.as_ref());
         note(own.map(|s| &s.urls) != others.map(|s| &s.urls), URL);
         note(own.map(|s| &s.ca) != others.map(|s| &s.ca), CA);
         note(own.map(|s| &s.credential) != others.map(|s| &s.credential), CREDENTIAL);
+        note(self.store != other.store, "standin.store");
         note(self.key_file != other.key_file, "standin.key.file");
         note(self.host != other.host, "standin.host");
         let own = if self.namespaces.first().is_some_and(Namespace::is_cluster) { ARN } else { NAMESPACE };
@@ -160,10 +177,27 @@ impl EngineSettings {
         note(self.credential_lifetime != other.credential_lifetime, "standin.credential.lifetime.ms");
         note(self.cache_entries != other.cache_entries, "standin.cache.entries");
         note(self.idempotent_strict != other.idempotent_strict, "standin.idempotent");
+        note(self.shadow != other.shadow, "standin.mode");
+        note(self.principals != other.principals, PRINCIPALS);
         names
     }
 }
 
+/// The store's file and the key file.
+fn files(given: &Given) -> Result<(PathBuf, PathBuf), Fault> {
+    let store = PathBuf::from(given.required("standin.store")?);
+    let key_file = given.text("standin.key.file").map_or_else(
+        || {
+            let mut name = store.clone().into_os_string();
+            name.push(".key");
+            PathBuf::from(name)
+        },
+        PathBuf::from,
+    );
+    Ok((store, key_file))
+}
+
+const PRINCIPALS: &str = "standin.shadow.principals";
 const ARN: &str = "standin.cluster.arn";
 const ALIASES: &str = "standin.cluster.aliases";
 const NAMESPACE: &str = "standin.namespace";

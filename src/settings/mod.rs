@@ -2,6 +2,7 @@
 //! Every setting, once: name, scope, default and meaning; read, checked, and
 //! turned into what engine and listeners work with.
 
+mod agent;
 mod engine;
 mod given;
 mod profile;
@@ -9,6 +10,7 @@ mod service;
 mod table;
 mod tuning;
 
+pub use agent::{AgentProcess, AgentSettings};
 pub use engine::{Decide, EngineSettings};
 pub use given::Given;
 pub use profile::{EvidenceKind, ProfileSettings};

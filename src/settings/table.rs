@@ -36,7 +36,7 @@ pub const SETTINGS: &[Setting] = &[
         "standin.store",
         Scope::Engine,
         "",
-        "Path of the store: one SQLite file, shared by the processes of this machine. This or standin.service.url is required.",
+        "Path of the store: one SQLite file, shared by the processes of this machine. This or standin.service.url is required, except by hosts with `standin.agent.placement=process`.",
     ),
     row(
         "standin.service.url",
@@ -61,6 +61,42 @@ pub const SETTINGS: &[Setting] = &[
         Scope::Engine,
         "<store>.key",
         "Path of the key file under which secrets in the store are sealed.",
+    ),
+    row(
+        "standin.agent.placement",
+        Scope::Engine,
+        "thread",
+        "`thread`: the agent runs in the host. `process`: it is a process of its own (`standin agent`) and holds everything secret.",
+    ),
+    row(
+        "standin.agent.socket",
+        Scope::Engine,
+        "",
+        "Path of the Unix socket between host and agent. Required by both with `standin.agent.placement=process`. Its directory is open to nobody else (mode 0750 or tighter).",
+    ),
+    row(
+        "standin.agent.user",
+        Scope::Engine,
+        "",
+        "User the agent's process runs as, by name or number. Hosts talk to nobody else. Required with `standin.agent.placement=process`.",
+    ),
+    row(
+        "standin.agent.host.users",
+        Scope::Engine,
+        "",
+        "For `standin agent`: users whose processes may connect, comma-separated, by name or number. Required there.",
+    ),
+    row(
+        "standin.agent.cache.file",
+        Scope::Engine,
+        "",
+        "For `standin agent`: file in which it keeps what it holds, sealed, for the time after a restart. Without it nothing is kept.",
+    ),
+    row(
+        "standin.agent.cache.key.file",
+        Scope::Engine,
+        "<cache file>.key",
+        "For `standin agent`: path of the key file under which that file is sealed; made when missing.",
     ),
     row(
         "standin.engine",
@@ -176,6 +212,18 @@ pub const SETTINGS: &[Setting] = &[
         Scope::Engine,
         "kafka",
         "`kafka`: WriteData on any topic permits an idempotent producer, as Kafka does. `strict`: only WriteDataIdempotently does, as MSK does.",
+    ),
+    row(
+        "standin.mode",
+        Scope::Engine,
+        "enforce",
+        "`enforce`: policies decide for clients of Standin. `shadow`: Kafka's ACLs decide for everybody, policies are decided beside them, and differences are reported; for Kafka only.",
+    ),
+    row(
+        "standin.shadow.principals",
+        Scope::Engine,
+        "User:* -> user/*",
+        "With `standin.mode=shadow`: which principal of ACLs is which identity, both ways; rules separated by `;`, the first that fits counts, `-` on the right is nobody.",
     ),
     row(
         "standin.hosts",

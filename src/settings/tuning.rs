@@ -2,20 +2,26 @@
 //! The settings that may change while an engine runs. Every operation reads
 //! some of them, so they are read without a lock.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use arc_swap::ArcSwap;
 
 use super::EngineSettings;
 use super::given::invalid;
+use crate::acl::Principals;
 use crate::fault::Fault;
 
 /// Names of these settings.
-pub const CHANGEABLE: [&str; 8] = [
+pub const CHANGEABLE: [&str; 10] = [
     "standin.audit.flush.ms",
     "standin.audit.window.ms",
     "standin.credential.lifetime.ms",
     "standin.decide.ttl.ms",
     "standin.feed.interval.ms",
     "standin.idempotent",
+    "standin.mode",
+    "standin.shadow.principals",
     "standin.stale.after.ms",
     "standin.stale.grace.ms",
 ];
@@ -29,6 +35,8 @@ pub struct Tuning {
     decide_ttl: AtomicI64,
     feed_interval: AtomicI64,
     idempotent_strict: AtomicBool,
+    shadow: AtomicBool,
+    principals: ArcSwap<Principals>,
     stale_after: AtomicI64,
     stale_grace: AtomicI64,
 }
@@ -44,6 +52,8 @@ impl Tuning {
             decide_ttl: settings.decide_ttl.into(),
             feed_interval: settings.feed_interval.into(),
             idempotent_strict: settings.idempotent_strict.into(),
+            shadow: settings.shadow.into(),
+            principals: ArcSwap::from_pointee(settings.principals.clone()),
             stale_after: settings.stale_after.into(),
             stale_grace: settings.stale_grace.into(),
         }
@@ -71,6 +81,8 @@ impl Tuning {
         set(&self.decide_ttl, new.decide_ttl);
         set(&self.feed_interval, new.feed_interval);
         self.idempotent_strict.store(new.idempotent_strict, Ordering::Relaxed);
+        self.principals.store(Arc::new(new.principals.clone()));
+        self.shadow.store(new.shadow, Ordering::Relaxed);
         set(&self.stale_after, new.stale_after);
         set(&self.stale_grace, new.stale_grace);
         Ok(())
@@ -110,6 +122,18 @@ impl Tuning {
     #[must_use]
     pub fn idempotent_strict(&self) -> bool {
         self.idempotent_strict.load(Ordering::Relaxed)
+    }
+
+    /// True when Kafka's ACLs decide and policies are only compared with them.
+    #[must_use]
+    pub fn shadow(&self) -> bool {
+        self.shadow.load(Ordering::Relaxed)
+    }
+
+    /// Which principal of ACLs is which identity.
+    #[must_use]
+    pub fn principals(&self) -> Arc<Principals> {
+        self.principals.load_full()
     }
 
     /// Feed silence that stops local logins.

@@ -6,5 +6,6 @@
 
 mod file;
 mod history;
+mod managed;
 mod people;
 mod support;

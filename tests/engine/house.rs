@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A store, an engine on it, and people in it.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use standin::access_control::{Owner, Store, StoreFiles};
+use standin::audit::Journal;
 use standin::channel::Channel;
 use standin::credential::Secret;
 use standin::credential::sigv4::{Signing, sign_msk_iam};
 use standin::decision::Outcome;
 use standin::mechanism::{self, Batch, Engine, LoggedIn, Login, Outside, Refusal};
+use standin::placement::{Keeper, Link, Server};
 use standin::policy::ActionId;
 use standin::service::Embedded;
 use standin::session::{Ask, SessionId};
-use standin::settings::{EngineSettings, EvidenceKind, Given};
+use standin::settings::{AgentProcess, EngineSettings, EvidenceKind, Given};
 use standin::time::{Clock, ManualClock, SystemClock, SystemRandom, UnixMillis};
 
 use crate::service::Stub;
@@ -32,9 +35,11 @@ pub(crate) struct House {
     pub(crate) profile: u32,
     pub(crate) store: Store,
     pub(crate) service: Arc<Stub>,
+    _agent: Option<Agent>,
     /// Moves only when told, when the house was built on it.
     pub(crate) clock: Arc<ManualClock>,
     time: Arc<dyn Clock>,
+    pub(crate) given: Given,
     pub(crate) write: ActionId,
     pub(crate) read: ActionId,
 }
@@ -71,35 +76,61 @@ pub(crate) fn place() -> tempfile::TempDir {
     if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
 }
 
-fn start(dir: &Path, time: &Arc<dyn Clock>, given: &Given) -> (u8, Arc<Stub>) {
+fn start(dir: &Path, time: &Arc<dyn Clock>, given: &Given) -> (u8, Arc<Stub>, Option<Agent>) {
     let settings = EngineSettings::of(given).unwrap();
     assert!(settings.store.starts_with(dir));
-    let mut service = None;
+    let (mut service, mut agent) = (None, None);
     let number = mechanism::open_with(settings, |settings| {
         let stub = Stub::new(Embedded::open(settings, Arc::clone(time), Arc::new(SystemRandom))?);
         service = Some(Arc::clone(&stub));
-        Ok(Outside {
-            service: Arc::clone(&stub) as _,
-            decisions: stub,
-            clock: Arc::clone(time),
-            random: Arc::new(SystemRandom),
-        })
+        let (clock, random) = (Arc::clone(time), Arc::new(SystemRandom));
+        if !apart() {
+            return Ok(Outside { service: Arc::clone(&stub) as _, decisions: stub, clock, random });
+        }
+        let socket = dir.join("agent").join(format!("{}.sock", settings.name));
+        agent = Some(Agent::start(&socket, settings, &stub, &clock));
+        let process = AgentProcess { socket, user: rustix::process::geteuid().as_raw() };
+        let link = Arc::new(Link::open(&process, &settings.host, Arc::clone(&clock), Arc::new(SystemRandom))?);
+        Ok(Outside { service: Arc::clone(&link) as _, decisions: link, clock, random })
     })
     .unwrap();
-    (number, service.unwrap())
+    (number, service.unwrap(), agent)
+}
+
+/// True in the run in which the engine's secrets are with an agent behind a
+/// socket; it is the same program under another name.
+pub(crate) fn apart() -> bool {
+    env!("CARGO_CRATE_NAME") == "engine_apart"
+}
+
+/// The other side of the socket.
+pub(crate) struct Agent {
+    _server: Server,
+}
+
+impl Agent {
+    pub(crate) fn start(socket: &Path, settings: &EngineSettings, stub: &Arc<Stub>, clock: &Arc<dyn Clock>) -> Self {
+        let ends = (Arc::clone(stub) as _, Arc::clone(stub) as _);
+        let keeper = Keeper::new(ends, &settings.host, settings.stale_after, Arc::clone(clock), Arc::new(SystemRandom));
+        let keeper = Arc::new(keeper);
+        let user = rustix::process::geteuid().as_raw();
+        let server = Server::start(socket, &[user], keeper, Arc::new(Journal::default()), || ()).unwrap();
+        Self { _server: server }
+    }
 }
 
 fn build(time: Arc<dyn Clock>, clock: Arc<ManualClock>, more: &[(&str, &str)]) -> House {
     let dir = place();
+    std::fs::DirBuilder::new().mode(0o700).create(dir.path().join("agent")).unwrap();
     let at = files(dir.path());
     let store = Store::create(&at, "123456789012", Arc::clone(&time), Arc::new(SystemRandom)).unwrap();
     let given = given(dir.path(), more);
-    let (number, service) = start(dir.path(), &time, &given);
+    let (number, service, agent) = start(dir.path(), &time, &given);
     let engine = mechanism::engine(number).unwrap();
     let profile = engine.profile(&given).unwrap();
     let write = engine.agent().intern("kafka-cluster:WriteData", "topic").unwrap();
     let read = engine.agent().intern("kafka-cluster:ReadData", "topic").unwrap();
-    House { dir, number, engine, profile, store, service, clock, time, write, read }
+    House { dir, number, engine, profile, store, service, _agent: agent, clock, time, given, write, read }
 }
 
 /// Another engine on the same store: a controller beside the broker.
@@ -107,6 +138,7 @@ pub(crate) struct Neighbour {
     pub(crate) number: u8,
     pub(crate) engine: Arc<Engine>,
     pub(crate) service: Arc<Stub>,
+    _agent: Option<Agent>,
 }
 
 impl Drop for Neighbour {
@@ -150,11 +182,11 @@ pub(crate) fn channel(address: &str) -> Channel {
 impl House {
     /// Starts another engine on this store, with the same actions.
     pub(crate) fn neighbour(&self) -> Neighbour {
-        let (number, service) = start(self.dir.path(), &self.time, &given(self.dir.path(), &[]));
+        let (number, service, agent) = start(self.dir.path(), &self.time, &given(self.dir.path(), &[]));
         let engine = mechanism::engine(number).unwrap();
         engine.agent().intern("kafka-cluster:WriteData", "topic").unwrap();
         engine.agent().intern("kafka-cluster:ReadData", "topic").unwrap();
-        Neighbour { number, engine, service }
+        Neighbour { number, engine, service, _agent: agent }
     }
 
     /// What a client signs.

@@ -11,8 +11,8 @@ use standin::fault::Fault;
 use standin::identity::Identity;
 use standin::revision::{At, Revision};
 use standin::service::{
-    Answer, Change, DecisionPoint, Embedded, Entitlements, Impersonation, Issued, Proof, Questions, SecurityService,
-    SessionReport,
+    Answer, Change, DecisionPoint, Embedded, Entitlements, Impersonation, Issued, Known, Proof, Questions,
+    SecurityService, SessionReport,
 };
 use standin::time::Steady;
 
@@ -90,7 +90,7 @@ impl Stub {
 
     fn note(&self, issued: &Impersonation) {
         self.issued.lock().unwrap().push(issued.id.clone());
-        self.secrets.lock().unwrap().push(issued.secret.expose().to_vec());
+        self.secrets.lock().unwrap().push(issued.secret.as_ref().unwrap().expose().to_vec());
     }
 
     pub(crate) fn count(counter: &AtomicU64) -> u64 {
@@ -125,6 +125,11 @@ impl SecurityService for Stub {
         self.entitlements.fetch_add(1, Ordering::SeqCst);
         self.weather()?;
         self.inner.entitlements(subject, access_key_id)
+    }
+
+    fn known_as(&self, name: &str) -> Result<At<Option<Known>>, Fault> {
+        self.weather()?;
+        self.inner.known_as(name)
     }
 
     fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, Fault> {

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use super::feed::Feed;
 use super::hosts::Hosts;
 use super::metrics::Metrics;
+use crate::aws::Aws;
 
 /// See the module's page.
 pub(crate) struct State {
@@ -25,6 +26,8 @@ pub(crate) struct State {
     pub(super) hosts: Hosts,
     /// Who waits for changes.
     pub(super) feed: Feed,
+    /// The query protocols of IAM and STS.
+    pub(crate) aws: Aws,
     /// What is counted.
     pub(crate) metrics: Metrics,
     /// Room for requests that work on the store.
@@ -34,12 +37,13 @@ pub(crate) struct State {
 
 impl State {
     /// The state of a service on this store.
-    pub(crate) fn new(store: Arc<Store>, working: usize) -> Self {
+    pub(crate) fn new(store: Arc<Store>, aws: Aws, working: usize) -> Self {
         let working = working.clamp(1, 512);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         Self {
             service: Embedded::over(Arc::clone(&store), Arc::clone(&clock), Arc::new(SystemRandom)),
             store,
+            aws,
             clock,
             hosts: Hosts::default(),
             feed: Feed::default(),

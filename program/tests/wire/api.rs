@@ -129,7 +129,7 @@ fn the_document_describes_what_is_said() {
     assert_eq!(refused["subject"], "arn:aws:iam::123456789012:user/alice");
     say(
         path::LOGIN,
-        json!({"evidence": {"kind": "certificate", "fingerprint": "x", "not_before": 0, "not_after": 0, "user": "u"}, "lifetime": 1}),
+        json!({"evidence": {"certificate": {"fingerprint": "x", "not_before": 0, "not_after": 0, "user": "u"}}, "lifetime": 1}),
         403,
     );
 
@@ -202,7 +202,7 @@ impl Impersonated {
             |name: &str| base64::engine::general_purpose::STANDARD.decode(form[name].as_str().unwrap()).unwrap();
         let credential = standin::service::Impersonation {
             id: form["id"].as_str().unwrap().to_owned(),
-            secret: standin::credential::Secret::new(bytes("secret")),
+            secret: Some(standin::credential::Secret::new(bytes("secret"))),
             token: bytes("token"),
             expires: standin::time::UnixMillis(form["expires"].as_i64().unwrap()),
         };

@@ -3,6 +3,7 @@
 //! without a key, and the signature that is checked with one.
 
 use aws_lc_rs::digest;
+use serde::{Deserialize, Serialize};
 
 use super::{ALGORITHM, EMPTY_HASH, SERVICE, SigningKey, encode, hex};
 use crate::fault::{Fault, Status};
@@ -25,13 +26,69 @@ pub(super) struct Fields {
 }
 
 /// How a signed request came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Form {
     /// The fields of `AWS_MSK_IAM`, signed for the name the client dialled.
     MskIam,
     /// A presigned URL, signed for a name all hosts of a region share.
     Token,
+}
+
+/// [`Claim`] as it is written, for who is to verify it elsewhere. Holds the
+/// signature and no secret; it goes where the login itself would.
+#[derive(Serialize, Deserialize)]
+pub struct ClaimForm {
+    host: String,
+    credential: String,
+    date: String,
+    expires: String,
+    signature: String,
+    session_token: Option<String>,
+    user_agent: String,
+    form: Form,
+    action: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    others: Vec<(String, String)>,
+}
+
+impl ClaimForm {
+    /// The form of a claim.
+    #[must_use]
+    pub fn of(claim: &Claim) -> Self {
+        Self {
+            host: claim.host.clone(),
+            credential: claim.credential(),
+            date: claim.date_text.clone(),
+            expires: claim.expires_text.clone(),
+            signature: claim.signature_hex(),
+            session_token: claim.session_token.clone(),
+            user_agent: claim.user_agent.clone(),
+            form: claim.form,
+            action: claim.action.clone(),
+            others: claim.others.clone(),
+        }
+    }
+
+    /// The claim of a form, checked as if it had come from the client.
+    ///
+    /// # Errors
+    /// [`Status::Malformed`].
+    pub fn claim(self) -> Result<Claim, Fault> {
+        Claim::new(Fields {
+            host: self.host,
+            credential: self.credential,
+            date: self.date,
+            signed_headers: "host".to_owned(),
+            expires: self.expires,
+            signature: self.signature,
+            security_token: self.session_token,
+            user_agent: Some(self.user_agent),
+            form: self.form,
+            action: self.action,
+            others: self.others,
+        })
+    }
 }
 
 /// What a listener accepts.
@@ -55,21 +112,21 @@ pub struct LoginRules {
 
 /// A login request of good shape. Not yet verified.
 pub struct Claim {
-    pub(super) access_key_id: String,
-    pub(super) scope_date: String,
-    pub(super) region: String,
-    pub(super) service: String,
-    pub(super) host: String,
-    pub(super) date_text: String,
-    pub(super) date: UnixMillis,
-    pub(super) expires_text: String,
-    pub(super) expires_ms: i64,
-    pub(super) signature: [u8; 32],
-    pub(super) session_token: Option<String>,
-    pub(super) user_agent: String,
-    pub(super) form: Form,
-    pub(super) action: String,
-    pub(super) others: Vec<(String, String)>,
+    access_key_id: String,
+    scope_date: String,
+    region: String,
+    service: String,
+    host: String,
+    date_text: String,
+    date: UnixMillis,
+    expires_text: String,
+    expires_ms: i64,
+    signature: [u8; 32],
+    session_token: Option<String>,
+    user_agent: String,
+    form: Form,
+    action: String,
+    others: Vec<(String, String)>,
 }
 
 impl std::fmt::Debug for Claim {
@@ -82,41 +139,45 @@ impl std::fmt::Debug for Claim {
     }
 }
 
-fn malformed(text: impl Into<String>) -> Fault {
+pub(super) fn malformed(text: impl Into<String>) -> Fault {
     Fault::new(Status::Malformed, text)
 }
 
-fn bounded(name: &str, text: &str, most: usize) -> Result<(), Fault> {
+pub(super) fn bounded(name: &str, text: &str, most: usize) -> Result<(), Fault> {
     if text.is_empty() || text.len() > most || text.bytes().any(|b| b < 0x20 || b == 0x7f) {
         return Err(malformed(format!("{name}: 1 to {most} printable characters are accepted, {} came", text.len())));
     }
     Ok(())
 }
 
+/// The parts of a credential scope: access key id, day, region, service.
+pub(super) fn read_scope(credential: &str) -> Result<[&str; 4], Fault> {
+    bounded("x-amz-credential", credential, 256)?;
+    let parts: Vec<&str> = credential.split('/').collect();
+    let &[access_key_id, scope_date, region, service, "aws4_request"] = parts.as_slice() else {
+        return Err(malformed("x-amz-credential: KEY/yyyyMMdd/REGION/SERVICE/aws4_request is accepted"));
+    };
+    let key_ok = (8..=128).contains(&access_key_id.len());
+    if !key_ok || !access_key_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        return Err(malformed("x-amz-credential: an access key id of 8 to 128 letters and digits is accepted"));
+    }
+    bounded("the service in x-amz-credential", service, 64)?;
+    if region.is_empty() || region.len() > 64 || !region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+        return Err(malformed("x-amz-credential: the region is empty or malformed; clients take it from AWS_REGION"));
+    }
+    Ok([access_key_id, scope_date, region, service])
+}
+
 impl Claim {
     pub(super) fn new(fields: Fields) -> Result<Self, Fault> {
         bounded("host", &fields.host, 255)?;
-        bounded("x-amz-credential", &fields.credential, 256)?;
         if let Some(token) = &fields.security_token {
             bounded("x-amz-security-token", token, 16 * 1024)?;
         }
-        let parts: Vec<&str> = fields.credential.split('/').collect();
-        let &[access_key_id, scope_date, region, service, "aws4_request"] = parts.as_slice() else {
-            return Err(malformed("x-amz-credential: KEY/yyyyMMdd/REGION/SERVICE/aws4_request is accepted"));
-        };
-        let key_ok = (8..=128).contains(&access_key_id.len());
-        if !key_ok || !access_key_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-            return Err(malformed("x-amz-credential: an access key id of 8 to 128 letters and digits is accepted"));
-        }
-        bounded("the service in x-amz-credential", service, 64)?;
+        let [access_key_id, scope_date, region, service] = read_scope(&fields.credential)?;
         bounded("action", &fields.action, 128)?;
         if fields.form == Form::MskIam && service != SERVICE {
             return Err(malformed(format!("x-amz-credential names another service; {SERVICE} is accepted")));
-        }
-        if region.is_empty() || region.len() > 64 || !region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-            return Err(malformed(
-                "x-amz-credential: the region is empty or malformed; clients take it from AWS_REGION",
-            ));
         }
         if fields.signed_headers != "host" {
             return Err(malformed("x-amz-signedheaders: host is accepted"));
@@ -216,10 +277,15 @@ impl Claim {
         Ok(())
     }
 
+    /// Key and scope, as the request names them.
+    fn credential(&self) -> String {
+        format!("{}/{}/{}/{}/aws4_request", self.access_key_id, self.scope_date, self.region, self.service)
+    }
+
     /// The canonical request (AWS General Reference, "Create a canonical
     /// request"), rebuilt from the fields.
     fn canonical(&self) -> String {
-        let scope = format!("{}/{}/{}/{}/aws4_request", self.access_key_id, self.scope_date, self.region, self.service);
+        let scope = self.credential();
         let own = [
             ("Action", self.action.as_str()),
             ("X-Amz-Algorithm", ALGORITHM),
@@ -355,13 +421,13 @@ impl Claim {
     }
 }
 
-fn sha256(bytes: &[u8]) -> [u8; 32] {
+pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     out
 }
 
-fn read_date(text: &str) -> Option<UnixMillis> {
+pub(super) fn read_date(text: &str) -> Option<UnixMillis> {
     let bytes = text.as_bytes();
     if bytes.len() != 16 || bytes.get(8) != Some(&b'T') || bytes.get(15) != Some(&b'Z') {
         return None;
@@ -387,7 +453,7 @@ fn read_expires(text: &str) -> Option<i64> {
     (1.0..=900.0).contains(&seconds).then_some((seconds * 1000.0) as i64)
 }
 
-fn read_signature(text: &str) -> Option<[u8; 32]> {
+pub(super) fn read_signature(text: &str) -> Option<[u8; 32]> {
     let mut out = [0; 32];
     if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
         return None;

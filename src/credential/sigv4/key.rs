@@ -4,12 +4,41 @@
 use std::fmt;
 
 use aws_lc_rs::hmac;
+use serde::{Deserialize, Serialize};
 
+use super::Claim;
 use crate::credential::Secret;
+
+/// How long a verification key may be used by whoever is not the service,
+/// milliseconds.
+pub const LEASE: i64 = 15 * 60 * 1000;
+
+/// Which day, region and service a derived key is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KeyScope {
+    day: String,
+    region: String,
+    service: String,
+}
+
+impl KeyScope {
+    /// The scope a request was signed in.
+    #[must_use]
+    pub fn of(claim: &Claim) -> Self {
+        Self {
+            day: claim.scope_date().to_owned(),
+            region: claim.region().to_owned(),
+            service: claim.service().to_owned(),
+        }
+    }
+}
 
 /// A derived key. Verifies, and could sign, for its day, region and service
 /// only; the long-lived secret cannot be computed from it.
-pub struct SigningKey(hmac::Key, Secret);
+pub struct SigningKey {
+    bytes: Secret,
+    key: hmac::Key,
+}
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,28 +58,29 @@ impl SigningKey {
         for data in [region, service, "aws4_request"] {
             tag = step(tag.as_ref(), data);
         }
-        Self::of_bytes(Secret::new(tag.as_ref().to_vec()))
+        Self::of(Secret::new(tag.as_ref().to_vec()))
     }
 
-    /// The key of these bytes, which [`SigningKey::expose`] gave.
+    /// The key of these bytes, as [`SigningKey::expose`] gave them.
     #[must_use]
-    pub fn of_bytes(bytes: Secret) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, bytes.expose()), bytes)
+    pub fn of(bytes: Secret) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, bytes.expose());
+        Self { bytes, key }
     }
 
-    /// The bytes, for delivery to a host that may hold them.
+    /// The bytes, for what is sealed and for who may hold them.
     #[must_use]
     pub fn expose(&self) -> &Secret {
-        &self.1
+        &self.bytes
     }
 
     /// Signs a string to sign.
     pub(super) fn sign(&self, text: &str) -> hmac::Tag {
-        hmac::sign(&self.0, text.as_bytes())
+        hmac::sign(&self.key, text.as_bytes())
     }
 
     /// True when `signature` is that of `text`; in constant time.
     pub(super) fn verifies(&self, text: &str, signature: &[u8; 32]) -> bool {
-        hmac::verify(&self.0, text.as_bytes(), signature).is_ok()
+        hmac::verify(&self.key, text.as_bytes(), signature).is_ok()
     }
 }

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! AWS Signature Version 4, query form, as MSK IAM clients use it to log in.
+//! AWS Signature Version 4: the query form, as MSK IAM clients use it to log
+//! in, and signed HTTP requests.
 
 mod claim;
-mod form;
 mod key;
 mod payload;
+mod request;
 mod sign;
 mod token;
 
-pub use claim::{Claim, LoginRules};
-pub use form::ClaimForm;
-pub use key::SigningKey;
+pub use claim::{Claim, ClaimForm, LoginRules};
+pub use key::{KeyScope, LEASE, SigningKey};
 pub use payload::{VERSION, read_msk_iam};
+pub use request::{HttpParts, RequestClaim};
 pub use sign::{Signing, sign_msk_iam};
 pub use token::read_token;
 

@@ -113,7 +113,7 @@ pub fn read_token(payload: &[u8]) -> Result<Claim, Fault> {
 const ACCEPTED: &str = "the token is neither a presigned URL (https://HOST/?Action=...) nor one in base64url";
 
 /// Percent-decoding; a plus is a blank, as in the queries of the Go signer.
-fn decode(text: &str) -> Result<String, Fault> {
+pub(super) fn decode(text: &str) -> Result<String, Fault> {
     let bad = || malformed("a parameter of the token is not percent-encoded UTF-8");
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

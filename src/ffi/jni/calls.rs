@@ -10,6 +10,7 @@ use std::time::Duration;
 use jni_sys::{jbyteArray, jint, jlong, jlongArray, jobject};
 
 use super::env::Env;
+pub(super) use super::shadow::{aclPrincipal, compare, mode};
 use crate::channel::Channel;
 use crate::decision::Outcome;
 use crate::fault::{Fault, Status};
@@ -18,21 +19,24 @@ use crate::mechanism::{self, Batch, Login, METRICS, Refusal};
 use crate::policy::ActionId;
 use crate::session::{Ask, SessionId};
 use crate::settings::{EvidenceKind, Given};
+use crate::time;
 
 /// Major and minor number of this interface.
 const ABI: jint = 1 << 16;
 /// Longest resource name, bytes: Kafka's strings are at most 32 KiB.
 const LONGEST_NAME: usize = 32 * 1024;
+/// Milliseconds that the coarse clock may be behind, generously.
+const COARSE_GRAIN: i64 = 20;
 const LOG_ALLOW: u32 = 1;
 const LOG_DENY: u32 = 2;
 /// The mechanisms by their numbers.
 const MECHANISMS: [(jint, EvidenceKind); 2] = [(1, EvidenceKind::MskIam), (2, EvidenceKind::Bearer)];
 
-fn engine_number(engine: jlong) -> Result<u8, Fault> {
+pub(super) fn engine_number(engine: jlong) -> Result<u8, Fault> {
     u8::try_from(engine).map_err(|_| Fault::new(Status::UnknownId, "the engine is not open"))
 }
 
-fn session_id(session: jlong) -> Result<SessionId, Fault> {
+pub(super) fn session_id(session: jlong) -> Result<SessionId, Fault> {
     SessionId::from_number(session).ok_or_else(|| Fault::new(Status::UnknownId, "the session is not known or gone"))
 }
 
@@ -41,11 +45,20 @@ fn millis(wait: jint) -> Duration {
 }
 
 fn given(bytes: &[u8]) -> Result<Given, Fault> {
-    let texts = fields(bytes)?.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
-    let pairs =
-        texts.chunks_exact(2).filter_map(|pair| if let [name, value] = pair { Some((*name, *value)) } else { None });
     let environment = std::env::var_os("STANDIN_CONFIG").map(PathBuf::from);
-    Given::read(pairs, environment.as_deref())
+    Given::read(texts(bytes)?, environment.as_deref())
+}
+
+/// Names and values.
+fn texts(bytes: &[u8]) -> Result<Vec<(&str, &str)>, Fault> {
+    let texts = fields(bytes)?.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
+    let mut pairs = Vec::with_capacity(texts.len() / 2);
+    for two in texts.chunks_exact(2) {
+        if let [name, value] = two {
+            pairs.push((*name, *value));
+        }
+    }
+    Ok(pairs)
 }
 
 pub(super) fn abi(env: Env, build: jobject) -> Result<jint, Fault> {
@@ -69,6 +82,15 @@ pub(super) fn resolve(env: Env, settings: jbyteArray, out: jbyteArray) -> Result
     env.write(out, &content).map(|()| 0)
 }
 
+/// Changes settings of the open engine, all or nothing.
+pub(super) fn reload(env: Env, engine: jlong, settings: jbyteArray, why: jbyteArray) -> Result<jint, Fault> {
+    let reloaded = env.bytes(settings).and_then(|bytes| {
+        let pairs = texts(&bytes)?;
+        mechanism::engine(engine_number(engine)?)?.reload(pairs)
+    });
+    reloaded.map(|()| 0).inspect_err(|fault| env.explain(why, &fault.text))
+}
+
 pub(super) fn close(_env: Env, engine: jlong, wait: jint) -> Result<jint, Fault> {
     mechanism::close(engine_number(engine)?, millis(wait)).map(jint::from)
 }
@@ -88,7 +110,7 @@ pub(super) fn action(env: Env, engine: jlong, name: jbyteArray, resource_type: j
 
 /// Reads the channel's facts: address, port, listener, protocol, TLS,
 /// connection. None when nothing is known yet.
-fn channel(bytes: &[u8]) -> Result<Option<Channel>, Fault> {
+pub(super) fn channel(bytes: &[u8]) -> Result<Option<Channel>, Fault> {
     let parts = fields(bytes)?;
     match parts.as_slice() {
         [] => Ok(None),
@@ -177,9 +199,13 @@ pub(super) fn bind(env: Env, session: jlong, facts: jbyteArray, out: jbyteArray)
 }
 
 /// Takes bytes off the front of a buffer.
-struct Cursor<'a>(&'a [u8]);
+pub(super) struct Cursor<'a>(&'a [u8]);
 
 impl<'a> Cursor<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
     fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
@@ -191,7 +217,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Address and client id of a request.
-    fn batch(&mut self, wait: jint) -> Option<Batch<'a>> {
+    pub(super) fn batch(&mut self, wait: jint) -> Option<Batch<'a>> {
         let length = usize::from(*self.take(1)?.first()?);
         let address = read_address(self.take(length)?).ok()?;
         let length = usize::from(self.take(2)?.first_chunk().map(|b| u16::from_le_bytes(*b))?);
@@ -200,10 +226,16 @@ impl<'a> Cursor<'a> {
     }
 
     fn ask(&mut self) -> Option<Ask<'a>> {
+        self.flagged().map(|(ask, _)| ask)
+    }
+
+    /// The next record, and its flags.
+    #[inline(always)]
+    pub(super) fn flagged(&mut self) -> Option<(Ask<'a>, u32)> {
         let (action, flags, count) = (self.u32()?, self.u32()?, self.u32()?);
         let length = usize::try_from(self.u32()?).ok().filter(|l| *l <= LONGEST_NAME)?;
         let resource = std::str::from_utf8(self.take(length)?).ok()?;
-        Some(ask(action, flags, count, resource))
+        Some((ask(action, flags, count, resource), flags))
     }
 }
 
@@ -217,7 +249,7 @@ fn ask(action: u32, flags: u32, count: u32, resource: &str) -> Ask<'_> {
     }
 }
 
-fn malformed() -> Fault {
+pub(super) fn malformed() -> Fault {
     Fault::new(Status::InvalidArgument, "the records of a request are malformed")
 }
 
@@ -252,8 +284,12 @@ pub(super) fn authorize(
         }
     };
     let mut asks = Cursor(records);
-    let asks = std::iter::from_fn(|| asks.ask()).take(count);
-    mechanism::engine_of(id, |engine| engine.authorize(id, batch, asks, outcomes))??;
+    if let [only] = outcomes {
+        *only = mechanism::authorize_one(id, batch, asks.ask().ok_or_else(malformed)?)?;
+    } else {
+        let asks = std::iter::from_fn(|| asks.ask()).take(count);
+        mechanism::engine_of(id, |engine| engine.authorize(id, batch, asks, outcomes))??;
+    }
     let answer = buffer.get_mut(..count).ok_or_else(malformed)?;
     answer.iter_mut().zip(outcomes).for_each(|(byte, outcome)| *byte = *outcome as u8);
     Ok(0)
@@ -296,10 +332,25 @@ pub(super) fn authorizeOne(
     let batch = batch_of(optional(env, facts, &mut facts_room)?, wait)?;
     let unsigned = |n: jint| u32::try_from(n).map_err(|_| malformed());
     let ask = ask(unsigned(action)?, unsigned(flags)?, unsigned(count)?, resource);
-    let mut decided = [Outcome::Deny];
-    mechanism::engine_of(id, |engine| engine.authorize(id, batch, std::iter::once(ask), &mut decided))??;
-    let [decided] = decided;
-    Ok(decided as jint)
+    mechanism::authorize_one(id, batch, ask).map(|outcome| outcome as jint)
+}
+
+pub(super) fn words(env: Env) -> Result<jobject, Fault> {
+    Ok(env.words())
+}
+
+/// Hands a decision out, in one number: how long it holds in milliseconds (from
+/// bit 47), number of its word (32), generation (0).
+pub(super) fn handOut(env: Env, session: jlong, action: jint, name: jbyteArray) -> Result<jlong, Fault> {
+    let id = session_id(session)?;
+    let action = ActionId(u32::try_from(action).map_err(|_| malformed())?);
+    let name = if name.is_null() { None } else { Some(env.bytes(name)?) };
+    let name = name.as_deref().map(|bytes| std::str::from_utf8(bytes).map_err(|_| malformed())).transpose()?;
+    let kept = mechanism::engine_of(id, |engine| engine.hand_out(id, action, name))?;
+    let kept = kept.ok_or_else(|| Fault::new(Status::NotFound, "no decision that may be repeated"))?;
+    // Java reads a finer clock, which is ahead of ours by up to its grain.
+    let left = kept.until.saturating_sub(time::coarse()).saturating_sub(COARSE_GRAIN).clamp(0, 0x3fff);
+    Ok(left << 47 | jlong::from(kept.cell) << 32 | jlong::from(kept.generation))
 }
 
 pub(super) fn authorizeAny(

@@ -7,3 +7,4 @@ mod calls;
 mod env;
 mod load;
 mod natives;
+mod shadow;

@@ -91,7 +91,11 @@ impl Remote {
 impl SecurityService for Remote {
     fn log_in(&self, evidence: &Evidence, host: &str, lifetime: i64, by: Steady) -> Result<At<Issued>, Fault> {
         if host != self.credential.name() {
-            return Err(Fault::internal("the login is for another host than the credential"));
+            let own = self.credential.name();
+            return Err(Fault::new(
+                Status::InvalidSetting,
+                format!("standin.host={host}: the credential is that of {own}"),
+            ));
         }
         let known = self.texts.known();
         let ask = LoginAsk { evidence: EvidenceForm::of(evidence), lifetime, known: known.hashes() };

@@ -72,7 +72,7 @@ impl IssuedForm {
         let client: Client = self.client.client()?;
         let key = |blob: Blob| -> Result<Arc<SigningKey>, Fault> {
             let bytes = Zeroizing::new(blob.exactly::<32>()?);
-            Ok(Arc::new(SigningKey::of_bytes(Secret::new(bytes.to_vec()))))
+            Ok(Arc::new(SigningKey::of(Secret::new(bytes.to_vec()))))
         };
         let value = Issued {
             client,
@@ -100,7 +100,7 @@ impl ImpersonationForm {
     pub fn of(credential: &Impersonation) -> Self {
         Self {
             id: credential.id.clone(),
-            secret: Blob::of(credential.secret.expose()),
+            secret: Blob::of(credential.secret.as_ref().map(Secret::expose).unwrap_or_default()),
             token: Blob::of(&credential.token),
             expires: credential.expires.0,
         }
@@ -109,7 +109,7 @@ impl ImpersonationForm {
     pub(in crate::service) fn impersonation(self, ahead: i64) -> Impersonation {
         Impersonation {
             id: self.id,
-            secret: Secret::new(self.secret.0.to_vec()),
+            secret: Some(Secret::new(self.secret.0.to_vec())),
             token: self.token.0.to_vec(),
             expires: UnixMillis(self.expires).plus(ahead),
         }
@@ -129,7 +129,11 @@ impl ProofForm {
     /// The form of a proof.
     #[must_use]
     pub fn of(proof: &Proof) -> Self {
-        Self { token: Blob::of(&proof.token), at: proof.at.0, signature: Blob::of(proof.signature()) }
+        Self {
+            token: Blob::of(&proof.token),
+            at: proof.at.0,
+            signature: Blob::of(proof.signature().map(<[u8; 32]>::as_slice).unwrap_or_default()),
+        }
     }
 
     /// The proof, made by `host`.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.standin.internal;
 
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,6 +17,12 @@ public final class Engine implements AutoCloseable {
   private static final Map<String, Long> OPEN = new ConcurrentHashMap<>();
 
   private static final String DEFAULT_NAME = "default";
+
+  /** The session is over: everything is denied. */
+  public static final int OVER = 1;
+
+  /** The principal stands for no identity: nothing was compared. */
+  public static final int NOBODY = 2;
 
   private final long id;
   private final int metrics = metricNames().size();
@@ -82,6 +90,11 @@ public final class Engine implements AutoCloseable {
     return OPEN.getOrDefault(name, 0L);
   }
 
+  /** True while the engine of this name is open and in shadow mode. */
+  public static boolean isShadow(String name) {
+    return Native.mode(idOf(name)) == 1;
+  }
+
   private static byte[] pairs(Map<String, String> settings) {
     List<byte[]> fields = new ArrayList<>();
     settings.forEach(
@@ -104,6 +117,52 @@ public final class Engine implements AutoCloseable {
       throw new StandinException(profile, new String(Fields.content(why), StandardCharsets.UTF_8));
     }
     return profile;
+  }
+
+  /**
+   * Changes settings of the running engine, which all that have it open share; all or nothing.
+   *
+   * @throws StandinException with what is wrong and what is accepted; then nothing changed
+   */
+  public void reload(Map<String, String> settings) throws StandinException {
+    byte[] why = new byte[4096];
+    int status = Native.reload(id(), pairs(settings), why);
+    if (status != 0) {
+      throw new StandinException(status, new String(Fields.content(why), StandardCharsets.UTF_8));
+    }
+  }
+
+  /** True while Kafka's ACLs decide and policies are only compared with them. */
+  public boolean isShadow() {
+    return Native.mode(id()) == 1;
+  }
+
+  /** The principal, such as {@code User:alice}, whose ACLs count for an identity; null for none. */
+  public String aclPrincipal(String arn) {
+    byte[] out = new byte[2048];
+    return Native.aclPrincipal(id(), Fields.text(arn), out) == 0
+        ? Fields.text(Fields.content(out))
+        : null;
+  }
+
+  /**
+   * Compares operations that ACLs have decided with what policies say. One of the two is given:
+   *
+   * @param session a session, or null
+   * @param facts of the channel of a client that did not log in here, or none
+   * @return 0, or {@link #OVER} or {@link #NOBODY}, or the status of what went wrong
+   */
+  public int compare(
+      Session session, byte[] who, byte[] facts, ByteBuffer buffer, int bytes, int count) {
+    if (buffer.isReadOnly()) {
+      return Status.INVALID_ARGUMENT;
+    }
+    try {
+      return Native.compare(
+          id(), session == null ? 0 : session.id(), who, facts, buffer, bytes, count);
+    } finally {
+      Reference.reachabilityFence(session);
+    }
   }
 
   /** The number of an action on a type of resource; 0, which is always denied, when it has none. */

@@ -16,6 +16,9 @@ final class Native {
 
   static native int abi(String build);
 
+  /** The words behind decisions that were handed out; null without memory. */
+  static native ByteBuffer words();
+
   static native long open(byte[] settings, byte[] why);
 
   static native int resolve(byte[] settings, byte[] out);
@@ -23,6 +26,8 @@ final class Native {
   static native int close(long engine, int waitMs);
 
   static native int profile(long engine, byte[] settings, byte[] why);
+
+  static native int reload(long engine, byte[] settings, byte[] why);
 
   static native int action(long engine, byte[] name, byte[] resourceType);
 
@@ -43,6 +48,19 @@ final class Native {
       long session, int action, int flags, int count, byte[] name, byte[] facts, int waitMs);
 
   static native int authorizeAny(long session, int action, byte[] facts, int waitMs);
+
+  static native int mode(long engine);
+
+  static native int aclPrincipal(long engine, byte[] arn, byte[] out);
+
+  static native int compare(
+      long engine, long session, byte[] who, byte[] facts, ByteBuffer direct, int bytes, int count);
+
+  /**
+   * Hands out the decision that an action is allowed on a resource, or (null) on some resource. How
+   * long it holds in milliseconds (from bit 47), number of its word (32), generation (0).
+   */
+  static native long handOut(long session, int action, byte[] name);
 
   static native int info(long session, byte[] out);
 

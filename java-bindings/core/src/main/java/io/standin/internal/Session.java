@@ -16,6 +16,7 @@ public final class Session {
   private final long id;
   private final String principal;
   private final long deadline;
+  private final HandedOut handedOut = new HandedOut();
   private volatile boolean bound;
 
   /** Takes a session over that the library has just given out. */
@@ -25,6 +26,11 @@ public final class Session {
     this.deadline = deadline;
     // The action holds only the id: holding the session would keep it forever.
     CLEANER.register(this, () -> Native.release(id));
+  }
+
+  /** Its number, while this object is reachable. */
+  long id() {
+    return id;
   }
 
   /** ARN of the identity. */
@@ -63,6 +69,31 @@ public final class Session {
     } finally {
       Reference.reachabilityFence(this);
     }
+  }
+
+  /**
+   * True when the library has said that this is allowed, and has not taken it back; counted as so
+   * many references. False says nothing.
+   */
+  public boolean repeats(int action, String name, int references) {
+    return handedOut.repeat(action, name, references);
+  }
+
+  /** The library has said that this is allowed: from now on it may be repeated, if it hands it out. */
+  public void allowed(int action, String name) {
+    handedOut.allowed(id, action, name);
+    Reference.reachabilityFence(this);
+  }
+
+  /** As {@link #repeats}, for some resource of the action's type. */
+  public boolean repeatsAny(int action) {
+    return handedOut.repeatAny(action);
+  }
+
+  /** As {@link #allowed}, for some resource of the action's type. */
+  public void anyAllowed(int action) {
+    handedOut.anyAllowed(id, action);
+    Reference.reachabilityFence(this);
   }
 
   /** Decides whether the action is allowed on some resource of its type. */

@@ -184,9 +184,9 @@ final class Broker {
     script("down", dir);
   }
 
-  /** Stops what runs and starts it again. */
-  void restart() {
-    Ended ended = script("restart", dir);
+  /** Stops what runs and starts it again; options of {@code scripts/broker restart}. */
+  void restart(String... options) {
+    Ended ended = script("restart", dir, options);
     if (ended.code() != 0) {
       throw new IllegalStateException("the broker did not start again: " + ended.errors());
     }

@@ -12,6 +12,8 @@ import java.nio.charset.StandardCharsets;
 final class Requests {
   static final int LOG_ALLOW = 1;
   static final int LOG_DENY = 2;
+  static final int ACLS_ALLOW = 4;
+  static final int ANY = 8;
 
   private static final int RECORD = 16;
   private static final ThreadLocal<Requests> OF_THREAD = ThreadLocal.withInitial(Requests::new);

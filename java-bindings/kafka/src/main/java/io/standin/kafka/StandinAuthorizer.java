@@ -43,12 +43,18 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   private static final Logger LOG = LoggerFactory.getLogger(StandinAuthorizer.class);
   private static final String HANDLER_THREAD = "data-plane-kafka-request-handler-";
   private static final int WAIT_MS = 1000;
+  private static final List<AuthorizationResult> ALLOWED = List.of(AuthorizationResult.ALLOWED);
 
   private final StandardAuthorizer others = new StandardAuthorizer();
   private Engine engine;
   private KafkaActions actions;
+  private Pause pause;
   private LogPump log;
   private StandinMetrics metrics;
+
+  /** Null unless ACLs decide for everybody. */
+  private volatile Shadow shadow;
+
   private final AtomicBoolean closed = new AtomicBoolean();
 
   /** Made by Kafka, once per role of the process. */
@@ -65,8 +71,19 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
       throw new ConfigException(e.getMessage());
     }
     actions = new KafkaActions(engine::action);
+    pause = Pause.of(configs);
     log = new LogPump(engine);
+    quieten();
     warn(configs);
+    follow(configs);
+  }
+
+  private static void quieten() {
+    try {
+      QuietLog.install();
+    } catch (NoClassDefFoundError e) {
+      LOG.debug("No Log4j 2 here: each request that cannot be decided will be a line of the log");
+    }
   }
 
   private static void check(Map<String, ?> configs, Map<String, String> settings) {
@@ -81,6 +98,17 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
               + " the key");
     }
     Listeners.check(configs, settings);
+  }
+
+  /** Takes the mode from the engine. */
+  private void follow(Map<String, ?> configs) {
+    boolean now = engine.isShadow();
+    shadow = now ? new Shadow(others, engine, actions, configs.get("super.users")) : null;
+    if (now) {
+      LOG.warn(
+          "standin.mode=shadow: Kafka's ACLs decide for everybody, policies are only compared with"
+              + " them");
+    }
   }
 
   private static void warn(Map<String, ?> configs) {
@@ -109,6 +137,10 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   @Override
   public List<AuthorizationResult> authorize(
       AuthorizableRequestContext context, List<Action> asked) {
+    Shadow beside = shadow;
+    if (beside != null) {
+      return beside.authorize(context, asked);
+    }
     KafkaPrincipal principal = context.principal();
     if (principal instanceof StandinPrincipal ours) {
       return decide(ours, context, asked);
@@ -127,6 +159,9 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
     }
     if (session == null) {
       throw Undecided.exception(context.requestType(), onCluster(asked));
+    }
+    if (asked.size() == 1 && repeats(session, asked.get(0))) {
+      return ALLOWED;
     }
     Requests requests =
         Requests.ofThread().begin(context.clientAddress().getAddress(), context.clientId());
@@ -167,7 +202,22 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
         default -> results.add(AuthorizationResult.DENIED);
       }
     }
+    if (results.size() == 1 && results.get(0) == AuthorizationResult.ALLOWED) {
+      Action only = asked.get(0);
+      session.allowed(number(only), only.resourcePattern().name());
+      return ALLOWED;
+    }
     return results;
+  }
+
+  private int number(Action action) {
+    return actions.number(action.operation(), action.resourcePattern().resourceType());
+  }
+
+  /** True when the library has decided this before and it still holds. */
+  private boolean repeats(Session session, Action action) {
+    return session.repeats(
+        number(action), action.resourcePattern().name(), action.resourceReferenceCount());
   }
 
   /** The library decided nothing: past its deadline a session is over, before it that is a race. */
@@ -184,15 +234,9 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
         && asked.get(0).resourcePattern().resourceType() == ResourceType.CLUSTER;
   }
 
-  private static RuntimeException undecided(
-      AuthorizableRequestContext context, List<Action> asked) {
-    if (context.requestType() == 1 && waitMs() > 0) {
-      // Clients retry a fetch at once; without a pause they would spin.
-      try {
-        Thread.sleep(75);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
+  private RuntimeException undecided(AuthorizableRequestContext context, List<Action> asked) {
+    if (Pause.isFor(context.requestType()) && waitMs() > 0) {
+      pause.take();
     }
     return Undecided.exception(context.requestType(), onCluster(asked));
   }
@@ -205,6 +249,10 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   @Override
   public AuthorizationResult authorizeByResourceType(
       AuthorizableRequestContext context, AclOperation operation, ResourceType type) {
+    Shadow beside = shadow;
+    if (beside != null) {
+      return beside.authorizeByResourceType(context, operation, type);
+    }
     KafkaPrincipal principal = context.principal();
     if (principal instanceof StandinPrincipal ours) {
       Session session = ours.session();
@@ -214,12 +262,19 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
       if (session == null) {
         throw Undecided.exception(context.requestType(), true);
       }
+      int number = actions.number(operation, type);
+      if (session.repeatsAny(number)) {
+        return AuthorizationResult.ALLOWED;
+      }
       Requests facts =
           Requests.ofThread().begin(context.clientAddress().getAddress(), context.clientId());
       byte[] bytes = new byte[facts.bytes()];
       facts.buffer().get(0, bytes);
-      return switch (session.authorizeAny(actions.number(operation, type), bytes, waitMs())) {
-        case 1 -> AuthorizationResult.ALLOWED;
+      return switch (session.authorizeAny(number, bytes, waitMs())) {
+        case 1 -> {
+          session.anyAllowed(number);
+          yield AuthorizationResult.ALLOWED;
+        }
         case 0 -> AuthorizationResult.DENIED;
         case Status.UNKNOWN_ID -> {
           if (System.currentTimeMillis() >= session.deadline()) {

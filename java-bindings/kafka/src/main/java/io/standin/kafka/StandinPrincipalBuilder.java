@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import org.apache.kafka.common.Configurable;
 import org.apache.kafka.common.config.internals.BrokerSecurityConfigs;
+import org.apache.kafka.common.errors.ApiException;
 import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.security.auth.AuthenticationContext;
 import org.apache.kafka.common.security.auth.KafkaPrincipal;
@@ -33,6 +34,9 @@ public final class StandinPrincipalBuilder
 
   /** Versions of the format: a reader takes its own and older ones. */
   private static final byte VERSION = 1;
+
+  /** Stands for a session that could not be sealed: to a reader a version it does not know. */
+  private static final byte UNUSABLE = Byte.MAX_VALUE;
 
   private static final int LONGEST = 16 * 1024;
   private static final byte[] ENDED = {};
@@ -91,14 +95,25 @@ public final class StandinPrincipalBuilder
     if (!(principal instanceof StandinPrincipal ours)) {
       return ((KafkaPrincipalSerde) others).serialize(principal);
     }
-    byte[] sealed = sealed(ours);
+    byte version = VERSION;
+    byte[] sealed;
+    try {
+      sealed = sealed(ours);
+    } catch (ApiException e) {
+      if (!Engine.isShadow(engine)) {
+        throw e;
+      }
+      // The controller's ACLs decide by the name.
+      version = UNUSABLE;
+      sealed = ENDED;
+    }
     if (sealed.length > LONGEST) {
       throw new SerializationException(
           "The session of " + principal.getName() + " is too large to be forwarded");
     }
     byte[] name = Fields.text(principal.getName());
     ByteBuffer out = ByteBuffer.allocate(5 + name.length + sealed.length);
-    out.putShort(MAGIC).put(VERSION).putShort((short) name.length).put(name).put(sealed);
+    out.putShort(MAGIC).put(version).putShort((short) name.length).put(name).put(sealed);
     return out.array();
   }
 

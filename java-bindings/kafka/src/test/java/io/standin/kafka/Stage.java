@@ -31,7 +31,7 @@ import software.amazon.msk.auth.iam.IAMLoginModule;
 
 /** A store, and Standin's parts on it, put together as a broker does, without a broker. */
 final class Stage implements AutoCloseable {
-  private static final String CLUSTER = "arn:aws:kafka:us-east-1:000000000000:cluster/c/u-1";
+  static final String CLUSTER = "arn:aws:kafka:us-east-1:000000000000:cluster/c/u-1";
   private static final String MECHANISM = "AWS_MSK_IAM";
 
   private final Path dir;
@@ -52,6 +52,12 @@ final class Stage implements AutoCloseable {
     configs.put("standin.login.wait.ms", "30000");
     configs.put("listener.security.protocol.map", "CLIENT:SASL_SSL");
     System.setProperty("aws.region", "us-east-1");
+  }
+
+  /** Adds a line to the configuration, before anything is made from it. */
+  Stage with(String name, String value) {
+    configs.put(name, value);
+    return this;
   }
 
   /** A broker's configuration. */
@@ -97,13 +103,13 @@ final class Stage implements AutoCloseable {
   }
 
   /** Runs the program on the store. */
-  void rule(String... arguments) throws Exception {
+  String rule(String... arguments) throws Exception {
     List<String> command = new ArrayList<>(Arrays.asList(arguments));
     command.addAll(List.of("--store", configs.get("standin.store").toString()));
-    program(command.toArray(String[]::new));
+    return program(command.toArray(String[]::new));
   }
 
-  private void program(String... arguments) throws IOException, InterruptedException {
+  private String program(String... arguments) throws IOException, InterruptedException {
     List<String> command = new ArrayList<>(List.of(System.getProperty("standin.program")));
     command.addAll(Arrays.asList(arguments));
     Path out = dir.resolve("program.out");
@@ -112,6 +118,7 @@ final class Stage implements AutoCloseable {
     if (process.waitFor() != 0) {
       throw new IOException(Files.readString(out));
     }
+    return Files.readString(out);
   }
 
   /** Id and secret of a user's access key. */
@@ -200,6 +207,12 @@ final class Stage implements AutoCloseable {
   /** A request of a principal. */
   static AuthorizableRequestContext request(KafkaPrincipal principal, int type) {
     return new Request(principal, type, InetAddress.getLoopbackAddress());
+  }
+
+  /** A request of a principal from an address. */
+  static AuthorizableRequestContext request(
+      KafkaPrincipal principal, int type, InetAddress address) {
+    return new Request(principal, type, address);
   }
 
   private record Request(KafkaPrincipal principal, int requestType, InetAddress clientAddress)

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The store's tables in one SQLite file.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{ErrorCode, OpenFlags, ToSql, TransactionBehavior};
+
+use super::database::{Connection, Database, Each, Row, Value, Work, forbidden};
+use super::{files, schema};
+use crate::fault::{Fault, Status};
+
+/// How long a statement waits for another process's lock.
+const BUSY: Duration = Duration::from_millis(900);
+
+/// The open file: one connection writes, one reads. Other processes may have
+/// it open too.
+pub(super) struct Sqlite {
+    writer: Mutex<rusqlite::Connection>,
+    reader: Mutex<rusqlite::Connection>,
+    path: PathBuf,
+    /// Device and number of the file that is open.
+    file: (u64, u64),
+}
+
+/// Turns a database error into its kind: what cannot be read now is not
+/// missing and not denied.
+pub(super) fn failed(e: rusqlite::Error) -> Fault {
+    match e.sqlite_error_code() {
+        Some(ErrorCode::ConstraintViolation) => forbidden(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            Fault::new(Status::Busy, "the store is locked by another process")
+        }
+        _ => Fault::unavailable(format!("the store failed: {e}")),
+    }
+}
+
+fn connect(path: &Path) -> Result<rusqlite::Connection, Fault> {
+    let connection = rusqlite::Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .map_err(failed)?;
+    connection.busy_timeout(BUSY).map_err(failed)?;
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).map_err(failed)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+    connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
+    connection.pragma_update(None, "trusted_schema", false).map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn lock(connection: &Mutex<rusqlite::Connection>) -> Result<MutexGuard<'_, rusqlite::Connection>, Fault> {
+    connection.lock().map_err(|_| Fault::unavailable("the store failed earlier"))
+}
+
+/// Where a store's file may be: on a disk of this machine.
+pub(super) fn check_place(path: &Path) -> Result<(), Fault> {
+    files::check_local(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+}
+
+impl Sqlite {
+    /// Opens a file and brings its tables up to date.
+    pub(super) fn open(path: &Path) -> Result<Self, Fault> {
+        files::prepare(path, false)?;
+        check_place(path)?;
+        let mut writer = connect(path)?;
+        schema::migrate(&mut writer)?;
+        let (reader, path, file) = (connect(path)?, path.to_owned(), files::identity(path)?);
+        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader), path, file })
+    }
+}
+
+impl Database for Sqlite {
+    fn read(&self, work: Work<'_>) -> Result<(), Fault> {
+        let mut reader = lock(&self.reader)?;
+        let transaction = reader.transaction().map_err(failed)?;
+        work(&*transaction)?;
+        transaction.finish().map_err(failed)
+    }
+
+    fn write(&self, work: Work<'_>) -> Result<(), Fault> {
+        let mut writer = lock(&self.writer)?;
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        work(&*transaction)?;
+        transaction.commit().map_err(failed)
+    }
+
+    /// Another file may have taken the place of the one that is open, which
+    /// then has a history of its own.
+    fn check(&self) -> Result<(), Fault> {
+        if files::identity(&self.path).ok() == Some(self.file) {
+            return Ok(());
+        }
+        Err(Fault::unavailable(format!(
+            "the store {} was moved, replaced or deleted; put it back, or restart what has it open",
+            self.path.display()
+        )))
+    }
+
+    fn set_patience(&self, patience: Duration) -> Result<(), Fault> {
+        for connection in [&self.writer, &self.reader] {
+            lock(connection)?.busy_timeout(patience).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn shown(&self) -> String {
+        self.path.display().to_string()
+    }
+}
+
+/// A value as SQLite takes it, without a copy.
+struct Given<'a>(Value<'a>);
+
+impl ToSql for Given<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Integer(number) => ValueRef::Integer(number),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+fn given<'a>(values: &'a [Value<'a>]) -> impl rusqlite::Params {
+    rusqlite::params_from_iter(values.iter().map(|v| Given(*v)))
+}
+
+impl Connection for rusqlite::Connection {
+    fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<usize, Fault> {
+        self.prepare_cached(sql).and_then(|mut statement| statement.execute(given(values))).map_err(failed)
+    }
+
+    fn query(&self, sql: &str, values: &[Value<'_>], each: Each<'_>) -> Result<(), Fault> {
+        let mut statement = self.prepare_cached(sql).map_err(failed)?;
+        let mut rows = statement.query(given(values)).map_err(failed)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            each(row)?;
+        }
+        Ok(())
+    }
+}
+
+impl Row for rusqlite::Row<'_> {
+    fn value(&self, column: usize) -> Result<Value<'_>, Fault> {
+        match self.get_ref(column).map_err(failed)? {
+            ValueRef::Null => Ok(Value::Null),
+            ValueRef::Integer(number) => Ok(Value::Integer(number)),
+            ValueRef::Text(text) => std::str::from_utf8(text)
+                .map(Value::Text)
+                .map_err(|_| Fault::unavailable("the store failed: a text is not UTF-8")),
+            ValueRef::Blob(bytes) => Ok(Value::Blob(bytes)),
+            ValueRef::Real(_) => Err(Fault::unavailable("the store failed: a fraction where none belongs")),
+        }
+    }
+}

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Stands before the security service in the agent's process: keeps the
+//! impersonation credentials and verification keys it issues, gives hosts a
+//! name in their place, verifies with the one and proves with the other.
+
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+
+use super::Cache;
+use super::table::{Brought, Table};
+use crate::credential::Evidence;
+use crate::credential::sigv4::KeyScope;
+use crate::fault::{Fault, Kind, Status};
+use crate::identity::Identity;
+use crate::revision::{At, Revision};
+use crate::service::{
+    Answer, Change, DECIDE, DecisionPoint, Entitlements, Impersonation, Issued, Proof, Questions, RENEW,
+    SecurityService, SessionReport,
+};
+use crate::session::CredentialKey;
+use crate::time::{Clock, Random, Steady, UnixMillis};
+
+/// How often an answer older than what is known is asked for again.
+const REFETCHES: usize = 5;
+/// Changes read at once.
+const CHANGES: usize = 1000;
+/// For how long another's reading of the feed counts as one's own,
+/// milliseconds.
+const JUST_NOW: i64 = 1000;
+
+/// See the module's page.
+pub struct Keeper {
+    service: Arc<dyn SecurityService>,
+    decisions: Arc<dyn DecisionPoint>,
+    /// Name of the host this agent belongs to.
+    host: String,
+    /// Silence of the feed after which nothing is verified here, milliseconds.
+    stale_after: i64,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    table: Mutex<Table>,
+    /// Held by whoever reads the feed.
+    following: Mutex<()>,
+}
+
+impl Keeper {
+    /// A keeper for one host's agent.
+    #[must_use]
+    pub fn new(
+        (service, decisions): (Arc<dyn SecurityService>, Arc<dyn DecisionPoint>),
+        host: &str,
+        stale_after: i64,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        let host = host.to_owned();
+        let (table, following) = (Mutex::default(), Mutex::default());
+        Self { service, decisions, host, stale_after, clock, random, table, following }
+    }
+
+    /// Name of the host this agent belongs to.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// How many credentials are kept.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.table().map(|t| t.kept.len()).unwrap_or(0)
+    }
+
+    /// The time, for who answers with it.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    fn table(&self) -> Result<MutexGuard<'_, Table>, Fault> {
+        self.table.lock().map_err(|_| Fault::internal("what the agent's process keeps failed earlier"))
+    }
+
+    fn steady_of(&self, wall: UnixMillis) -> Steady {
+        self.clock.steady().plus(wall.0.saturating_sub(self.clock.wall().0))
+    }
+
+    /// Follows the feed and drops what is over; called several times a second.
+    ///
+    /// # Errors
+    /// Undecided when the service does not answer.
+    pub fn turn(&self) -> Result<(), Fault> {
+        self.clock.tick();
+        self.table()?.sweep(self.clock.steady(), self.clock.wall());
+        self.follow().map(drop)
+    }
+
+    /// Takes in what was kept before a restart.
+    ///
+    /// # Errors
+    /// When shared state failed earlier.
+    pub fn restore(&self, cache: &Cache) -> Result<usize, Fault> {
+        let mut table = self.table()?;
+        cache.restore(&mut table, &*self.clock);
+        Ok(table.kept.len())
+    }
+
+    /// Writes what is kept, when it changed since the last time.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save(&self, cache: &Cache) -> Result<(), Fault> {
+        // Written out under the lock, sealed and stored without it.
+        let Some(state) = cache.state(&*self.table()?, &*self.clock)? else { return Ok(()) };
+        cache.store(state, &*self.random)
+    }
+
+    /// Wipes everything.
+    pub fn clear(&self) {
+        if let Ok(mut table) = self.table() {
+            table.clear();
+        }
+    }
+
+    /// Applies every change there is; the newest revision.
+    fn follow(&self) -> Result<Revision, Fault> {
+        let _one = match self.following.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::WouldBlock) => {
+                let table = self.table()?;
+                let now = self.clock.steady();
+                return match (table.applied, table.heard) {
+                    (Some(applied), Some(heard)) if now.since(heard) <= JUST_NOW => Ok(applied),
+                    _ => Err(Fault::unavailable("the service has not yet answered another reader of the change feed")),
+                };
+            }
+            Err(TryLockError::Poisoned(_)) => return Err(Fault::internal("following changes failed earlier")),
+        };
+        let newest = self.service.revision()?;
+        let mut applied = match self.table()?.applied {
+            Some(applied) if applied > newest => {
+                return Err(Fault::unavailable(format!(
+                    "the store went back from revision {} to {}: an older one was restored; restart what has it open",
+                    applied.0, newest.0
+                )));
+            }
+            Some(applied) => applied,
+            // Nothing was issued before.
+            None => newest,
+        };
+        while applied < newest {
+            let changes = self.service.changes(applied, CHANGES)?;
+            let mut table = self.table()?;
+            changes.iter().for_each(|change| table.apply(change));
+            applied = changes.last().map_or(newest, |c| c.revision);
+            table.applied = Some(applied);
+        }
+        let mut table = self.table()?;
+        table.applied = Some(newest);
+        table.heard = Some(self.clock.steady());
+        Ok(newest)
+    }
+
+    /// Keeps what a login brought, and what the host gets in its place; none
+    /// when it is older than what is known.
+    fn keep(&self, evidence: &Evidence, answer: At<Issued>) -> Result<Option<At<Issued>>, Fault> {
+        let At { revision, value: mut issued } = answer;
+        let expires = self.steady_of(issued.impersonation.expires);
+        let mut table = self.table()?;
+        if table.applied.is_some_and(|applied| revision < applied) {
+            return Ok(None);
+        }
+        let shown = Impersonation {
+            id: issued.impersonation.id.clone(),
+            secret: None,
+            token: Vec::new(),
+            expires: issued.impersonation.expires,
+        };
+        let brought = Brought {
+            client: issued.client.clone(),
+            ends: issued.expires,
+            credential: std::mem::replace(&mut issued.impersonation, shown),
+            expires,
+            lease: evidence.claim().map(KeyScope::of).zip(issued.verification.take()),
+        };
+        issued.impersonation.token =
+            table.keep(CredentialKey::of(evidence), brought, self.clock.steady(), &*self.random)?;
+        Ok(Some(At { revision, value: issued }))
+    }
+
+    /// The credential of this name.
+    fn credential(&self, name: &[u8]) -> Result<Arc<Impersonation>, Fault> {
+        let now = self.clock.steady();
+        let mut table = self.table()?;
+        let kept = table.named(name).filter(|(_, kept)| now < kept.expires);
+        kept.map(|(_, kept)| Arc::clone(&kept.credential)).ok_or_else(|| {
+            Fault::unavailable("the agent's process does not hold this credential: it has expired, or it was restarted")
+        })
+    }
+}
+
+impl SecurityService for Keeper {
+    fn log_in(&self, evidence: &Evidence, _host: &str, lifetime: i64, by: Steady) -> Result<At<Issued>, Fault> {
+        for _ in 0..REFETCHES {
+            let answer = self.service.log_in(evidence, &self.host, lifetime, by)?;
+            if let Some(answer) = self.keep(evidence, answer)? {
+                return Ok(answer);
+            }
+        }
+        Err(Fault::new(Status::Stale, "the service keeps answering from before the last known change"))
+    }
+
+    fn verify(&self, evidence: &Evidence, kept: &[u8], _by: Steady) -> Result<bool, Fault> {
+        let Some(claim) = evidence.claim() else { return Ok(false) };
+        let (now, wall) = (self.clock.steady(), self.clock.wall());
+        let scope = KeyScope::of(claim);
+        let (key, subject) = {
+            let mut table = self.table()?;
+            if table.heard.is_none_or(|heard| now.since(heard) > self.stale_after) {
+                return Ok(false);
+            }
+            let Some((credential, kept)) = table.named(kept) else { return Ok(false) };
+            let over = now >= kept.expires || kept.ends.is_some_and(|end| wall >= end);
+            if over || *credential != CredentialKey::of(evidence) {
+                return Ok(false);
+            }
+            let lease = kept.leases.iter().find(|lease| lease.scope == scope && now < lease.until);
+            let Some(lease) = lease else { return Ok(false) };
+            (Arc::clone(&lease.key), kept.client.principal.subject.clone())
+        };
+        claim.verify(&key).map_err(|fault| fault.about(subject.arn()))?;
+        Ok(true)
+    }
+
+    fn renew(&self, proof: &Proof, lifetime: i64, by: Steady) -> Result<Impersonation, Fault> {
+        let old = self.credential(&proof.token)?;
+        let proven = old.prove(&self.host, self.clock.wall(), RENEW, lifetime.to_string().as_bytes());
+        let new = match self.service.renew(&proven, lifetime, by) {
+            Ok(new) => new,
+            Err(fault) => {
+                if fault.kind() == Kind::Refused {
+                    self.table()?.forget(&proof.token);
+                }
+                return Err(fault);
+            }
+        };
+        let (id, expires) = (new.id.clone(), new.expires);
+        let mut table = self.table()?;
+        let Some((_, kept)) = table.named(&proof.token) else {
+            return Err(Fault::new(Status::Revoked, "the access key or identity was disabled during the renewal"));
+        };
+        kept.expires = self.steady_of(expires);
+        kept.credential = Arc::new(new);
+        table.edition += 1;
+        Ok(Impersonation { id, secret: None, token: proof.token.clone(), expires })
+    }
+
+    fn entitlements(&self, subject: &Identity, access_key_id: &str) -> Result<At<Entitlements>, Fault> {
+        self.service.entitlements(subject, access_key_id)
+    }
+
+    fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, Fault> {
+        self.service.seal(purpose, plain)
+    }
+
+    fn unseal(&self, purpose: &str, sealed: &[u8]) -> Result<Vec<u8>, Fault> {
+        self.service.unseal(purpose, sealed)
+    }
+
+    fn revision(&self) -> Result<Revision, Fault> {
+        self.follow()
+    }
+
+    fn changes(&self, after: Revision, limit: usize) -> Result<Vec<Change>, Fault> {
+        self.service.changes(after, limit)
+    }
+
+    fn report(&self, boot: &str, _host: &str, report: &SessionReport) -> Result<(), Fault> {
+        self.service.report(boot, &self.host, report)
+    }
+}
+
+impl DecisionPoint for Keeper {
+    fn decide(&self, proof: &Proof, questions: &Questions, by: Steady) -> Result<At<Vec<Answer>>, Fault> {
+        let proven = self.credential(&proof.token)?.prove(&self.host, self.clock.wall(), DECIDE, &questions.body()?);
+        self.decisions.decide(&proven, questions, by)
+    }
+}
