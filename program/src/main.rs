@@ -13,6 +13,7 @@ mod checking;
 mod credentials;
 mod doctor;
 mod explain;
+mod hosts;
 mod house;
 mod init;
 mod keeping;
@@ -82,6 +83,9 @@ enum Command {
     /// Live sessions.
     #[command(subcommand)]
     Session(sessions::Session),
+    /// Hosts on other machines.
+    #[command(subcommand)]
+    Host(hosts::Host),
     /// What is wrong with a broker's configuration, and which line to change.
     Doctor(doctor::Doctor),
     /// Why something is allowed or not, and what would allow it.
@@ -166,6 +170,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         Command::Policy(policy) => policy.run(&desk),
         Command::Acl(acl) => acl.run(&desk),
         Command::Session(session) => session.run(&desk),
+        Command::Host(host) => host.run(&desk),
         Command::Doctor(doctor) => doctor.run(&desk),
         Command::Explain(explain) => explain.run(&desk),
         Command::Whoami(whoami) => whoami.run(&desk),
