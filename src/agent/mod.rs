@@ -544,6 +544,7 @@ impl Agent {
             }
             self.differences.drain(self.tally.window_since(), now, &self.parts.recorder);
             self.tally.next_window(now);
+            kept::end_window();
         }
         if let Err(fault) = self.parts.recorder.flush(now) {
             self.parts.journal.line("error", &format!("audit: {fault}"));

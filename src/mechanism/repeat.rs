@@ -3,13 +3,14 @@
 //! that were handed out to it. See [`crate::session::kept`] for how they end.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use super::authorize::Ground;
 use super::{Batch, Engine, registry};
 use crate::decision::Outcome;
 use crate::fault::Fault;
 use crate::policy::ActionId;
-use crate::session::{Ask, Kept, SessionId};
+use crate::session::{Ask, Context, Kept, Session, SessionId, Wanted};
 use crate::time;
 
 /// How long a decision may be repeated before it is asked for again,
@@ -66,8 +67,12 @@ impl Line {
     }
 }
 
+/// What a thread remembers, in pairs. Not in the thread's own block: hosts may
+/// have threads whose stacks would be too small for it.
+type Lines = Option<Box<[[Line; 2]]>>;
+
 thread_local! {
-    static LINES: RefCell<[[Line; 2]; PAIRS]> = const { RefCell::new([[Line::EMPTY; 2]; PAIRS]) };
+    static LINES: RefCell<Lines> = const { RefCell::new(None) };
 }
 
 /// Spreads questions over pairs. Whoever finds others for the same pair only
@@ -87,15 +92,16 @@ fn spread(session: i64, ask: &Ask<'_>) -> u32 {
 
 /// True when the question was allowed before and that could be repeated.
 #[inline(always)]
-fn known(lines: &[[Line; 2]; PAIRS], session: i64, ask: &Ask<'_>, spread: u32) -> bool {
-    let pair = usize::try_from(spread).ok().and_then(|s| lines.get(s % PAIRS));
+fn known(lines: &Lines, session: i64, ask: &Ask<'_>, spread: u32) -> bool {
+    let pair = usize::try_from(spread).ok().and_then(|s| lines.as_deref()?.get(s % PAIRS));
     let Some(line) = pair.and_then(|pair| pair.iter().find(|line| line.is(session, ask))) else { return false };
     time::coarse() < line.until && line.kept().repeat(ask.count)
 }
 
 /// After a question that was not known here was allowed: remembers it if it was
 /// among the last two of its pair before, and displaces nothing that still holds.
-fn remember(lines: &mut [[Line; 2]; PAIRS], id: SessionId, ask: &Ask<'_>, spread: u32) {
+fn remember(lines: &mut Lines, id: SessionId, ask: &Ask<'_>, spread: u32) {
+    let lines = lines.get_or_insert_with(|| vec![[Line::EMPTY; 2]; PAIRS].into_boxed_slice());
     let Some([first, second]) = usize::try_from(spread).ok().and_then(|s| lines.get_mut(s % PAIRS)) else { return };
     // Most things are asked once.
     let tag = spread | 1;
@@ -121,7 +127,7 @@ fn remember(lines: &mut [[Line; 2]; PAIRS], id: SessionId, ask: &Ask<'_>, spread
     let (Ok(length), Some(name)) = (u8::try_from(ask.resource.len()), line.name.get_mut(..ask.resource.len())) else {
         return;
     };
-    let kept = registry::engine_of(id, |engine| engine.hand_out(id, ask.action, Some(ask.resource)));
+    let kept = registry::engine_of(id, |engine| engine.hand_out(id, ask.action, Some(ask.resource), Wanted::Allow));
     let Ok(Some(kept)) = kept else { return };
     name.copy_from_slice(ask.resource.as_bytes());
     line.length = length;
@@ -161,34 +167,34 @@ fn decide(id: SessionId, batch: Batch<'_>, ask: Ask<'_>, spread: u32) -> Result<
 }
 
 impl Engine {
-    /// Hands out the decision that a session's client may do the action on the
-    /// resource, or (with none) on some resource of its type: whoever gets it may
-    /// repeat it until it is taken back or over.
+    /// Hands out what was decided about a session's client doing the action on
+    /// the resource, or (with none) on some resource of its type: whoever gets it
+    /// may repeat it until it is taken back or over.
     ///
-    /// None when that is not known to be allowed, or may change by itself: with
-    /// the time of day, from request to request, by the service's answer, or
+    /// None when that is not known or not as `wanted`, or may change by itself:
+    /// with the time of day, from request to request, by the service's answer, or
     /// because nothing was heard of the service for long.
     #[must_use]
-    pub fn hand_out(&self, id: SessionId, action: ActionId, resource: Option<&str>) -> Option<Kept> {
-        let handed_out = |session: &std::sync::Arc<crate::session::Session>| {
-            session.hand_out(|context| {
-                let (coarse, now) = (self.clock().coarse()?, self.clock().steady());
-                let Ground::Firm = self.ground(session) else { return None };
-                let silence = self.agent().fresh().silence(now);
-                let left = session
-                    .begin
-                    .deadline
-                    .since(now)
-                    .min(self.tuning().stale_after().saturating_sub(silence))
-                    .min(LONGEST);
-                let place = match resource {
-                    Some(resource) => Some(context.lasting(action, resource)?),
-                    None if self.tuning().idempotent_strict() || !context.is_lasting_any(action) => return None,
-                    None => None,
-                };
-                (left > 0).then(|| (place, coarse.saturating_add(left)))
-            })
+    pub fn hand_out(&self, id: SessionId, action: ActionId, resource: Option<&str>, wanted: Wanted) -> Option<Kept> {
+        let window = self.agent().tally().window();
+        let choose = |session: &Session, context: &Context| {
+            let (coarse, now) = (self.clock().coarse()?, self.clock().steady());
+            let Ground::Firm = self.ground(session) else { return None };
+            let silence = self.agent().fresh().silence(now);
+            let left =
+                session.begin.deadline.since(now).min(self.tuning().stale_after().saturating_sub(silence)).min(LONGEST);
+            let place = match resource {
+                Some(resource) => Some(context.lasting(action, resource, wanted)?),
+                // Settings may deny what the policies allow.
+                None if self.tuning().idempotent_strict() => return None,
+                None if wanted != Wanted::Allow || !context.is_lasting_any(action) => return None,
+                None => None,
+            };
+            (left > 0).then(|| (place, coarse.saturating_add(left)))
         };
-        self.agent().sessions().with(id, handed_out).flatten()
+        let hand_out = |session: &Arc<Session>| session.hand_out(wanted, |context| choose(session.as_ref(), context));
+        let kept = self.agent().sessions().with(id, hand_out).flatten();
+        // Else the window may have ended before this was there to be taken back.
+        kept.filter(|_| wanted != Wanted::RecordedDeny || self.agent().tally().window() == window)
     }
 }

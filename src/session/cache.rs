@@ -182,11 +182,15 @@ impl Cache {
         None
     }
 
-    /// Where a decision for this action on this name stands that holds as long as
-    /// the cache does, if it is one that `wanted` accepts.
-    pub(crate) fn lasting(&self, action: ActionId, name: &str, wanted: impl FnOnce(&Verdict) -> bool) -> Option<Place> {
+    /// The decision for this action on this name, if it is known and holds as
+    /// long as the cache does.
+    pub(crate) fn lasting(&self, action: ActionId, name: &str) -> Option<Found<'_>> {
         // At the end of time only those hold that have no end.
-        let found = self.get(action, name, UnixMillis(i64::MAX)).filter(|found| wanted(&found.entry.verdict))?;
+        self.get(action, name, UnixMillis(i64::MAX))
+    }
+
+    /// Where a decision stands.
+    pub(crate) fn place(&self, found: &Found<'_>) -> Option<Place> {
         let levels = self.levels.iter().map(OnceLock::get);
         let level = levels.take_while(Option::is_some).flatten().position(|l| std::ptr::eq(l, found.level))?;
         Some(Place { level: u8::try_from(level).ok()?, cell: u32::try_from(found.place).ok()? })

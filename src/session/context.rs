@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::cache::Found;
-use super::{Begin, Cache, Place, Tally};
+use super::cache::{Entry, Found};
+use super::{Begin, Cache, Place, Tally, Wanted};
 use crate::audit::{Event, Operation, Record, Who};
 use crate::channel::Channel;
 use crate::decision::{Inputs, Keys, Outcome, Reason, Verdict};
@@ -274,11 +274,20 @@ impl Context {
         !self.depends.contains(Facts::CLIENT_ID) && !self.depends.contains(Facts::SOURCE_IP)
     }
 
-    /// Where the decision stands that the action is allowed on this resource, if
-    /// it is known, holds as long as the context, and for every request.
-    pub(crate) fn lasting(&self, action: ActionId, resource: &str) -> Option<Place> {
-        let allowed = |verdict: &Verdict| verdict.outcome == Outcome::Allow;
-        self.cache.lasting(action, resource, allowed).filter(|_| self.is_same_for_all_requests())
+    /// Where the decision about this action on this resource stands, if it is
+    /// known, is the `wanted` one, and holds as long as the context, for every
+    /// request. A denial that is to be recorded only if it was, in this window.
+    pub(crate) fn lasting(&self, action: ActionId, resource: &str, wanted: Wanted) -> Option<Place> {
+        let found = self.cache.lasting(action, resource).filter(|_| self.is_same_for_all_requests())?;
+        let Entry { verdict, window, .. } = found.entry;
+        let is_wanted = match (wanted, verdict.outcome) {
+            (Wanted::Allow, outcome) => outcome == Outcome::Allow,
+            (Wanted::Deny, outcome) => outcome == Outcome::Deny,
+            (Wanted::RecordedDeny, outcome) => {
+                outcome == Outcome::Deny && window.load(Ordering::Relaxed) == self.tally.window()
+            }
+        };
+        self.cache.place(&found).filter(|_| is_wanted)
     }
 
     /// True when it is known that the action is allowed on some resource of its

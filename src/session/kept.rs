@@ -46,7 +46,19 @@ fn generation(word: u64) -> u32 {
     u32::try_from(word >> 32).unwrap_or(u32::MAX)
 }
 
-/// An allow that was handed out.
+/// Which decision somebody wants to repeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// That it is allowed.
+    Allow,
+    /// That it is denied, for questions whose denials are only counted.
+    Deny,
+    /// That it is denied, for questions whose first denial in each window of the
+    /// audit is recorded: taken back with the window.
+    RecordedDeny,
+}
+
+/// A decision that was handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept {
     /// Number of its word.
@@ -87,12 +99,13 @@ impl Kept {
     }
 }
 
-/// What stands behind a word while its decision is handed out.
-struct Behind {
-    context: Arc<Context>,
+/// What is handed out, and what stands behind its word meanwhile.
+pub(crate) struct Behind {
+    pub(crate) wanted: Wanted,
+    pub(crate) context: Arc<Context>,
     /// Where repetitions are counted; none for what is not counted.
-    place: Option<Place>,
-    until: i64,
+    pub(crate) place: Option<Place>,
+    pub(crate) until: i64,
 }
 
 impl Behind {
@@ -170,7 +183,7 @@ impl HandedOut {
     ///
     /// None when it may not be repeated, there are too many, or it would have to
     /// be waited for.
-    pub(super) fn hand_out(&self, decide: impl FnOnce() -> Option<(Arc<Context>, Option<Place>, i64)>) -> Option<Kept> {
+    pub(super) fn hand_out(&self, decide: impl FnOnce() -> Option<Behind>) -> Option<Kept> {
         let mut list = match self.0.try_lock() {
             Ok(list) => list,
             Err(TryLockError::Poisoned(list)) => list.into_inner(),
@@ -185,9 +198,9 @@ impl HandedOut {
                 return None;
             }
         }
-        let (context, place, until) = decide()?;
+        let behind = decide()?;
         let mut pool = POOL.try_lock().ok()?;
-        let kept = pool.hand_out(Behind { context, place, until })?;
+        let kept = pool.hand_out(behind)?;
         list.kept.push(kept);
         Some(kept)
     }
@@ -224,14 +237,23 @@ pub fn count() {
 /// Takes back what is over at `now`, by [`crate::time::coarse`], so that its
 /// cells can be used again.
 pub fn sweep(now: i64) {
+    take_back(|behind| behind.until <= now);
+}
+
+/// Takes back what may be repeated in the present window of the audit only. To
+/// be called when the next has begun.
+pub fn end_window() {
+    take_back(|behind| behind.wanted == Wanted::RecordedDeny);
+}
+
+fn take_back(due: impl Fn(&Behind) -> bool) {
     let mut over = Vec::new();
     {
         let mut pool = pool();
         let cells = u32::try_from(pool.behind.len()).unwrap_or(0);
         for cell in 0..cells {
-            let due =
-                usize::try_from(cell).ok().and_then(|c| pool.behind.get(c)?.as_ref()).is_some_and(|b| b.until <= now);
-            if due {
+            let behind = usize::try_from(cell).ok().and_then(|c| pool.behind.get(c)?.as_ref());
+            if behind.is_some_and(&due) {
                 over.extend(pool.take_back(cell));
             }
         }

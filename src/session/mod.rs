@@ -16,7 +16,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 
 pub use cache::{Cache, Place};
 pub use context::{Ask, Common, Context, Request};
-pub use kept::Kept;
+pub use kept::{Kept, Wanted};
 pub use stripe::Striped;
 pub use table::{SessionId, Table};
 pub use tally::{Fresh, Tally};
@@ -173,15 +173,19 @@ impl Session {
         before != Standing::Ended as u8
     }
 
-    /// Hands a decision out, for others to repeat until it is taken back. Which
-    /// one, where it is counted, and until when, `choose` says of the context in
-    /// force; it has to look at the session and at everything else a decision
-    /// rests on.
-    pub(crate) fn hand_out(&self, choose: impl FnOnce(&Context) -> Option<(Option<Place>, i64)>) -> Option<Kept> {
+    /// Hands the `wanted` decision out, for others to repeat until it is taken
+    /// back. Where it is counted and until when it holds, `choose` says of the
+    /// context in force; it has to look at the session and at everything else a
+    /// decision rests on.
+    pub(crate) fn hand_out(
+        &self,
+        wanted: Wanted,
+        choose: impl FnOnce(&Context) -> Option<(Option<Place>, i64)>,
+    ) -> Option<Kept> {
         self.handed_out.hand_out(|| {
             let context = self.context.load_full();
             let (place, until) = choose(&context)?;
-            Some((context, place, until))
+            Some(kept::Behind { wanted, context, place, until })
         })
     }
 

@@ -8,6 +8,7 @@ mod backup;
 mod every;
 mod file;
 mod history;
+mod managed;
 mod people;
 mod sealing;
 mod support;

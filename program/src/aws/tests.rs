@@ -141,7 +141,7 @@ fn the_table_in_the_document_is_the_table_of_operations() {
 }
 
 #[test]
-fn p1_07_a_signed_request_is_answered_and_recorded_under_its_callers_name() {
+fn a_signed_request_is_answered_and_recorded_under_its_callers_name() {
     let house = house();
     let answer = house.ask(&house.admin, Api::Iam, CREATE);
     assert_eq!(answer.status, 200, "{}", answer.text);
@@ -163,7 +163,7 @@ const PARAMETERS: &str = "UserName=admin&RoleName=role&GroupName=group&PolicyNam
 &RoleArn=arn:aws:iam::123456789012:role/role&RoleSessionName=session&WebIdentityToken=a.b.c";
 
 #[test]
-fn x_01_no_operation_but_who_am_i_is_done_without_an_explicit_allow() {
+fn no_operation_but_who_am_i_is_done_without_an_explicit_allow() {
     let house = house();
     let nobody = house.user("nobody", None);
     // A boundary alone allows nothing either.
@@ -212,7 +212,7 @@ fn signatures_are_for_one_service() {
 }
 
 #[test]
-fn p2_21_temporary_credentials_end_when_they_say_and_with_their_user() {
+fn temporary_credentials_end_when_they_say_and_with_their_user() {
     let house = house();
     let answer = house.ask(&house.admin, Api::Sts, "Action=GetSessionToken&Version=2011-06-15&DurationSeconds=900");
     let keys = Keys {

@@ -85,10 +85,10 @@ natives! {
     authorize c"(JLjava/nio/ByteBuffer;III)I" (session: jlong, buffer: jobject, bytes: jint, count: jint, wait: jint) -> jint;
     authorizeOne c"(JIII[B[BI)I" (session: jlong, action: jint, flags: jint, count: jint, name: jbyteArray, facts: jbyteArray, wait: jint) -> jint;
     authorizeAny c"(JI[BI)I" (session: jlong, action: jint, facts: jbyteArray, wait: jint) -> jint;
+    handOut c"(JI[BI)J" (session: jlong, action: jint, name: jbyteArray, wanted: jint) -> jlong;
     mode c"(J)I" (engine: jlong) -> jint;
     aclPrincipal c"(J[B[B)I" (engine: jlong, arn: jbyteArray, out: jbyteArray) -> jint;
     compare c"(JJ[B[BLjava/nio/ByteBuffer;II)I" (engine: jlong, session: jlong, who: jbyteArray, facts: jbyteArray, buffer: jobject, bytes: jint, count: jint) -> jint;
-    handOut c"(JI[B)J" (session: jlong, action: jint, name: jbyteArray) -> jlong;
     info c"(J[B)I" (session: jlong, out: jbyteArray) -> jint;
     exportSession c"(J[B)I" (session: jlong, out: jbyteArray) -> jint;
     importSession c"(J[BI)J" (engine: jlong, sealed: jbyteArray, wait: jint) -> jlong;

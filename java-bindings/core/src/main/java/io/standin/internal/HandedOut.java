@@ -7,8 +7,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * Allowed operations of one session that the library has handed out: they are repeated here, without
- * a call into it.
+ * Decisions of one session that the library has handed out: they are repeated here, without a call
+ * into it.
  *
  * <p>Behind each stands a word in the library's memory: in its upper half a generation, in its lower
  * half how often the decision was repeated since the library last counted. To repeat a decision is
@@ -24,6 +24,12 @@ final class HandedOut {
       MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.nativeOrder());
   private static final int STRIDE = 64;
   private static final long COUNT = 0xffff_ffffL;
+
+  /** What is handed out, by its numbers in the library. */
+  private static final int ALLOW = 0;
+
+  private static final int DENIAL = 1;
+  private static final int RECORDED_DENIAL = 2;
 
   private static final Kept[] NONE = new Kept[2];
   private static final int FIRST = 4;
@@ -49,7 +55,8 @@ final class HandedOut {
     static final ByteBuffer BUFFER = Native.words();
   }
 
-  private record Kept(int action, String name, int word, long generation, long from, long nanos) {
+  private record Kept(
+      int action, String name, int what, int word, long generation, long from, long nanos) {
     boolean is(int otherAction, String other) {
       return action == otherAction && name.equals(other);
     }
@@ -99,10 +106,17 @@ final class HandedOut {
     return kept != null && kept.is(action, name) ? kept : null;
   }
 
-  /** True when the operation is known to be allowed, and was counted as so many references. */
-  boolean repeat(int action, String name, int references) {
+  /**
+   * What is known about the operation, counted as so many references: 1 allowed, 0 denied, or -1.
+   *
+   * @param recorded whether a denial has to be in the records, and not only in the counts
+   */
+  int repeat(int action, String name, int references, boolean recorded) {
     Kept kept = find(action, name);
-    return kept != null && kept.repeat(references);
+    if (kept == null || recorded && kept.what == DENIAL || !kept.repeat(references)) {
+      return -1;
+    }
+    return kept.what == ALLOW ? 1 : 0;
   }
 
   /** True when the action is known to be allowed on some resource of its type. */
@@ -112,11 +126,12 @@ final class HandedOut {
     return kept != null && kept.stands();
   }
 
-  /** After an operation was allowed: has it handed out when it comes again. */
-  void allowed(long session, int action, String name) {
+  /** After an operation was decided: has that handed out when it comes again. */
+  void decided(long session, int action, String name, boolean allowed, boolean recorded) {
     int at = place(action, name);
     if (at >= 0) {
-      handOut(session, action, action, name, at);
+      int what = allowed ? ALLOW : recorded ? RECORDED_DENIAL : DENIAL;
+      handOut(session, action, what, name, action, at);
     }
   }
 
@@ -124,7 +139,7 @@ final class HandedOut {
   void anyAllowed(long session, int action) {
     int at = place(~action, "");
     if (at >= 0) {
-      handOut(session, action, ~action, "", at);
+      handOut(session, ~action, ALLOW, "", action, at);
     }
   }
 
@@ -157,25 +172,20 @@ final class HandedOut {
     return -1;
   }
 
-  private void handOut(long session, int action, int key, String name, int at) {
+  private void handOut(long session, int key, int what, String name, int action, int at) {
     Kept[] present = slots;
     long now = System.nanoTime();
     long handed =
         Words.BUFFER == null
             ? -1
-            : Native.handOut(session, action, key == action ? Fields.text(name) : null);
+            : Native.handOut(session, action, key == action ? Fields.text(name) : null, what);
     if (handed <= 0) {
       pause = PAUSE;
       return;
     }
-    present[at & present.length - 1] =
-        new Kept(
-            key,
-            name,
-            (int) (handed >>> 32 & 0x7fff) * STRIDE,
-            handed << 32,
-            now,
-            (handed >>> 47) * 1_000_000);
+    int word = (int) (handed >>> 32 & 0x7fff) * STRIDE;
+    long nanos = (handed >>> 47) * 1_000_000;
+    present[at & present.length - 1] = new Kept(key, name, what, word, handed << 32, now, nanos);
   }
 
   private void grow(Kept[] present) {

@@ -57,10 +57,11 @@ final class Native {
       long engine, long session, byte[] who, byte[] facts, ByteBuffer direct, int bytes, int count);
 
   /**
-   * Hands out the decision that an action is allowed on a resource, or (null) on some resource. How
-   * long it holds in milliseconds (from bit 47), number of its word (32), generation (0).
+   * Hands out what was decided about an action on a resource, or (null) on some resource, if it is
+   * what is wanted: 0 an allow, 1 a denial, 2 a denial that is recorded. How long it holds in
+   * milliseconds (from bit 47), number of its word (32), generation (0).
    */
-  static native long handOut(long session, int action, byte[] name);
+  static native long handOut(long session, int action, byte[] name, int wanted);
 
   static native int info(long session, byte[] out);
 

@@ -72,25 +72,27 @@ public final class Session {
   }
 
   /**
-   * True when the library has said that this is allowed, and has not taken it back; counted as so
-   * many references. False says nothing.
+   * What the library has said about this and not taken back, counted as so many references: 1
+   * allowed, 0 denied, -1 when it has to be asked.
+   *
+   * @param recorded whether a denial has to be in the records, and not only in the counts
    */
-  public boolean repeats(int action, String name, int references) {
-    return handedOut.repeat(action, name, references);
+  public int repeats(int action, String name, int references, boolean recorded) {
+    return handedOut.repeat(action, name, references, recorded);
   }
 
-  /** The library has said that this is allowed: from now on it may be repeated, if it hands it out. */
-  public void allowed(int action, String name) {
-    handedOut.allowed(id, action, name);
+  /** The library has decided this: it may be repeated from when the library hands it out. */
+  public void decided(int action, String name, boolean allowed, boolean recorded) {
+    handedOut.decided(id, action, name, allowed, recorded);
     Reference.reachabilityFence(this);
   }
 
-  /** As {@link #repeats}, for some resource of the action's type. */
+  /** True when the library has said that this is allowed on some resource of the action's type. */
   public boolean repeatsAny(int action) {
     return handedOut.repeatAny(action);
   }
 
-  /** As {@link #allowed}, for some resource of the action's type. */
+  /** As {@link #decided}, allowed, for some resource of the action's type. */
   public void anyAllowed(int action) {
     handedOut.anyAllowed(id, action);
     Reference.reachabilityFence(this);

@@ -42,8 +42,7 @@ class AssumeRoleTest {
             .redirectError(BROKER.dir().resolve("service.log").toFile())
             .start();
     BufferedReader out =
-        new BufferedReader(
-            new InputStreamReader(service.getInputStream(), StandardCharsets.UTF_8));
+        new BufferedReader(new InputStreamReader(service.getInputStream(), StandardCharsets.UTF_8));
     String line = out.readLine();
     assertTrue(line != null && line.startsWith("listening on https://127.0.0.1:"), line);
     url = "https://localhost:" + line.substring(line.lastIndexOf(':') + 1);
@@ -54,9 +53,19 @@ class AssumeRoleTest {
         Broker.run(
             Map.of(),
             List.of(
-                keytool, "-importcert", "-noprompt", "-alias", "ca", "-storetype", "PKCS12",
-                "-file", BROKER.ca().toString(), "-keystore", trusted.toString(),
-                "-storepass", PASSWORD));
+                keytool,
+                "-importcert",
+                "-noprompt",
+                "-alias",
+                "ca",
+                "-storetype",
+                "PKCS12",
+                "-file",
+                BROKER.ca().toString(),
+                "-keystore",
+                trusted.toString(),
+                "-storepass",
+                PASSWORD));
     assertEquals(0, made.code(), made.errors());
   }
 
@@ -111,8 +120,7 @@ class AssumeRoleTest {
     String role = Iam.fresh("role");
     IAM.role(role, trustedKeys.arn(), 3600, Policy.connect(BROKER).produce(topic));
     String arn = other.arn().replaceFirst(":user/.*", ":role/" + role);
-    OwnProcess.Ended ended =
-        drive(other, "awsRoleArn=\"" + arn + "\"", "produce " + topic + " 1");
+    OwnProcess.Ended ended = drive(other, "awsRoleArn=\"" + arn + "\"", "produce " + topic + " 1");
     JsonNode answer = ended.answers().get(0);
     assertFalse(answer.get("ok").asBoolean(), answer.toString());
     assertEquals(0, Topics.end(BROKER, topic));

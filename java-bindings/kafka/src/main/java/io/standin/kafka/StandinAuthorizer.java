@@ -44,6 +44,7 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   private static final String HANDLER_THREAD = "data-plane-kafka-request-handler-";
   private static final int WAIT_MS = 1000;
   private static final List<AuthorizationResult> ALLOWED = List.of(AuthorizationResult.ALLOWED);
+  private static final List<AuthorizationResult> DENIED = List.of(AuthorizationResult.DENIED);
 
   private final StandardAuthorizer others = new StandardAuthorizer();
   private Engine engine;
@@ -160,8 +161,11 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
     if (session == null) {
       throw Undecided.exception(context.requestType(), onCluster(asked));
     }
-    if (asked.size() == 1 && repeats(session, asked.get(0))) {
-      return ALLOWED;
+    if (asked.size() == 1) {
+      int known = repeats(session, asked.get(0));
+      if (known >= 0) {
+        return known == 1 ? ALLOWED : DENIED;
+      }
     }
     Requests requests =
         Requests.ofThread().begin(context.clientAddress().getAddress(), context.clientId());
@@ -202,10 +206,13 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
         default -> results.add(AuthorizationResult.DENIED);
       }
     }
-    if (results.size() == 1 && results.get(0) == AuthorizationResult.ALLOWED) {
+    if (count == 1 && results.size() == 1) {
       Action only = asked.get(0);
-      session.allowed(number(only), only.resourcePattern().name());
-      return ALLOWED;
+      session.decided(
+          number(only),
+          only.resourcePattern().name(),
+          results.get(0) == AuthorizationResult.ALLOWED,
+          only.logIfDenied());
     }
     return results;
   }
@@ -214,10 +221,13 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
     return actions.number(action.operation(), action.resourcePattern().resourceType());
   }
 
-  /** True when the library has decided this before and it still holds. */
-  private boolean repeats(Session session, Action action) {
+  /** What the library has decided before and still holds: 1 allowed, 0 denied, -1 unknown. */
+  private int repeats(Session session, Action action) {
     return session.repeats(
-        number(action), action.resourcePattern().name(), action.resourceReferenceCount());
+        number(action),
+        action.resourcePattern().name(),
+        action.resourceReferenceCount(),
+        action.logIfDenied());
   }
 
   /** The library decided nothing: past its deadline a session is over, before it that is a race. */
