@@ -64,7 +64,7 @@ fn owner_of(w: &Write<'_>, id: &str) -> Result<String, Fault> {
     owner.ok_or_else(|| Fault::new(Status::NotFound, format!("there is no access key {id:?}")))
 }
 
-fn context(account: &str, id: &str) -> Vec<u8> {
+pub(super) fn context(account: &str, id: &str) -> Vec<u8> {
     format!("access-key/{account}/{id}").into_bytes()
 }
 

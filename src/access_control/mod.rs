@@ -8,6 +8,7 @@
 //! answered.
 
 mod assume;
+mod backup;
 mod changes;
 mod credentials;
 mod database;
@@ -22,7 +23,8 @@ mod policies;
 mod providers;
 mod roles;
 mod rulings;
-mod schema;
+pub mod schema;
+mod sealing;
 mod sessions;
 mod sqlite;
 mod store;
@@ -43,6 +45,7 @@ pub use policies::{Attached, Effective, Own, Owner, PolicyRow};
 pub use providers::{NewProvider, Provider};
 pub use roles::RoleRow;
 pub use rulings::Ruling;
+pub use sealing::Rotation;
 pub use sessions::{SessionReport, SessionRow};
 pub use store::{AdminRow, Store, StoreFiles};
 pub use tagging::Tagged;

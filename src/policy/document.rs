@@ -48,6 +48,13 @@ impl Document {
         Self { text: "".into(), statements }
     }
 
+    /// The statement at a position, with one of its resources alone.
+    pub(super) fn with_resource(&self, statement: usize, resource: usize) -> Option<Self> {
+        let mut alone = self.statements.get(statement)?.clone();
+        alone.resources.patterns = vec![alone.resources.patterns.get(resource)?.clone()];
+        Some(Self::of_statements(vec![alone]))
+    }
+
     /// The text it was read from.
     #[must_use]
     pub fn text(&self) -> &str {
