@@ -36,7 +36,6 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use standin::access_control::{Store, StoreFiles};
 use standin::fault::{Fault, Kind, Status};
-use standin::time::{SystemClock, SystemRandom};
 use standin_program::store;
 
 use output::Output;
