@@ -10,6 +10,7 @@ mod audit;
 mod broker;
 mod checking;
 mod credentials;
+mod declared;
 mod doctor;
 mod explain;
 mod house;
@@ -35,7 +36,6 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use standin::access_control::{Store, StoreFiles};
 use standin::fault::{Fault, Kind, Status};
-use standin::time::{SystemClock, SystemRandom};
 
 use output::Output;
 
@@ -81,6 +81,10 @@ enum Command {
     /// Live sessions.
     #[command(subcommand)]
     Session(sessions::Session),
+    /// Make users, groups, roles and policies as files declare them.
+    Apply(declared::Apply),
+    /// Write users, groups, roles and policies as files.
+    Export(declared::Export),
     /// What is wrong with a broker's configuration, and which line to change.
     Doctor(doctor::Doctor),
     /// Why something is allowed or not, and what would allow it.
@@ -161,6 +165,8 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         Command::Policy(policy) => policy.run(&desk),
         Command::Acl(acl) => acl.run(&desk),
         Command::Session(session) => session.run(&desk),
+        Command::Apply(apply) => apply.run(&desk),
+        Command::Export(export) => export.run(&desk),
         Command::Doctor(doctor) => doctor.run(&desk),
         Command::Explain(explain) => explain.run(&desk),
         Command::Whoami(whoami) => whoami.run(&desk),

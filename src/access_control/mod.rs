@@ -35,6 +35,6 @@ pub use policies::{Attached, Effective, Own, Owner, PolicyRow};
 pub use roles::RoleRow;
 pub use rulings::Ruling;
 pub use sessions::{SessionReport, SessionRow};
-pub use store::{AdminRow, Store, StoreFiles};
+pub use store::{AdminRow, Joined, Store, StoreFiles, StoreIn, Transactions};
 pub use users::UserRow;
 pub use web::WebIdentity;

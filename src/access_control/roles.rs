@@ -2,7 +2,7 @@
 //! Roles.
 
 use super::database::params;
-use super::store::Store;
+use super::store::{StoreIn, Transactions};
 use super::users::{self, read_tags, tags_text};
 use crate::credential::access_key_id;
 use crate::fault::{Fault, Status};
@@ -59,7 +59,7 @@ fn check_longest(seconds: i64) -> Result<(), Fault> {
     Err(Fault::new(Status::InvalidArgument, format!("longest session {seconds} s: 15 to 43200 are accepted")))
 }
 
-impl Store {
+impl<D: Transactions> StoreIn<D> {
     /// Makes a role.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::changes::Kind;
-use super::database::{Connection, Database, Value, params, revision_of};
+use super::database::{Connection, Database, Value, Work, params, revision_of};
 use super::files;
 use super::sqlite::{self, Sqlite};
 use crate::credential::envelope::KeyRing;
@@ -51,11 +51,15 @@ pub struct AdminRow {
 
 /// The open store. Shared by threads; other processes may have the same one
 /// open.
-pub struct Store {
-    pub(super) ring: KeyRing,
+pub type Store = StoreIn<Box<dyn Database>>;
+
+/// The store in a database, or in one transaction of it; see
+/// [`Store::together`].
+pub struct StoreIn<D> {
+    pub(super) ring: Arc<KeyRing>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,
-    database: Box<dyn Database>,
+    database: D,
     account: String,
 }
 
@@ -135,7 +139,7 @@ impl Store {
             let (key_file, store) = (key_file.display(), database.shown());
             Fault::new(Status::InvalidSetting, format!("key file {key_file} does not belong to the store {store}: {f}"))
         })?;
-        Ok(Self { ring, clock, random, database, account })
+        Ok(Self { ring: Arc::new(ring), clock, random, database, account })
     }
 
     /// This store, waiting up to `patience` for another process's lock: for
@@ -148,6 +152,75 @@ impl Store {
         Ok(self)
     }
 
+    /// Runs several operations in one transaction: all of them or none. It may
+    /// be run again from the start, so it must have no effect of its own.
+    ///
+    /// # Errors
+    /// What `work` returned; then nothing has changed.
+    pub fn together<T>(&self, mut work: impl FnMut(&StoreIn<Joined<'_>>) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.note(|c| {
+            work(&StoreIn {
+                ring: Arc::clone(&self.ring),
+                clock: Arc::clone(&self.clock),
+                random: Arc::clone(&self.random),
+                database: Joined(c),
+                account: self.account.clone(),
+            })
+        })
+    }
+
+    /// The newest revision. Also notices when another file has taken the place
+    /// of the one that is open, which then has a history of its own.
+    ///
+    /// # Errors
+    /// When the store cannot be read or its file was moved, replaced or
+    /// deleted.
+    pub fn revision(&self) -> Result<Revision, Fault> {
+        self.database.check()?;
+        self.read(|_, revision| Ok(revision))
+    }
+}
+
+/// What operations need of a database: transactions.
+pub trait Transactions {
+    /// As [`Database::read`].
+    ///
+    /// # Errors
+    /// As [`Database::read`].
+    fn read(&self, work: Work<'_>) -> Result<(), Fault>;
+
+    /// As [`Database::write`].
+    ///
+    /// # Errors
+    /// As [`Database::write`].
+    fn write(&self, work: Work<'_>) -> Result<(), Fault>;
+}
+
+impl Transactions for Box<dyn Database> {
+    fn read(&self, work: Work<'_>) -> Result<(), Fault> {
+        (**self).read(work)
+    }
+
+    fn write(&self, work: Work<'_>) -> Result<(), Fault> {
+        (**self).write(work)
+    }
+}
+
+/// A transaction that is under way: what is read and written in it is part of
+/// it.
+pub struct Joined<'t>(&'t dyn Connection);
+
+impl Transactions for Joined<'_> {
+    fn read(&self, work: Work<'_>) -> Result<(), Fault> {
+        work(self.0)
+    }
+
+    fn write(&self, work: Work<'_>) -> Result<(), Fault> {
+        work(self.0)
+    }
+}
+
+impl<D: Transactions> StoreIn<D> {
     /// The account of this store.
     #[must_use]
     pub fn account(&self) -> &str {
@@ -221,17 +294,6 @@ impl Store {
             Ok(())
         })?;
         value.ok_or_else(|| Fault::internal("a write was not run"))
-    }
-
-    /// The newest revision. Also notices when another file has taken the place
-    /// of the one that is open, which then has a history of its own.
-    ///
-    /// # Errors
-    /// When the store cannot be read or its file was moved, replaced or
-    /// deleted.
-    pub fn revision(&self) -> Result<Revision, Fault> {
-        self.database.check()?;
-        self.read(|_, revision| Ok(revision))
     }
 
     /// Administration after a revision, oldest first.
