@@ -11,6 +11,7 @@ mod aws;
 mod broker;
 mod checking;
 mod credentials;
+mod declared;
 mod doctor;
 mod explain;
 mod hosts;
@@ -86,6 +87,10 @@ enum Command {
     /// Hosts on other machines.
     #[command(subcommand)]
     Host(hosts::Host),
+    /// Make users, groups, roles and policies as files declare them.
+    Apply(declared::Apply),
+    /// Write users, groups, roles and policies as files.
+    Export(declared::Export),
     /// What is wrong with a broker's configuration, and which line to change.
     Doctor(doctor::Doctor),
     /// Why something is allowed or not, and what would allow it.
@@ -171,6 +176,8 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         Command::Acl(acl) => acl.run(&desk),
         Command::Session(session) => session.run(&desk),
         Command::Host(host) => host.run(&desk),
+        Command::Apply(apply) => apply.run(&desk),
+        Command::Export(export) => export.run(&desk),
         Command::Doctor(doctor) => doctor.run(&desk),
         Command::Explain(explain) => explain.run(&desk),
         Command::Whoami(whoami) => whoami.run(&desk),

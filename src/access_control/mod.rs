@@ -49,7 +49,7 @@ pub use roles::RoleRow;
 pub use rulings::Ruling;
 pub use sealing::Rotation;
 pub use sessions::{SessionReport, SessionRow};
-pub use store::{AdminRow, Store, StoreFiles};
+pub use store::{AdminRow, Joined, Store, StoreFiles, StoreIn, Transactions};
 pub use tagging::Tagged;
 pub use users::UserRow;
 pub use web::WebIdentity;
