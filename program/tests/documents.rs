@@ -409,6 +409,34 @@ fn decisions_are_listed() {
     }
 }
 
+/// The table of versions has to name those of `scripts/versions`, whose ends are
+/// what everything else is tested with.
+#[test]
+fn versions_of_kafka_are_documented_that_are_tested() {
+    let script = read("scripts/versions");
+    let list = |name: &str| -> Vec<String> {
+        let line = script.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix("=(")).expect(name);
+        line.trim_end_matches(')').split(' ').map(str::to_owned).collect()
+    };
+    let (kafka, msk) = (list("kafka_versions"), list("msk_versions"));
+    let text = read("docs/kafka.md");
+    let table = text.split("\n## Versions\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let head = msk.iter().map(|v| format!(" with `aws-msk-iam-auth` {v} |")).collect::<String>();
+    assert!(table.contains(&format!("| Kafka |{head}\n")), "the table's head is not | Kafka |{head}");
+    let rows: Vec<&str> = table.lines().filter(|l| l.starts_with("| ") && !l.starts_with("| Kafka")).collect();
+    let expected: Vec<String> = kafka.iter().map(|v| format!("| {v} |{}", " passes |".repeat(msk.len()))).collect();
+    assert_eq!(rows, expected);
+    let pom = read("java-bindings/pom.xml");
+    for (property, version) in [
+        ("kafka.api.version", kafka.first().unwrap()),
+        ("kafka.version", kafka.last().unwrap()),
+        ("msk.iam.oldest.version", msk.first().unwrap()),
+        ("msk.iam.version", msk.last().unwrap()),
+    ] {
+        assert!(pom.contains(&format!("<{property}>{version}</{property}>")), "{property} is not {version}");
+    }
+}
+
 /// What `scripts/test` runs is pinned in these files; the table of clients has to
 /// name the same versions.
 #[test]
