@@ -63,7 +63,7 @@ impl Postgres {
     /// or one of a newer format.
     pub fn open(url: &str) -> Result<Self, Fault> {
         let database = Self::connect(url)?;
-        database.with_link(|link| tables::update(link))?;
+        database.with_link(tables::update)?;
         Ok(database)
     }
 
@@ -73,7 +73,7 @@ impl Postgres {
     /// As [`Postgres::open`].
     pub fn make(url: &str) -> Result<Self, Fault> {
         let database = Self::connect(url)?;
-        database.with_link(|link| tables::make(link))?;
+        database.with_link(tables::make)?;
         Ok(database)
     }
 
