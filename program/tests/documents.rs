@@ -249,6 +249,17 @@ fn commands_are_documented_with_their_options() {
 }
 
 #[test]
+fn findings_in_policies_are_documented() {
+    let listed: Vec<String> =
+        standin::policy::check::RULES.iter().map(|(rule, about)| format!("| `{rule}` | {about} |")).collect();
+    let text = read("docs/cli.md");
+    let section = text.split("### `standin policy check`").nth(1).unwrap().split("\n### ").next().unwrap();
+    let documented: Vec<&str> =
+        section.split("| finding |").nth(1).unwrap().lines().filter(|l| l.starts_with("| `")).collect();
+    assert_eq!(documented, listed, "the table of findings in docs/cli.md");
+}
+
+#[test]
 fn rules_of_the_doctor_are_documented_with_what_they_are_about() {
     let out =
         Command::new(env!("CARGO_BIN_EXE_standin")).args(["doctor", "--rules", "--output", "json"]).output().unwrap();

@@ -13,7 +13,7 @@ use crate::fault::{Fault, Kind, Status};
 use crate::identity::Identity;
 use crate::revision::{At, Revision};
 use crate::service::{
-    Answer, Change, DECIDE, DecisionPoint, Ends, Entitlements, Impersonation, Issued, Proof, Questions, RENEW,
+    Answer, Change, DECIDE, DecisionPoint, Ends, Entitlements, Impersonation, Issued, Known, Proof, Questions, RENEW,
     SecurityService, SessionReport,
 };
 use crate::session::CredentialKey;
@@ -277,6 +277,10 @@ impl SecurityService for Keeper {
 
     fn entitlements(&self, subject: &Identity, access_key_id: &str) -> Result<At<Entitlements>, Fault> {
         self.service.entitlements(subject, access_key_id)
+    }
+
+    fn known_as(&self, name: &str) -> Result<At<Option<Known>>, Fault> {
+        self.service.known_as(name)
     }
 
     fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, Fault> {

@@ -15,11 +15,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
+use super::form::{ChangeForm, DecidedForm, EntitlementsForm, FaultForm, IssuedForm, KeptForm, KnownForm};
 use super::frame::Line;
-use super::message::{
-    Bytes, ChangeForm, DecidedForm, EntitlementsForm, FaultForm, Hello, IssuedForm, KeptForm, Nothing, Reply, Request,
-    VERSIONS, Welcome,
-};
+use super::message::{Bytes, Hello, Nothing, Reply, Request, VERSIONS, Welcome};
 use super::{Keeper, peer};
 use crate::audit::Journal;
 use crate::fault::{Fault, Kind, Status};
@@ -348,6 +346,7 @@ fn carry_out(keeper: &Keeper, request: Request) -> Result<Reply, Fault> {
             let changes = keeper.changes(Revision(ask.revision), ask.most.min(CHANGES))?;
             Reply::Changes(changes.iter().map(ChangeForm::of).collect())
         }
+        Request::KnownAs(name) => Reply::Known(KnownForm::of(&keeper.known_as(&name)?)),
         Request::Report(ask) => {
             let boot = ask.boot.clone();
             keeper.report(&boot, host, &ask.report())?;
