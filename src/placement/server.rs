@@ -106,6 +106,7 @@ impl Server {
         if self.shared.stop.swap(true, Ordering::AcqRel) {
             return;
         }
+        self.shared.keeper.interrupt();
         let _woken = rustix::io::write(&self.shared.stopped, &1u64.to_ne_bytes());
         let _gone = std::fs::remove_file(&self.socket);
         let by = Instant::now() + wait;
@@ -232,8 +233,9 @@ fn repeat(shared: &Shared, mut turn: impl FnMut()) {
             turn();
             turned
         }));
+        let at_once = matches!(turned, Ok(Ok(true)));
         match turned {
-            Ok(Ok(())) if failing => {
+            Ok(Ok(_)) if failing => {
                 failing = false;
                 shared.journal.line("info", "the service is heard again");
             }
@@ -243,6 +245,9 @@ fn repeat(shared: &Shared, mut turn: impl FnMut()) {
             }
             Ok(_) => {}
             Err(_) => shared.journal.line("error", "a background task panicked; it runs again"),
+        }
+        if at_once {
+            continue;
         }
         let wait = Timespec { tv_sec: TURN / 1000, tv_nsec: (TURN % 1000) * 1_000_000 };
         let _woken = poll(&mut [PollFd::new(&shared.stopped, PollFlags::IN)], Some(&wait));
