@@ -44,7 +44,10 @@ impl Agent {
         let given = Given::read([("standin.config", file)], None)?;
         let (own, settings) = (AgentSettings::of(&given)?, mechanism::settings_of(&given)?);
         if own.host_users.contains(&rustix::process::geteuid().as_raw()) {
-            journal.line("warn", "a host runs as the same user: it can read this process's files, which then protects little");
+            journal.line(
+                "warn",
+                "a host runs as the same user: it can read this process's files, which then protects little",
+            );
         }
         given.shown(Scope::Engine).iter().for_each(|line| journal.line("info", line));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
