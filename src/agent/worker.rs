@@ -98,8 +98,14 @@ impl Follower {
         let now = agent.parts.clock.steady();
         agent.events.tell_expired(now, &agent.sessions);
         if self.not_before.is_none_or(|at| now >= at) {
+            let (silence, changes) = (agent.fresh.silence(now), agent.counters.changes.load(Ordering::Relaxed));
             match self.follow(agent) {
                 Ok(()) => {
+                    if agent.counters.changes.load(Ordering::Relaxed) != changes {
+                        // Made after the last time everything was known, and in force now.
+                        let lag = silence + agent.parts.clock.steady().since(now);
+                        agent.counters.feed_lag.store(lag, Ordering::Relaxed);
+                    }
                     agent.fresh.heard(now);
                     if self.failures > 0 {
                         agent.parts.journal.line("info", "the change feed is heard again");

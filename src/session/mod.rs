@@ -4,17 +4,19 @@
 
 mod cache;
 mod context;
+mod seats;
 mod stripe;
 mod table;
 mod tally;
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
 pub use cache::Cache;
 pub use context::{Ask, Common, Context, Request};
+pub use seats::{Seat, Seats};
 pub use stripe::Striped;
 pub use table::{SessionId, Table};
 pub use tally::{Fresh, Tally};
@@ -105,6 +107,10 @@ pub struct Session {
     retire_at: AtomicI64,
     /// Set by whoever writes the record of the login.
     recorded: AtomicBool,
+    /// What it counts for on its listener, until its connection is closed.
+    seat: Mutex<Option<Seat>>,
+    /// Denials worth logging since somebody looked.
+    denied: AtomicU32,
     /// Sealed for other hosts, with the revision it was sealed at.
     pub(crate) exported: ArcSwapOption<(Revision, Vec<u8>)>,
 }
@@ -122,6 +128,8 @@ impl Session {
             standing: AtomicU8::new(standing as u8),
             retire_at: AtomicI64::new(i64::MAX),
             recorded: AtomicBool::new(false),
+            seat: Mutex::default(),
+            denied: AtomicU32::new(0),
             exported: ArcSwapOption::empty(),
         }
     }
@@ -162,6 +170,7 @@ impl Session {
     /// Ends the session: from now on everything is denied. False when it was
     /// ended before.
     pub(crate) fn end(&self) -> bool {
+        self.leave();
         self.standing.swap(Standing::Ended as u8, Ordering::AcqRel) != Standing::Ended as u8
     }
 
@@ -179,7 +188,31 @@ impl Session {
     /// Marks the session as belonging to a closed connection: it is dropped at
     /// `at` at the latest, and serves requests in flight until then.
     pub(crate) fn retire(&self, at: Steady) {
+        self.leave();
         self.retire_at.fetch_min(at.0, Ordering::AcqRel);
+    }
+
+    /// Keeps its seat on the listener.
+    pub(crate) fn sit(&self, seat: Option<Seat>) {
+        if let Ok(mut own) = self.seat.lock() {
+            *own = seat;
+        }
+    }
+
+    fn leave(&self) {
+        if let Ok(mut own) = self.seat.lock() {
+            drop(own.take());
+        }
+    }
+
+    /// Notes a denial worth logging.
+    pub(crate) fn note_denied(&self) {
+        self.denied.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many there were since the last call.
+    pub(crate) fn take_denied(&self) -> u32 {
+        self.denied.swap(0, Ordering::Relaxed)
     }
 
     /// True when its connection is closed.

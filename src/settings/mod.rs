@@ -12,7 +12,7 @@ mod tuning;
 pub use agent::{AgentProcess, AgentSettings};
 pub use engine::{Decide, EngineSettings};
 pub use given::Given;
-pub use profile::{EvidenceKind, ProfileSettings};
+pub use profile::{EvidenceKind, Limits, ProfileSettings};
 pub use table::{SETTINGS, Scope, Setting};
 pub use tuning::{CHANGEABLE, Tuning};
 
