@@ -112,6 +112,27 @@ build_all() {
   class_paths
 }
 
+# Where the programs of PostgreSQL's server are: the newest, none when missing.
+postgres_bin() {
+  local bin=() all
+  all=$(printf '%s\n' /usr/lib/postgresql/*/bin /usr/pgsql-*/bin | sort -V)
+  mapfile -t bin <<<"$all"
+  local n
+  for ((n = ${#bin[@]} - 1; n >= 0; n--)); do
+    [ ! -x "${bin[n]}/initdb" ] || { printf '%s' "${bin[n]}"; return; }
+  done
+  command -v initdb >/dev/null && dirname "$(command -v initdb)"
+}
+
+# A PostgreSQL server, without one that the machine runs itself.
+need_postgres() {
+  [ -z "$(postgres_bin)" ] || return 0
+  mkdir -p /etc/postgresql-common
+  [ -e /etc/postgresql-common/createcluster.conf ] ||
+    printf 'create_main_cluster = false\n' >/etc/postgresql-common/createcluster.conf
+  apt_install postgresql
+}
+
 # What a broker with the plugin, and building it, need of Debian.
 need_mosquitto() {
   local missing=()

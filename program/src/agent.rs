@@ -49,7 +49,7 @@ impl Agent {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
         let ends = service::open(&settings, &clock, &random)?;
-        let keeper = Arc::new(Keeper::new(ends, &settings.host, settings.stale_after, clock, Arc::clone(&random)));
+        let keeper = Arc::new(Keeper::new(ends, &settings, clock, Arc::clone(&random)));
         let cache = own.cache.as_ref().map(|files| Cache::open(files, &settings.host, &*random, &journal));
         let cache = cache.transpose()?.map(Arc::new);
         if let Some(cache) = &cache {
@@ -68,6 +68,10 @@ impl Agent {
         tell_manager("READY=1");
         wait_for_the_end(&journal)?;
         tell_manager("STOPPING=1");
+        if let Some(cache) = &cache {
+            cache.hurry();
+            saving(Arc::clone(&keeper), Some(Arc::clone(cache)), Arc::clone(&journal))();
+        }
         server.stop(FAREWELL);
         print(&journal);
         Ok(ExitCode::SUCCESS)

@@ -7,12 +7,15 @@
 mod acl;
 mod agent;
 mod audit;
+mod aws;
 mod broker;
+mod checking;
 mod credentials;
 mod doctor;
 mod explain;
 mod house;
 mod init;
+mod keeping;
 mod keys;
 mod output;
 mod people;
@@ -22,7 +25,6 @@ mod roles;
 mod serve;
 mod sessions;
 mod simulation;
-mod store;
 mod validation;
 mod whoami;
 
@@ -34,7 +36,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use standin::access_control::{Store, StoreFiles};
 use standin::fault::{Fault, Kind, Status};
-use standin::time::{SystemClock, SystemRandom};
+use standin_program::store;
 
 use output::Output;
 
@@ -42,7 +44,7 @@ use output::Output;
 #[derive(Parser)]
 #[command(name = "standin", version)]
 struct Arguments {
-    /// The store: a path, or `sqlite:FILE`.
+    /// The store: a path, `sqlite:FILE`, or `postgres://…`.
     #[arg(long, global = true, env = "STANDIN_STORE")]
     store: Option<String>,
     /// Path of the key file; by default the store's path and `.key`.
@@ -88,6 +90,10 @@ enum Command {
     Whoami(whoami::WhoAmI),
     /// Who did what.
     Audit(audit::Audit),
+    /// Copy the store to a file, while it is in use.
+    Backup(keeping::Backup),
+    /// Make a store of a copy, or go on after a database was put back.
+    Restore(keeping::Restore),
     /// Run a host's agent as a process of its own.
     Agent(agent::Agent),
     /// Run the security service for hosts on other machines.
@@ -164,6 +170,8 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         Command::Explain(explain) => explain.run(&desk),
         Command::Whoami(whoami) => whoami.run(&desk),
         Command::Audit(audit) => audit.run(&desk),
+        Command::Backup(backup) => backup.run(&desk),
+        Command::Restore(restore) => restore.run(&desk),
         Command::Agent(agent) => agent.run(),
         Command::Serve(serve) => serve.run(&desk),
     }

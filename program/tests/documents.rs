@@ -161,7 +161,7 @@ fn metrics_are_documented_and_those_documented_exist() {
         "the table of metrics in docs/operations.md"
     );
     // Jars, threads and packages.
-    let others = ["core", "kafka", "core-0", "kafka-0", "worker", "audit", "service-0", "service-1", "log"];
+    let others = ["core", "kafka", "core-0", "kafka-0", "worker", "audit", "service-0", "service-1", "log", "agent"];
     for (path, text) in documents() {
         for name in words(&text, "standin-", "-") {
             let name = name.trim_start_matches("standin-").trim_start_matches("standin");
@@ -246,6 +246,17 @@ fn commands_are_documented_with_their_options() {
     for option in everywhere {
         assert!(head.contains(option), "{option} in docs/cli.md");
     }
+}
+
+#[test]
+fn findings_in_policies_are_documented() {
+    let listed: Vec<String> =
+        standin::policy::check::RULES.iter().map(|(rule, about)| format!("| `{rule}` | {about} |")).collect();
+    let text = read("docs/cli.md");
+    let section = text.split("### `standin policy check`").nth(1).unwrap().split("\n### ").next().unwrap();
+    let documented: Vec<&str> =
+        section.split("| finding |").nth(1).unwrap().lines().filter(|l| l.starts_with("| `")).collect();
+    assert_eq!(documented, listed, "the table of findings in docs/cli.md");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! answered.
 
 mod assume;
+mod backup;
 mod changes;
 mod credentials;
 mod database;
@@ -15,13 +16,19 @@ mod files;
 mod groups;
 mod issue;
 mod keys;
+mod making;
+mod managed;
+mod pages;
 mod policies;
+mod providers;
 mod roles;
 mod rulings;
-mod schema;
+pub mod schema;
+mod sealing;
 mod sessions;
 mod sqlite;
 mod store;
+mod tagging;
 mod users;
 mod web;
 
@@ -31,10 +38,16 @@ pub use credentials::Shown;
 pub use database::{AsValue, Connection, Database, Each, FromValue, Row, Value, Work, forbidden};
 pub use issue::TemporaryCredentials;
 pub use keys::{KeyRow, LoginRow};
+pub use making::{NewRole, NewUser};
+pub use managed::{ManagedPolicy, NewPolicy, PolicyEntity, PolicyVersion};
+pub use pages::{GroupRow, Page};
 pub use policies::{Attached, Effective, Own, Owner, PolicyRow};
+pub use providers::{NewProvider, Provider};
 pub use roles::RoleRow;
 pub use rulings::Ruling;
+pub use sealing::Rotation;
 pub use sessions::{SessionReport, SessionRow};
 pub use store::{AdminRow, Store, StoreFiles};
+pub use tagging::Tagged;
 pub use users::UserRow;
 pub use web::WebIdentity;

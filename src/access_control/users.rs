@@ -25,10 +25,10 @@ pub struct UserRow {
     pub boundary: Option<String>,
 }
 
-const USER: &str =
+pub(super) const USER: &str =
     "SELECT arn, unique_id, created, disabled, tags, boundary FROM identity WHERE account = ?1 AND kind = 'user'";
 
-fn read_user(row: &dyn Row) -> Result<UserRow, Fault> {
+pub(super) fn read_user(row: &dyn Row) -> Result<UserRow, Fault> {
     Ok(UserRow {
         identity: Identity::parse(&row.get::<String>(0)?)?,
         unique_id: row.get(1)?,

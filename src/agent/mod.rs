@@ -42,7 +42,7 @@ use crate::fault::{Fault, Kind, Status};
 use crate::policy::{ActionId, ActionTable};
 use crate::revision::Revision;
 use crate::service::{DecisionPoint, Entitlements, SecurityService, SessionReport, Shelf};
-use crate::session::{Common, Context, CredentialKey, Fresh, Session, SessionId, Table, Tally};
+use crate::session::{Common, Context, CredentialKey, Fresh, Session, SessionId, Table, Tally, kept};
 use crate::settings::{Decide, EngineSettings, Tuning};
 use crate::time::{Clock, Random, Steady, UnixMillis};
 use held::State;
@@ -538,11 +538,13 @@ impl Agent {
     fn flush_audit(&self, window_over: bool) {
         let now = self.parts.clock.wall();
         if window_over {
+            kept::count();
             for context in self.interning.contexts() {
                 context.drain(now);
             }
             self.differences.drain(self.tally.window_since(), now, &self.parts.recorder);
             self.tally.next_window(now);
+            kept::end_window();
         }
         if let Err(fault) = self.parts.recorder.flush(now) {
             self.parts.journal.line("error", &format!("audit: {fault}"));

@@ -14,7 +14,7 @@ use crate::fault::{Fault, Kind};
 use crate::identity::Identity;
 use crate::revision::Revision;
 use crate::service::{Happening, LiveSession, RENEW, SessionReport};
-use crate::session::{Session, SessionId, Standing};
+use crate::session::{Session, SessionId, Standing, kept};
 use crate::time::Steady;
 
 /// Changes read at once.
@@ -86,6 +86,8 @@ struct Follower {
     not_before: Option<Steady>,
     next_sweep: Option<Steady>,
     next_report: Option<Steady>,
+    /// How long the machine had been suspended, milliseconds.
+    suspended: Option<i64>,
     /// Sessions operators were told of.
     told: HashSet<SessionId>,
     /// True when operators may know anything: after the start and a failure.
@@ -96,6 +98,7 @@ impl Follower {
     fn turn(&mut self, agent: &Arc<Agent>) {
         agent.parts.clock.tick();
         let now = agent.parts.clock.steady();
+        self.notice_suspension(agent, now);
         agent.events.tell_expired(now, &agent.sessions);
         if self.not_before.is_none_or(|at| now >= at) {
             match self.follow(agent) {
@@ -128,6 +131,19 @@ impl Follower {
             self.next_report = Some(now.plus(REPORT_ANYWAY));
             self.report(agent, now);
         }
+    }
+
+    /// After the machine was suspended: decisions that were handed out end by a
+    /// clock that stood still meanwhile.
+    fn notice_suspension(&mut self, agent: &Agent, now: Steady) {
+        const JITTER: i64 = 100;
+        let suspended = agent.parts.clock.coarse().map(|coarse| now.0.saturating_sub(coarse));
+        if let (Some(before), Some(after)) = (self.suspended, suspended)
+            && after.saturating_sub(before) > JITTER
+        {
+            kept::sweep(i64::MAX);
+        }
+        self.suspended = suspended;
     }
 
     /// Tells operators which sessions began and which are over.
@@ -287,6 +303,9 @@ fn sweep(agent: &Agent, now: Steady) {
         for key in over {
             table.held.remove(&key);
         }
+    }
+    if let Some(coarse) = agent.parts.clock.coarse() {
+        kept::sweep(coarse);
     }
     agent.shelf.sweep();
     agent.interning.sweep();

@@ -6,6 +6,7 @@ mod bearer;
 pub mod certificate;
 pub mod envelope;
 mod evidence;
+mod key_file;
 pub mod negative;
 pub mod replay;
 mod secret;

@@ -144,6 +144,9 @@ impl Engine {
             self.agent.begin_comparing();
         }
         self.settings.store(new);
+        for (_, session) in self.agent.sessions().all() {
+            session.take_back();
+        }
         self.journal.line("info", "the settings were read again; what is not shown has its default");
         given.shown(Scope::Engine).iter().for_each(|line| self.journal.line("info", line));
         *known = given;

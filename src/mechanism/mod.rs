@@ -13,6 +13,7 @@ mod login;
 mod metrics;
 mod profile;
 mod registry;
+mod repeat;
 mod shadow;
 
 pub use authorize::Batch;
@@ -20,4 +21,5 @@ pub use engine::{Engine, Outside, SessionInfo};
 pub use login::{LoggedIn, Login, Refusal};
 pub use metrics::METRICS;
 pub use registry::{close, engine, engine_of, open, open_with};
+pub use repeat::authorize_one;
 pub use shadow::Enforced;

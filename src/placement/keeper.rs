@@ -13,16 +13,19 @@ use crate::fault::{Fault, Kind, Status};
 use crate::identity::Identity;
 use crate::revision::{At, Revision};
 use crate::service::{
-    Answer, Change, DECIDE, DecisionPoint, Entitlements, Impersonation, Issued, Proof, Questions, RENEW,
+    Answer, Change, DECIDE, DecisionPoint, Ends, Entitlements, Impersonation, Issued, Proof, Questions, RENEW,
     SecurityService, SessionReport,
 };
 use crate::session::CredentialKey;
+use crate::settings::EngineSettings;
 use crate::time::{Clock, Random, Steady, UnixMillis};
 
 /// How often an answer older than what is known is asked for again.
 const REFETCHES: usize = 5;
 /// Changes read at once.
 const CHANGES: usize = 1000;
+/// What hosts seal for one another.
+const PURPOSES: [&str; 1] = ["forwarded-session"];
 /// For how long another's reading of the feed counts as one's own,
 /// milliseconds.
 const JUST_NOW: i64 = 1000;
@@ -35,6 +38,8 @@ pub struct Keeper {
     host: String,
     /// Silence of the feed after which nothing is verified here, milliseconds.
     stale_after: i64,
+    /// Longest life of a credential, whatever a host asks for, milliseconds.
+    longest: i64,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     table: Mutex<Table>,
@@ -46,15 +51,22 @@ impl Keeper {
     /// A keeper for one host's agent.
     #[must_use]
     pub fn new(
-        (service, decisions): (Arc<dyn SecurityService>, Arc<dyn DecisionPoint>),
-        host: &str,
-        stale_after: i64,
+        (service, decisions): Ends,
+        settings: &EngineSettings,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
-        let host = host.to_owned();
-        let (table, following) = (Mutex::default(), Mutex::default());
-        Self { service, decisions, host, stale_after, clock, random, table, following }
+        Self {
+            service,
+            decisions,
+            host: settings.host.clone(),
+            stale_after: settings.stale_after,
+            longest: settings.credential_lifetime,
+            clock,
+            random,
+            table: Mutex::default(),
+            following: Mutex::default(),
+        }
     }
 
     /// Name of the host this agent belongs to.
@@ -197,10 +209,19 @@ impl Keeper {
     }
 }
 
+/// Nothing else that the service has sealed, such as session tokens, is opened
+/// or made for a host.
+fn check_purpose(purpose: &str) -> Result<(), Fault> {
+    if PURPOSES.contains(&purpose) {
+        return Ok(());
+    }
+    Err(Fault::new(Status::InvalidArgument, format!("hosts do not seal for {purpose:?}")))
+}
+
 impl SecurityService for Keeper {
     fn log_in(&self, evidence: &Evidence, _host: &str, lifetime: i64, by: Steady) -> Result<At<Issued>, Fault> {
         for _ in 0..REFETCHES {
-            let answer = self.service.log_in(evidence, &self.host, lifetime, by)?;
+            let answer = self.service.log_in(evidence, &self.host, lifetime.min(self.longest), by)?;
             if let Some(answer) = self.keep(evidence, answer)? {
                 return Ok(answer);
             }
@@ -231,6 +252,7 @@ impl SecurityService for Keeper {
     }
 
     fn renew(&self, proof: &Proof, lifetime: i64, by: Steady) -> Result<Impersonation, Fault> {
+        let lifetime = lifetime.min(self.longest);
         let old = self.credential(&proof.token)?;
         let proven = old.prove(&self.host, self.clock.wall(), RENEW, lifetime.to_string().as_bytes());
         let new = match self.service.renew(&proven, lifetime, by) {
@@ -258,10 +280,12 @@ impl SecurityService for Keeper {
     }
 
     fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, Fault> {
+        check_purpose(purpose)?;
         self.service.seal(purpose, plain)
     }
 
     fn unseal(&self, purpose: &str, sealed: &[u8]) -> Result<Vec<u8>, Fault> {
+        check_purpose(purpose)?;
         self.service.unseal(purpose, sealed)
     }
 

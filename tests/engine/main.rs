@@ -18,6 +18,7 @@ mod forwarded;
 mod house;
 mod login;
 mod remote;
+mod repeats;
 mod service;
 mod shadow;
 mod sharing;

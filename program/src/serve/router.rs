@@ -29,7 +29,7 @@ pub(crate) type Handle = fn(&State, Request<Bytes>) -> Response<Bytes>;
 
 /// From where a request came, among its extensions.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(#[expect(dead_code, reason = "read by handlers that look at addresses")] pub(crate) SocketAddr);
+pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// All routes.
 pub(super) fn router(state: Arc<State>) -> Router {
@@ -37,11 +37,18 @@ pub(super) fn router(state: Arc<State>) -> Router {
         .route("/health", blocking("health", probes::health))
         .route("/ready", blocking("ready", probes::ready))
         .route("/metrics", blocking("metrics", probes::metrics))
+        .route("/", blocking("aws", aws))
         .fallback_service(
             blocking("unknown", |_, _| text(StatusCode::NOT_FOUND, "text/plain", "no such page\n"))
                 .with_state(Arc::clone(&state)),
         )
         .with_state(state)
+}
+
+/// The query protocols of IAM and STS.
+fn aws(state: &State, request: Request<Bytes>) -> Response<Bytes> {
+    let address = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+    state.aws.handle(&request, crate::aws::Peer { address, secure: true })
 }
 
 /// A response with a text.

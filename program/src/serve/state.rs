@@ -8,11 +8,14 @@ use standin::access_control::Store;
 use tokio::sync::Semaphore;
 
 use super::metrics::Metrics;
+use crate::aws::Aws;
 
 /// See the module's page.
 pub(crate) struct State {
     /// The store.
     pub(crate) store: Arc<Store>,
+    /// The query protocols of IAM and STS.
+    pub(crate) aws: Aws,
     /// What is counted.
     pub(crate) metrics: Metrics,
     /// Room for requests that work on the store.
@@ -22,9 +25,9 @@ pub(crate) struct State {
 
 impl State {
     /// The state of a service on this store.
-    pub(crate) fn new(store: Arc<Store>, working: usize) -> Self {
-        let working = working.clamp(1, 512);
-        Self { store, metrics: Metrics::default(), working: Semaphore::new(working), stopping: AtomicBool::new(false) }
+    pub(crate) fn new(store: Arc<Store>, aws: Aws, working: usize) -> Self {
+        let working = Semaphore::new(working.clamp(1, 512));
+        Self { store, aws, metrics: Metrics::default(), working, stopping: AtomicBool::new(false) }
     }
 
     /// No new requests are wanted.

@@ -192,6 +192,14 @@ final class Broker {
     }
   }
 
+  /** Starts the agent's process again, where it is one of its own. */
+  void startAgent() {
+    Ended ended = script("agent", dir);
+    if (ended.code() != 0) {
+      throw new IllegalStateException("the agent did not start again: " + ended.errors());
+    }
+  }
+
   /** Its name: that of its directory. */
   String name() {
     return dir.getFileName().toString();
@@ -248,7 +256,7 @@ final class Broker {
     return cluster().replace(":cluster/", ":" + type + "/") + "/" + name;
   }
 
-  /** Id of the process of this role: {@code broker} or {@code controller}. */
+  /** Id of the process of this role: {@code broker}, {@code controller} or {@code agent}. */
   long pid(String role) {
     try {
       return Long.parseLong(Files.readString(dir.resolve(role + ".pid")).trim());
