@@ -138,7 +138,7 @@ impl Engine {
         // Held until the end: one change at a time.
         let mut known = self.given.lock().map_err(|_| Fault::internal("the settings failed earlier"))?;
         let given = known.renewed(pairs)?;
-        let (old, new) = (self.settings.load_full(), Arc::new(EngineSettings::of(&given)?));
+        let (old, new) = (self.settings.load_full(), Arc::new(super::registry::settings_of(&given)?));
         self.tuning.change(&old, &new)?;
         if (old.shadow, &old.principals) != (new.shadow, &new.principals) {
             self.agent.begin_comparing();

@@ -6,6 +6,7 @@ mod agent;
 mod engine;
 mod given;
 mod profile;
+mod service;
 mod table;
 mod tuning;
 
@@ -13,6 +14,7 @@ pub use agent::{AgentProcess, AgentSettings};
 pub use engine::{Decide, EngineSettings};
 pub use given::Given;
 pub use profile::{EvidenceKind, ProfileSettings};
+pub use service::ServiceSettings;
 pub use table::{SETTINGS, Scope, Setting};
 pub use tuning::{CHANGEABLE, Tuning};
 

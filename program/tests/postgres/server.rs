@@ -36,6 +36,11 @@ impl Server {
         control("start", self.path());
     }
 
+    /// Starts it so that it can be reached by TCP as well.
+    pub(crate) fn start_listening(&self, port: u16) {
+        run(&["start".as_ref(), self.path().as_os_str(), port.to_string().as_ref()]);
+    }
+
     pub(crate) fn stop(&self) {
         control("stop", self.path());
     }
