@@ -37,6 +37,15 @@ mod tests {
     }
 
     #[test]
+    fn a_database_is_no_store_of_a_host_and_its_password_is_not_shown() {
+        let of = |store: &str| EngineSettings::of(&given(&[("standin.store", store)]).unwrap());
+        let fault = of("postgres://ann:hunter2@host/db").unwrap_err();
+        assert_eq!(fault.status, Status::InvalidSetting);
+        assert!(fault.text.contains("standin serve") && !fault.text.contains("hunter2"), "{fault}");
+        assert_eq!(of("sqlite:/x/store.db").unwrap().store, Path::new("/x/store.db"));
+    }
+
+    #[test]
     fn settings_of_a_newer_version_are_ignored_under_x() {
         given(&[("standin.x.future", "1")]).unwrap();
     }

@@ -69,7 +69,7 @@ fn what_matches_nothing_here_is_told_with_its_place() {
             resource.into(),
         ),
         (
-            format!(r#""Action":"kafka-cluster:ReadData","Resource":"*","Condition":{{"StringEquals":{{"aws:VpcSourceIp":"x"}}}}"#),
+            r#""Action":"kafka-cluster:ReadData","Resource":"*","Condition":{"StringEquals":{"aws:VpcSourceIp":"x"}}"#.to_owned(),
             "condition-key",
             key("StringEquals.aws:VpcSourceIp"),
         ),
