@@ -129,7 +129,10 @@ class AgentProcessTest {
               needles.secret("an impersonation token", bytes(entry.get("token")));
               for (JsonNode lease : entry.get("leases")) {
                 byte[] key = bytes(lease.get("key"));
-                kept[0] += Arrays.equals(key, verificationKey(user, LocalDate.now(ZoneOffset.UTC))) ? 1 : 0;
+                kept[0] +=
+                    Arrays.equals(key, verificationKey(user, LocalDate.now(ZoneOffset.UTC)))
+                        ? 1
+                        : 0;
                 needles.secret("a leased key", key);
               }
             }
