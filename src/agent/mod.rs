@@ -60,6 +60,9 @@ const ASIDE_THREADS: usize = 2;
 const SERVICE_THREADS: usize = 4;
 /// The same for a service on another machine, where the wait is not work.
 const REMOTE_THREADS: usize = 8;
+/// Least time for telling a service on another machine that there are no
+/// sessions any more.
+const FAREWELL: Duration = Duration::from_millis(200);
 
 /// Everything the agent is made with.
 pub struct Parts {
@@ -557,7 +560,17 @@ impl Agent {
         self.flush_audit(true);
         let none = SessionReport { whole: true, ..SessionReport::default() };
         // Without it they disappear from the list by themselves after a while.
-        drop(self.parts.service.report(&self.parts.boot, &self.parts.settings.host, &none));
+        if !self.parts.service.waits() {
+            drop(self.parts.service.report(&self.parts.boot, &self.parts.settings.host, &none));
+            return;
+        }
+        // A service on another machine may take longer than there is time.
+        let (service, boot) = (Arc::clone(&self.parts.service), self.parts.boot.clone());
+        let host = self.parts.settings.host.clone();
+        let tell = move || drop(service.report(&boot, &host, &none));
+        if let Ok(telling) = std::thread::Builder::new().name("standin-end".into()).spawn(tell) {
+            pool::join_by(vec![telling], by.max(Instant::now() + FAREWELL));
+        }
     }
 
     /// Takes the counts out of all contexts and writes what is waiting.

@@ -67,6 +67,8 @@ impl Doctor {
                         files::agent(&node, agent, &mut out);
                         None
                     }
+                    // The service's machine has it.
+                    None if engine.service.is_some() => None,
                     None => files::store(&node, engine, &mut out),
                 };
                 files::audit_dir(&node, engine, &mut out);

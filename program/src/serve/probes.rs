@@ -8,7 +8,7 @@ use super::State;
 use super::router::text;
 
 /// The process lives.
-pub(super) fn health(_: &State, _: Request<Bytes>) -> Response<Bytes> {
+pub(super) fn health() -> Response<Bytes> {
     text(StatusCode::OK, "text/plain", "ok\n")
 }
 

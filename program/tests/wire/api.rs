@@ -213,3 +213,19 @@ impl Impersonated {
         self.credential.prove("host/demo/1", clock().wall(), purpose, body)
     }
 }
+
+/// What `/metrics` says, and the table of it.
+#[test]
+fn metrics_are_those_of_the_document() {
+    let place = Place::new();
+    let serving = place.serve();
+    let request = b"GET /metrics HTTP/1.1\r\nhost: l\r\nconnection: close\r\n\r\n";
+    let text = exchange(&place, serving.port, request).body;
+    let served: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/service.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    let rows = document.lines().filter_map(|line| line.strip_prefix("| `standin_")?.split_once("` |"));
+    let documented: BTreeSet<String> = rows.map(|(name, _)| format!("standin_{name}")).collect();
+    assert_eq!(documented.iter().map(String::as_str).collect::<BTreeSet<_>>(), served);
+}
