@@ -28,6 +28,7 @@ fn look(kind: u8, body: &[u8]) {
             Reply::Renewed(form) => assert!(form.impersonation().secret.is_none()),
             Reply::Decided(form) => drop(form.decided()),
             Reply::Entitlements(form) => drop(form.entitlements()),
+            Reply::Known(form) => drop(form.known()),
             Reply::Changes(forms) => forms.into_iter().for_each(|form| drop(form.change())),
             Reply::Failed(form) => drop(form.fault()),
             _ => {}

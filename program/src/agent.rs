@@ -13,9 +13,10 @@ use clap::Args;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use standin::audit::Journal;
 use standin::fault::{Fault, Status};
+use standin::mechanism;
 use standin::placement::{Cache, Keeper, Server};
 use standin::service;
-use standin::settings::{AgentSettings, EngineSettings, Given, Scope};
+use standin::settings::{AgentSettings, Given, Scope};
 use standin::time::{Clock, Random, SystemClock, SystemRandom};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -41,9 +42,12 @@ impl Agent {
         close_memory(&journal)?;
         let file = self.config.to_str().ok_or_else(|| misuse("--config: a path in UTF-8 is accepted".into()))?;
         let given = Given::read([("standin.config", file)], None)?;
-        let (own, settings) = (AgentSettings::of(&given)?, EngineSettings::of(&given)?);
+        let (own, settings) = (AgentSettings::of(&given)?, mechanism::settings_of(&given)?);
         if own.host_users.contains(&rustix::process::geteuid().as_raw()) {
-            journal.line("warn", "a host runs as the same user: it can read this process, which then protects nothing");
+            journal.line(
+                "warn",
+                "a host runs as the same user: it can read this process's files, which then protects little",
+            );
         }
         given.shown(Scope::Engine).iter().for_each(|line| journal.line("info", line));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());

@@ -72,7 +72,10 @@ pub fn open(given: &Given) -> Result<u8, Fault> {
 
 /// The settings of an engine, with the name of the host that its credential
 /// says.
-pub(super) fn settings_of(given: &Given) -> Result<EngineSettings, Fault> {
+///
+/// # Errors
+/// [`Status::InvalidSetting`]; whatever keeps the credential from being read.
+pub fn settings_of(given: &Given) -> Result<EngineSettings, Fault> {
     let mut settings = EngineSettings::of(given)?;
     if let Some(service) = &settings.service {
         let name = HostCredential::read(&service.credential)?.name();

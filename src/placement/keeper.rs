@@ -13,8 +13,8 @@ use crate::fault::{Fault, Kind, Status};
 use crate::identity::Identity;
 use crate::revision::{At, Revision};
 use crate::service::{
-    Answer, Change, DECIDE, DecisionPoint, Ends, Entitlements, Impersonation, Issued, Proof, Questions, RENEW,
-    SecurityService, SessionReport,
+    Answer, Change, DECIDE, DecisionPoint, Ends, Entitlements, Impersonation, Issued, Known, News, Proof, Questions,
+    RENEW, SecurityService, SessionReport,
 };
 use crate::session::CredentialKey;
 use crate::settings::EngineSettings;
@@ -26,9 +26,11 @@ const REFETCHES: usize = 5;
 const CHANGES: usize = 1000;
 /// What hosts seal for one another.
 const PURPOSES: [&str; 1] = ["forwarded-session"];
-/// For how long another's reading of the feed counts as one's own,
-/// milliseconds.
-const JUST_NOW: i64 = 1000;
+/// How long the service is to wait for a change, milliseconds; where it does
+/// not, hosts have the feed read as often as they ask.
+const WAIT: i64 = 1000;
+/// For how long what was heard answers hosts, milliseconds: a wait and the way.
+const JUST_NOW: i64 = 2500;
 
 /// See the module's page.
 pub struct Keeper {
@@ -96,13 +98,22 @@ impl Keeper {
     }
 
     /// Follows the feed and drops what is over; called several times a second.
+    /// Where the service holds the request until something changes, true: the
+    /// next turn may follow at once.
     ///
     /// # Errors
     /// Undecided when the service does not answer.
-    pub fn turn(&self) -> Result<(), Fault> {
+    pub fn turn(&self) -> Result<bool, Fault> {
         self.clock.tick();
         self.table()?.sweep(self.clock.steady(), self.clock.wall());
-        self.follow().map(drop)
+        let waits = self.service.waits();
+        self.follow(if waits { WAIT } else { 0 })?;
+        Ok(waits)
+    }
+
+    /// Ends a wait for the service, now and from now on.
+    pub fn interrupt(&self) {
+        self.service.interrupt();
     }
 
     /// Takes in what was kept before a restart.
@@ -132,43 +143,50 @@ impl Keeper {
         }
     }
 
-    /// Applies every change there is; the newest revision.
-    fn follow(&self) -> Result<Revision, Fault> {
+    /// The newest revision when the service was heard a moment ago, and every
+    /// change up to it is applied.
+    fn just_heard(&self) -> Result<Revision, Fault> {
+        let table = self.table()?;
+        let now = self.clock.steady();
+        match (table.applied, table.heard) {
+            (Some(applied), Some(heard)) if now.since(heard) <= JUST_NOW => Ok(applied),
+            _ => Err(Fault::unavailable("the agent's process does not hear the service")),
+        }
+    }
+
+    /// Applies every change there is; the newest revision. Waits for one up to
+    /// `wait` milliseconds where the service does.
+    fn follow(&self, wait: i64) -> Result<Revision, Fault> {
         let _one = match self.following.try_lock() {
             Ok(guard) => guard,
-            Err(TryLockError::WouldBlock) => {
-                let table = self.table()?;
-                let now = self.clock.steady();
-                return match (table.applied, table.heard) {
-                    (Some(applied), Some(heard)) if now.since(heard) <= JUST_NOW => Ok(applied),
-                    _ => Err(Fault::unavailable("the service has not yet answered another reader of the change feed")),
-                };
-            }
+            Err(TryLockError::WouldBlock) => return self.just_heard(),
             Err(TryLockError::Poisoned(_)) => return Err(Fault::internal("following changes failed earlier")),
         };
-        let newest = self.service.revision()?;
-        let mut applied = match self.table()?.applied {
-            Some(applied) if applied > newest => {
-                return Err(Fault::unavailable(format!(
-                    "the store went back from revision {} to {}: an older one was restored; restart what has it open",
-                    applied.0, newest.0
-                )));
-            }
-            Some(applied) => applied,
-            // Nothing was issued before.
-            None => newest,
-        };
-        while applied < newest {
-            let changes = self.service.changes(applied, CHANGES)?;
+        let mut wait = wait;
+        loop {
+            let after = self.table()?.applied;
+            let begun = self.clock.steady();
+            let News { newest, changes, waited } = self.service.follow(after, CHANGES, wait)?;
+            wait = 0;
             let mut table = self.table()?;
-            changes.iter().for_each(|change| table.apply(change));
-            applied = changes.last().map_or(newest, |c| c.revision);
+            match after {
+                Some(applied) if applied > newest => {
+                    return Err(Fault::unavailable(format!(
+                        "the store went back from revision {} to {}: an older one was restored, or a replica lags behind",
+                        applied.0, newest.0
+                    )));
+                }
+                // The first answer: what is kept already may be older.
+                None => table.doubt(),
+                Some(_) => changes.iter().for_each(|change| table.apply(change)),
+            }
+            let applied = changes.last().filter(|_| after.is_some()).map_or(newest, |c| c.revision);
             table.applied = Some(applied);
+            if applied >= newest {
+                table.heard = Some(begun.plus(waited));
+                return Ok(newest);
+            }
         }
-        let mut table = self.table()?;
-        table.applied = Some(newest);
-        table.heard = Some(self.clock.steady());
-        Ok(newest)
     }
 
     /// Keeps what a login brought, and what the host gets in its place; none
@@ -279,6 +297,10 @@ impl SecurityService for Keeper {
         self.service.entitlements(subject, access_key_id)
     }
 
+    fn known_as(&self, name: &str) -> Result<At<Option<Known>>, Fault> {
+        self.service.known_as(name)
+    }
+
     fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, Fault> {
         check_purpose(purpose)?;
         self.service.seal(purpose, plain)
@@ -290,7 +312,7 @@ impl SecurityService for Keeper {
     }
 
     fn revision(&self) -> Result<Revision, Fault> {
-        self.follow()
+        if self.service.waits() { self.just_heard() } else { self.follow(0) }
     }
 
     fn changes(&self, after: Revision, limit: usize) -> Result<Vec<Change>, Fault> {
