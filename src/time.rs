@@ -50,6 +50,11 @@ pub trait Clock: Send + Sync {
     fn wall(&self) -> UnixMillis;
     /// The steady clock.
     fn steady(&self) -> Steady;
+    /// The reading of [`coarse`], when the steady clock is that clock but for the
+    /// time the machine was suspended.
+    fn coarse(&self) -> Option<i64> {
+        None
+    }
     /// Called by the worker several times a second: lets an implementation
     /// renew what it derives its readings from.
     fn tick(&self) {}
@@ -85,13 +90,24 @@ fn read(id: rustix::time::ClockId) -> i64 {
     t.tv_sec.saturating_mul(1000).saturating_add(t.tv_nsec / 1_000_000)
 }
 
+/// Milliseconds on the machine's own steady clock, without suspended time, for
+/// whoever has no [`Clock`] at hand.
+#[must_use]
+pub fn coarse() -> i64 {
+    read(rustix::time::ClockId::MonotonicCoarse)
+}
+
 impl Clock for SystemClock {
     fn wall(&self) -> UnixMillis {
         UnixMillis(read(rustix::time::ClockId::RealtimeCoarse))
     }
 
     fn steady(&self) -> Steady {
-        Steady(read(rustix::time::ClockId::MonotonicCoarse).saturating_add(self.suspended.load(Ordering::Relaxed)))
+        Steady(coarse().saturating_add(self.suspended.load(Ordering::Relaxed)))
+    }
+
+    fn coarse(&self) -> Option<i64> {
+        Some(coarse())
     }
 
     fn tick(&self) {

@@ -13,11 +13,13 @@ use rcgen::{
     KeyUsagePurpose,
 };
 use serde_json::json;
-use standin::access_control::{Store, StoreFiles};
+use standin::access_control::{Owner, Store, StoreFiles};
 use standin::fault::{Fault, Status};
-use standin::identity::check_account;
+use standin::identity::{Identity, IdentityKind, check_account};
 use standin::settings::{EngineSettings, Given, ProfileSettings};
 use standin::time::{Random, SystemClock, SystemRandom};
+use standin_program::postgres::Place;
+use standin_program::store::{is_postgres, make_store};
 
 use crate::Desk;
 use crate::output::{self, Output};
@@ -46,6 +48,25 @@ pub(crate) struct Init {
     /// Port of that listener.
     #[arg(long, default_value_t = 9098)]
     port: u16,
+    /// Name of the first administrator: a user who may call everything of IAM and STS.
+    #[arg(long, default_value = "admin")]
+    admin: String,
+}
+
+/// What administrators may do: everything there is to administer.
+const ADMINISTRATOR: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"Everything","Effect":"Allow","Action":["iam:*","sts:*"],"Resource":"*"}]}"#;
+
+/// Makes the first administrator, with its policy and a key; the credentials
+/// file for the AWS tools.
+fn administrator(store: &Store, name: &str) -> Result<zeroize::Zeroizing<String>, Fault> {
+    let actor = crate::actor();
+    store.create_user(&actor, "/", name, &[])?;
+    let policy = store.put_policy(&actor, "/", "Administrator", ADMINISTRATOR)?;
+    store.attach(&actor, Owner::User(name), &policy)?;
+    let (key, secret) = store.create_key(&actor, name)?;
+    let secret = zeroize::Zeroizing::new(String::from_utf8_lossy(secret.expose()).into_owned());
+    let id = key.id;
+    Ok(format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {}\n", *secret).into())
 }
 
 fn failed(path: &Path, e: impl std::fmt::Display) -> Fault {
@@ -92,8 +113,16 @@ impl Init {
     pub(crate) fn run(self, desk: &Desk) -> Result<ExitCode, Fault> {
         let dir = std::path::absolute(&self.dir).map_err(|e| failed(&self.dir, e))?;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(|e| failed(&dir, e))?;
-        let names = ["store.db", "store.db.key", "ca.pem", "ca.key.pem", "broker.pem", "standin.properties"];
-        let present: Vec<&str> = names.into_iter().filter(|n| dir.join(n).exists()).collect();
+        let database = desk.store.as_deref().filter(|url| is_postgres(url));
+        let kept: &[&str] = if database.is_some() { &["store.key"] } else { &["store.db", "store.db.key"] };
+        let names = kept.iter().copied().chain([
+            "ca.pem",
+            "ca.key.pem",
+            "broker.pem",
+            "admin.credentials",
+            "standin.properties",
+        ]);
+        let present: Vec<&str> = names.clone().filter(|n| dir.join(n).exists()).collect();
         if !present.is_empty() {
             return Err(Fault::new(
                 Status::Conflict,
@@ -113,30 +142,42 @@ impl Init {
             self.cluster_name,
             parts.join("-")
         );
-        let lines = self.properties(&dir, &arn);
+        let lines = self.properties(&dir, &arn, database.is_some());
         // Whatever can be wrong with what was asked for is found before.
         self.check(&files.store, &arn)?;
         let certificates = certificates(&self.hosts)?;
+        let key_file = desk.key_file.clone().unwrap_or_else(|| dir.join("store.key"));
         let make = || {
-            Store::create(&files, &self.account, Arc::new(SystemClock::new()), Arc::new(SystemRandom))?;
             for (name, mode, content) in &certificates {
                 write(&dir.join(name), *mode, content)?;
             }
-            write(&dir.join("standin.properties"), 0o600, &lines)
+            write(&dir.join("standin.properties"), 0o600, &lines)?;
+            // Last: tables of a database that others use cannot be taken back.
+            let store = match database {
+                Some(url) => make_store(url, Some(&key_file), &self.account)?,
+                None => Store::create(&files, &self.account, Arc::new(SystemClock::new()), Arc::new(SystemRandom))?,
+            };
+            write(&dir.join("admin.credentials"), 0o600, &administrator(&store, &self.admin)?)
         };
         make().inspect_err(|_| {
-            for name in names.iter().chain(&["store.db-wal", "store.db-shm"]) {
+            // The key file of a database stays: the tables may be there, and
+            // would be of no use without it.
+            for name in names.clone().chain(["store.db-wal", "store.db-shm"]).filter(|n| *n != "store.key") {
                 // None of them was there before; those never made are not there now.
                 drop(std::fs::remove_file(dir.join(name)));
             }
         })?;
+        let store = match database {
+            Some(url) => Place::read(url)?.to_string(),
+            None => files.store.display().to_string(),
+        };
         if desk.output == Output::Json {
-            output::line(&json!({"dir": dir.display().to_string(), "store": files.store.display().to_string(), "cluster": arn, "properties": lines}).to_string());
+            output::line(
+                &json!({"dir": dir.display().to_string(), "store": store, "cluster": arn, "properties": lines})
+                    .to_string(),
+            );
         } else {
-            output::line(&format!(
-                "# made in {}: store.db, store.db.key, ca.pem, ca.key.pem, broker.pem, standin.properties",
-                dir.display()
-            ));
+            output::line(&format!("# made in {}: {}", dir.display(), names.collect::<Vec<_>>().join(", ")));
             output::line("# lines for server.properties:");
             output::line(lines.trim_end());
         }
@@ -146,6 +187,7 @@ impl Init {
     /// Reads what will be printed as a broker would.
     fn check(&self, store: &Path, arn: &str) -> Result<(), Fault> {
         check_account(&self.account)?;
+        Identity::new("aws", &self.account, IdentityKind::User, "/", &self.admin)?;
         let (store, hosts) = (store.display().to_string(), self.hosts.join(","));
         let pairs =
             [("standin.store", store.as_str()), ("standin.cluster.arn", arn), ("standin.hosts", hosts.as_str())];
@@ -163,7 +205,7 @@ impl Init {
         Ok(())
     }
 
-    fn properties(&self, dir: &Path, arn: &str) -> String {
+    fn properties(&self, dir: &Path, arn: &str, remote: bool) -> String {
         let listener = &self.listener;
         let prefix = format!("listener.name.{}", listener.to_lowercase());
         let dir = dir.display();
@@ -185,9 +227,14 @@ impl Init {
              {prefix}.ssl.keystore.location={dir}/broker.pem\n\
              principal.builder.class=io.standin.kafka.StandinPrincipalBuilder\n\
              authorizer.class.name=io.standin.kafka.StandinAuthorizer\n\
-             standin.store={dir}/store.db\n\
+             {store}\n\
              standin.cluster.arn={arn}\n\
              standin.hosts={hosts}\n",
+            store = if remote {
+                "# standin.service.url=https://…, where `standin serve` with this store listens".to_owned()
+            } else {
+                format!("standin.store={dir}/store.db")
+            },
             port = self.port,
             host = self.hosts.first().map_or("localhost", String::as_str),
             hosts = self.hosts.join(","),

@@ -44,6 +44,15 @@ pub(crate) enum Key {
         /// Id.
         id: String,
     },
+    /// Seal all secrets of the store under a new sealing key.
+    RotateSealing {
+        /// Only add the new key to the key file, so that the file can be given to every service first.
+        #[arg(long)]
+        prepare: bool,
+        /// Take keys out of the file that nothing needs any more, instead of a new one into it.
+        #[arg(long, conflicts_with = "prepare")]
+        forget: bool,
+    },
 }
 
 /// Where the keys of a user go.
@@ -151,6 +160,20 @@ impl Key {
             Self::Disable { id } => store.set_key_active(&actor(), &id, false)?,
             Self::Enable { id } => store.set_key_active(&actor(), &id, true)?,
             Self::Delete { id } => store.delete_key(&actor(), &id)?,
+            Self::RotateSealing { prepare, forget } => {
+                let done = match (prepare, forget) {
+                    (true, _) => store.prepare_sealing(&actor())?,
+                    (_, true) => store.forget_sealing(&actor())?,
+                    _ => store.rotate_sealing(&actor())?,
+                };
+                desk.output.one(&json!({
+                    "seals": done.key,
+                    "prepared": done.prepared,
+                    "opens": done.old,
+                    "forgotten": done.forgotten,
+                    "sealed anew": done.sealed,
+                }));
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

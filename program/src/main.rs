@@ -5,13 +5,19 @@
 //! 4 conflict; 5 could not decide, try again; 70 a defect.
 
 mod acl;
+mod agent;
 mod audit;
+mod aws;
 mod broker;
+mod checking;
 mod credentials;
+mod declared;
 mod doctor;
 mod explain;
+mod hosts;
 mod house;
 mod init;
+mod keeping;
 mod keys;
 mod output;
 mod people;
@@ -21,7 +27,6 @@ mod roles;
 mod serve;
 mod sessions;
 mod simulation;
-mod store;
 mod validation;
 mod whoami;
 
@@ -33,6 +38,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use standin::access_control::{Store, StoreFiles};
 use standin::fault::{Fault, Kind, Status};
+use standin_program::store;
 
 use output::Output;
 
@@ -40,7 +46,7 @@ use output::Output;
 #[derive(Parser)]
 #[command(name = "standin", version)]
 struct Arguments {
-    /// The store: a path, or `sqlite:FILE`.
+    /// The store: a path, `sqlite:FILE`, or `postgres://…`.
     #[arg(long, global = true, env = "STANDIN_STORE")]
     store: Option<String>,
     /// Path of the key file; by default the store's path and `.key`.
@@ -78,6 +84,13 @@ enum Command {
     /// Live sessions.
     #[command(subcommand)]
     Session(sessions::Session),
+    /// Hosts on other machines.
+    #[command(subcommand)]
+    Host(hosts::Host),
+    /// Make users, groups, roles and policies as files declare them.
+    Apply(declared::Apply),
+    /// Write users, groups, roles and policies as files.
+    Export(declared::Export),
     /// What is wrong with a broker's configuration, and which line to change.
     Doctor(doctor::Doctor),
     /// Why something is allowed or not, and what would allow it.
@@ -86,6 +99,12 @@ enum Command {
     Whoami(whoami::WhoAmI),
     /// Who did what.
     Audit(audit::Audit),
+    /// Copy the store to a file, while it is in use.
+    Backup(keeping::Backup),
+    /// Make a store of a copy, or go on after a database was put back.
+    Restore(keeping::Restore),
+    /// Run a host's agent as a process of its own.
+    Agent(agent::Agent),
     /// Run the security service for hosts on other machines.
     Serve(serve::Serve),
 }
@@ -156,10 +175,16 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         Command::Policy(policy) => policy.run(&desk),
         Command::Acl(acl) => acl.run(&desk),
         Command::Session(session) => session.run(&desk),
+        Command::Host(host) => host.run(&desk),
+        Command::Apply(apply) => apply.run(&desk),
+        Command::Export(export) => export.run(&desk),
         Command::Doctor(doctor) => doctor.run(&desk),
         Command::Explain(explain) => explain.run(&desk),
         Command::Whoami(whoami) => whoami.run(&desk),
         Command::Audit(audit) => audit.run(&desk),
+        Command::Backup(backup) => backup.run(&desk),
+        Command::Restore(restore) => restore.run(&desk),
+        Command::Agent(agent) => agent.run(),
         Command::Serve(serve) => serve.run(&desk),
     }
 }

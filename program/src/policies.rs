@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use standin::access_control::{Own, Owner, PolicyRow};
 use standin::fault::{Fault, Status};
 
-use crate::{Desk, actor, output, simulation, validation};
+use crate::{Desk, actor, checking, output, simulation, validation};
 
 /// Whom a policy is for.
 #[derive(Args)]
@@ -102,6 +102,8 @@ pub(crate) enum Policy {
         #[arg(long)]
         trust: bool,
     },
+    /// Look policies through for what matches nothing here, and what was not used.
+    Check(checking::Check),
     /// Decide made-up questions, one JSON object a line.
     Simulate {
         /// File; - for standard input.
@@ -131,6 +133,7 @@ impl Policy {
     pub(crate) fn run(self, desk: &Desk) -> Result<ExitCode, Fault> {
         match self {
             Self::Validate { files, trust } => return Ok(validation::run(desk, &files, trust)),
+            Self::Check(check) => return check.run(desk),
             Self::Simulate { input } => return simulation::run(&input),
             Self::Put { name, file, owner } => {
                 let text = read(&file)?;

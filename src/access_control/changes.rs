@@ -63,7 +63,7 @@ impl Store {
             }
             c.all(
                 "SELECT revision, kind, subject FROM change WHERE revision > ?1 AND revision <=
-                   coalesce((SELECT max(revision) FROM (SELECT revision FROM change WHERE revision > ?1 ORDER BY revision LIMIT ?2) AS some), 0)
+                   coalesce((SELECT max(revision) FROM (SELECT revision FROM change WHERE revision > ?1 ORDER BY revision LIMIT ?2) AS page), 0)
                  ORDER BY revision, position",
                 params![signed(after.0), signed(limit as u64)],
                 |row| {

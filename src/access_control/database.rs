@@ -7,10 +7,14 @@
 //! true or false is a number; `ON CONFLICT` instead of `INSERT OR …`; a place
 //! that may be NULL is compared before it is asked for NULL.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::fault::{Fault, Status};
 use crate::revision::Revision;
+
+/// How often a database that tells nobody of writes is looked at.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A value that goes to a database or comes from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,7 +240,8 @@ impl dyn Connection + '_ {
 }
 
 /// What is done in one transaction. It may be run again from the start when
-/// the database asks for that, so it must not have an effect of its own.
+/// the database asks for that or was lost before the end, so it must not have
+/// an effect of its own.
 pub type Work<'w> = &'w mut dyn FnMut(&dyn Connection) -> Result<(), Fault>;
 
 /// A database that holds one store, open and with the tables of this version.
@@ -263,11 +268,38 @@ pub trait Database: Send + Sync {
         Ok(())
     }
 
+    /// A number that changes when somebody may have written, as far as this
+    /// database has been told.
+    fn heard(&self) -> u64 {
+        0
+    }
+
+    /// Waits until [`Database::heard`] is another than `heard`, and `up_to` at
+    /// most. It is a wake-up only: it may come for nothing, and it may not
+    /// come.
+    fn listen(&self, heard: u64, up_to: Duration) {
+        let _ = heard;
+        std::thread::sleep(up_to.min(LOOK));
+    }
+
     /// Waits up to `patience` for the locks of others from now on.
     ///
     /// # Errors
     /// When that could not be set.
     fn set_patience(&self, patience: Duration) -> Result<(), Fault>;
+
+    /// Writes a copy of everything at one moment to a new file, while others
+    /// read and write.
+    ///
+    /// # Errors
+    /// [`Status::InvalidArgument`] for a database with tools of its own.
+    fn copy_to(&self, file: &Path) -> Result<(), Fault> {
+        let _ = file;
+        Err(Fault::new(
+            Status::InvalidArgument,
+            "the database of this store has tools of its own for that; see docs/operations.md, \"backup and restore\"",
+        ))
+    }
 
     /// Its place as people write it, without secrets.
     fn shown(&self) -> String;

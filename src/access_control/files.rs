@@ -67,3 +67,11 @@ pub(super) fn prepare(path: &Path, create: bool) -> Result<(), Fault> {
     }
     Ok(())
 }
+
+/// Brings a file, and its name in its directory, to the disk.
+pub(super) fn sync(path: &Path) -> Result<(), Fault> {
+    let failed = |e: std::io::Error| Fault::unavailable(format!("{}: {e}", path.display()));
+    std::fs::File::open(path).and_then(|file| file.sync_all()).map_err(failed)?;
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}

@@ -2,7 +2,7 @@
 //! Access keys: made, listed, disabled, and looked up for a login.
 
 use super::changes::Kind;
-use super::database::params;
+use super::database::{Row, params};
 use super::store::{Store, Write};
 use super::users::{self, read_tags};
 use crate::credential::{Secret, access_key_id, secret_access_key};
@@ -44,6 +44,16 @@ pub struct LoginRow {
     pub secret: Secret,
 }
 
+fn read_key(row: &dyn Row) -> Result<KeyRow, Fault> {
+    Ok(KeyRow {
+        id: row.get(0)?,
+        identity: Identity::parse(&row.get::<String>(1)?)?,
+        active: row.get(2)?,
+        created: row.get(3)?,
+        last_used: row.get(4)?,
+    })
+}
+
 /// The ARN of whose key it is.
 fn owner_of(w: &Write<'_>, id: &str) -> Result<String, Fault> {
     let owner = w.view().first(
@@ -54,7 +64,7 @@ fn owner_of(w: &Write<'_>, id: &str) -> Result<String, Fault> {
     owner.ok_or_else(|| Fault::new(Status::NotFound, format!("there is no access key {id:?}")))
 }
 
-fn context(account: &str, id: &str) -> Vec<u8> {
+pub(super) fn context(account: &str, id: &str) -> Vec<u8> {
     format!("access-key/{account}/{id}").into_bytes()
 }
 
@@ -101,17 +111,18 @@ impl Store {
                 "SELECT id, identity, active, created, last_used FROM access_key
                  WHERE account = ?1 AND (identity = ?2 OR ?2 IS NULL) ORDER BY identity, created, id",
                 params![self.account(), only.as_ref().map(Identity::arn)],
-                |row| {
-                    Ok(KeyRow {
-                        id: row.get(0)?,
-                        identity: Identity::parse(&row.get::<String>(1)?)?,
-                        active: row.get(2)?,
-                        created: row.get(3)?,
-                        last_used: row.get(4)?,
-                    })
-                },
+                read_key,
             )
         })
+    }
+
+    /// One access key; none when it does not exist.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn key(&self, id: &str) -> Result<Option<KeyRow>, Fault> {
+        let sql = "SELECT id, identity, active, created, last_used FROM access_key WHERE account = ?1 AND id = ?2";
+        self.read(|c, _| c.first(sql, params![self.account(), id], read_key))
     }
 
     /// Enables or disables a key. Disabling ends its sessions.

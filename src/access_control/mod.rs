@@ -8,20 +8,28 @@
 //! answered.
 
 mod assume;
+mod backup;
 mod changes;
 mod credentials;
 mod database;
 mod files;
 mod groups;
+mod hosts;
 mod issue;
 mod keys;
+mod making;
+mod managed;
+mod pages;
 mod policies;
+mod providers;
 mod roles;
 mod rulings;
-mod schema;
+pub mod schema;
+mod sealing;
 mod sessions;
 mod sqlite;
 mod store;
+mod tagging;
 mod users;
 mod web;
 
@@ -29,12 +37,24 @@ pub use assume::AssumeRole;
 pub use changes::{ChangeRow, Kind as ChangeKind};
 pub use credentials::Shown;
 pub use database::{AsValue, Connection, Database, Each, FromValue, Row, Value, Work, forbidden};
+pub use hosts::HostRow;
 pub use issue::TemporaryCredentials;
 pub use keys::{KeyRow, LoginRow};
+pub use making::{NewRole, NewUser};
+pub use managed::{ManagedPolicy, NewPolicy, PolicyEntity, PolicyVersion};
+pub use pages::{GroupRow, Page};
 pub use policies::{Attached, Effective, Own, Owner, PolicyRow};
+pub use providers::{NewProvider, Provider};
 pub use roles::RoleRow;
 pub use rulings::Ruling;
+pub use sealing::Rotation;
 pub use sessions::{SessionReport, SessionRow};
-pub use store::{AdminRow, Store, StoreFiles};
+pub use store::{AdminRow, Joined, Store, StoreFiles, StoreIn, Transactions};
+pub use tagging::Tagged;
 pub use users::UserRow;
 pub use web::WebIdentity;
+
+/// Who acts when a host does something by itself.
+fn host_actor(host: &crate::identity::Identity) -> String {
+    crate::credential::host::host_name(host)
+}

@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 
 use super::changes::Kind;
 use super::database::{Connection, Row, params};
-use super::store::{Store, Write};
+use super::store::{StoreIn, Transactions, Write};
 use super::{groups, users};
 use crate::credential::access_key_id;
 use crate::fault::{Fault, Status};
@@ -16,7 +16,7 @@ use crate::revision::At;
 
 /// Most versions of a managed policy; the oldest that is not the default makes
 /// room for a sixth.
-const VERSIONS: i64 = 5;
+pub(super) const VERSIONS: i64 = 5;
 
 /// Whose policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub struct Own {
     pub inline: Vec<(String, String)>,
 }
 
-fn checked(document: &str) -> Result<[u8; 32], Fault> {
+pub(super) fn checked(document: &str) -> Result<[u8; 32], Fault> {
     Document::parse(document)
         .map_err(|e| Fault::new(Status::InvalidDocument, format!("the policy is not valid:\n{e}")))?;
     let mut hash = [0; 32];
@@ -97,7 +97,7 @@ fn announce_owner(w: &mut Write<'_>, owner: &str) -> Result<(), Fault> {
     if is_group { groups::announce_members(w, owner) } else { w.announce(Kind::Entitlements, owner) }
 }
 
-fn announce_policy(w: &mut Write<'_>, policy: &str) -> Result<(), Fault> {
+pub(super) fn announce_policy(w: &mut Write<'_>, policy: &str) -> Result<(), Fault> {
     let owners: Vec<String> = w.view().all(
         "SELECT owner FROM attachment WHERE policy = ?1 UNION SELECT arn FROM identity WHERE boundary = ?1 ORDER BY 1",
         params![policy],
@@ -106,7 +106,7 @@ fn announce_policy(w: &mut Write<'_>, policy: &str) -> Result<(), Fault> {
     owners.iter().try_for_each(|owner| announce_owner(w, owner))
 }
 
-fn find_policy(c: &dyn Connection, account: &str, name: &str) -> Result<String, Fault> {
+pub(super) fn find_policy(c: &dyn Connection, account: &str, name: &str) -> Result<String, Fault> {
     let found = c.first(
         "SELECT arn FROM policy WHERE account = ?1 AND (name = ?2 OR arn = ?2)",
         params![account, name],
@@ -115,7 +115,7 @@ fn find_policy(c: &dyn Connection, account: &str, name: &str) -> Result<String, 
     found.ok_or_else(|| Fault::new(Status::NotFound, format!("there is no policy {name:?}")))
 }
 
-impl Store {
+impl<D: Transactions> StoreIn<D> {
     /// Makes a managed policy, or a new version of it that is in force at
     /// once; its ARN.
     ///
@@ -142,14 +142,7 @@ impl Store {
                     params![arn, account, name, unique_id, now],
                 )?;
             }
-            let version: i64 = w.view().one(
-                "SELECT coalesce(max(version), 0) + 1 FROM policy_version WHERE policy = ?1",
-                params![arn],
-            )?;
-            w.run(
-                "INSERT INTO policy_version (policy, account, version, document, hash, created) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![arn, account, version, document, hash, now],
-            )?;
+            let version = super::managed::insert_version(w, &arn, document, &hash)?;
             w.run("UPDATE policy SET default_version = ?2 WHERE arn = ?1", params![arn, version])?;
             w.run("DELETE FROM policy_version WHERE policy = ?1 AND version <= ?2", params![arn, version - VERSIONS])?;
             w.detail = format!("version {version}");
@@ -302,6 +295,18 @@ impl Store {
                 w.announce(Kind::Entitlements, &owner)
             },
         )
+    }
+
+    /// ARN of the permissions boundary of a user or role, if it has one.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn boundary_of(&self, identity: &Identity) -> Result<Option<String>, Fault> {
+        self.read(|c, _| {
+            let boundary: Option<Option<String>> =
+                c.first("SELECT boundary FROM identity WHERE arn = ?1", params![identity.arn()], |row| row.get(0))?;
+            Ok(boundary.flatten())
+        })
     }
 
     /// The policies an owner has itself.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Roles.
 
-use super::database::params;
-use super::store::Store;
+use super::database::{Row, params};
+use super::store::{StoreIn, Transactions};
 use super::users::{self, read_tags, tags_text};
 use crate::credential::access_key_id;
 use crate::fault::{Fault, Status};
@@ -30,6 +30,28 @@ pub struct RoleRow {
     pub disabled: bool,
     /// Tags.
     pub tags: Vec<(String, String)>,
+    /// ARN of the permissions boundary.
+    pub boundary: Option<String>,
+    /// For people.
+    pub description: String,
+}
+
+pub(super) const ROLE: &str =
+    "SELECT arn, unique_id, created, trust, max_session, tags, disabled, boundary, description
+  FROM identity WHERE account = ?1 AND kind = 'role'";
+
+pub(super) fn read_role(row: &dyn Row) -> Result<RoleRow, Fault> {
+    Ok(RoleRow {
+        identity: Identity::parse(&row.get::<String>(0)?)?,
+        unique_id: row.get(1)?,
+        created: row.get(2)?,
+        trust: row.get::<Option<String>>(3)?.unwrap_or_default(),
+        max_session: row.get::<Option<i64>>(4)?.unwrap_or(3600),
+        tags: read_tags(&row.get::<String>(5)?)?,
+        disabled: row.get(6)?,
+        boundary: row.get(7)?,
+        description: row.get(8)?,
+    })
 }
 
 impl RoleRow {
@@ -46,20 +68,20 @@ impl RoleRow {
     }
 }
 
-fn check_trust(text: &str) -> Result<(), Fault> {
+pub(super) fn check_trust(text: &str) -> Result<(), Fault> {
     TrustPolicy::parse(text)
         .map(drop)
         .map_err(|e| Fault::new(Status::InvalidDocument, format!("the trust policy is not valid:\n{e}")))
 }
 
-fn check_longest(seconds: i64) -> Result<(), Fault> {
+pub(super) fn check_longest(seconds: i64) -> Result<(), Fault> {
     if DURATIONS.contains(&seconds) {
         return Ok(());
     }
     Err(Fault::new(Status::InvalidArgument, format!("longest session {seconds} s: 15 to 43200 are accepted")))
 }
 
-impl Store {
+impl<D: Transactions> StoreIn<D> {
     /// Makes a role.
     ///
     /// # Errors
@@ -88,6 +110,8 @@ impl Store {
                 max_session,
                 disabled: false,
                 tags: read_tags(&text)?,
+                boundary: None,
+                description: String::new(),
             })
         })
     }
@@ -97,24 +121,8 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn roles(&self) -> Result<Vec<RoleRow>, Fault> {
-        self.read(|c, _| {
-            c.all(
-                "SELECT arn, unique_id, created, trust, max_session, tags, disabled FROM identity
-                 WHERE account = ?1 AND kind = 'role' ORDER BY name",
-                params![self.account()],
-                |row| {
-                    Ok(RoleRow {
-                        identity: Identity::parse(&row.get::<String>(0)?)?,
-                        unique_id: row.get(1)?,
-                        created: row.get(2)?,
-                        trust: row.get::<Option<String>>(3)?.unwrap_or_default(),
-                        max_session: row.get::<Option<i64>>(4)?.unwrap_or(3600),
-                        tags: read_tags(&row.get::<String>(5)?)?,
-                        disabled: row.get(6)?,
-                    })
-                },
-            )
-        })
+        let sql = format!("{ROLE} ORDER BY name");
+        self.read(|c, _| c.all(&sql, params![self.account()], read_role))
     }
 
     /// One role by name or ARN.
@@ -122,9 +130,8 @@ impl Store {
     /// # Errors
     /// [`Status::NotFound`].
     pub fn role(&self, name: &str) -> Result<RoleRow, Fault> {
-        self.roles()?
-            .into_iter()
-            .find(|r| r.identity.name() == name || r.identity.arn() == name)
+        let sql = format!("{ROLE} AND (name = ?2 OR arn = ?2)");
+        self.read(|c, _| c.first(&sql, params![self.account(), name], read_role))?
             .ok_or_else(|| Fault::new(Status::NotFound, format!("there is no role {name:?}")))
     }
 

@@ -52,10 +52,13 @@ impl Store {
         let (account, now) = (self.account().to_owned(), self.clock.wall().0);
         self.note(|c| {
             c.execute("DELETE FROM boot WHERE seen < ?1", params![now - SHOWN])?;
-            c.execute(
-                "INSERT INTO boot (boot, account, host, seen) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (boot) DO UPDATE SET seen = ?4",
+            let own = c.execute(
+                "INSERT INTO boot (boot, account, host, seen) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (boot) DO UPDATE SET seen = ?4 WHERE boot.host = ?3",
                 params![boot, account, host, now],
             )?;
+            if own == 0 {
+                return Err(Fault::new(Status::NotAllowed, format!("boot {boot:?} is another host's")));
+            }
             if report.whole {
                 c.execute("DELETE FROM live_session WHERE boot = ?1", params![boot])?;
             }

@@ -73,6 +73,15 @@ impl Sqlite {
     }
 }
 
+/// Reads every page of a file.
+pub(super) fn check_whole(path: &Path) -> Result<(), Fault> {
+    let found: String = connect(path)?.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(failed)?;
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(Fault::new(Status::InvalidDocument, format!("{} is damaged: {found}", path.display())))
+}
+
 impl Database for Sqlite {
     fn read(&self, work: Work<'_>) -> Result<(), Fault> {
         let mut reader = lock(&self.reader)?;
@@ -105,6 +114,18 @@ impl Database for Sqlite {
             lock(connection)?.busy_timeout(patience).map_err(failed)?;
         }
         Ok(())
+    }
+
+    fn copy_to(&self, file: &Path) -> Result<(), Fault> {
+        let path = file.to_str().ok_or_else(|| Fault::new(Status::InvalidArgument, "a path is not UTF-8"))?;
+        files::prepare(file, true)?;
+        let copied = connect(&self.path).and_then(|c| {
+            // One view of the database; who writes meanwhile is not kept from it.
+            c.execute("VACUUM INTO ?1", [path]).map_err(failed)?;
+            files::sync(file)
+        });
+        // Half a copy is none.
+        copied.inspect_err(|_| drop(std::fs::remove_file(file)))
     }
 
     fn shown(&self) -> String {

@@ -4,10 +4,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use super::changes::Kind;
-use super::database::{Connection, Database, Value, params, revision_of};
+use super::database::{Connection, Database, Value, Work, params, revision_of};
 use super::files;
 use super::sqlite::{self, Sqlite};
 use crate::credential::envelope::KeyRing;
@@ -17,9 +18,11 @@ use crate::revision::Revision;
 use crate::time::{Clock, Random};
 
 /// What shows that a key file belongs to a store is sealed for this place.
-const MARK: &[u8] = b"store-mark";
+pub(super) const MARK: &[u8] = b"store-mark";
 /// How many revisions' changes are kept at least.
 const KEEP: i64 = 100_000;
+/// Longest wait for a wake-up: one may be lost, the table of changes is not.
+const NAP: Duration = Duration::from_millis(250);
 
 /// Where a store lives.
 #[derive(Clone, Debug)]
@@ -51,12 +54,19 @@ pub struct AdminRow {
 
 /// The open store. Shared by threads; other processes may have the same one
 /// open.
-pub struct Store {
-    pub(super) ring: KeyRing,
+pub type Store = StoreIn<Box<dyn Database>>;
+
+/// The store in a database, or in one transaction of it; see
+/// [`Store::together`].
+pub struct StoreIn<D> {
+    pub(super) ring: Arc<KeyRing>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,
-    database: Box<dyn Database>,
+    pub(super) database: D,
     account: String,
+    /// The highest revision that was answered. Nothing older is ever answered
+    /// again, also when the database was replaced by one that is behind.
+    highest: AtomicU64,
 }
 
 impl Store {
@@ -135,7 +145,7 @@ impl Store {
             let (key_file, store) = (key_file.display(), database.shown());
             Fault::new(Status::InvalidSetting, format!("key file {key_file} does not belong to the store {store}: {f}"))
         })?;
-        Ok(Self { ring, clock, random, database, account })
+        Ok(Self { ring: Arc::new(ring), clock, random, database, account, highest: AtomicU64::new(0) })
     }
 
     /// This store, waiting up to `patience` for another process's lock: for
@@ -148,6 +158,94 @@ impl Store {
         Ok(self)
     }
 
+    /// Runs several operations in one transaction: all of them or none. It may
+    /// be run again from the start, so it must have no effect of its own.
+    ///
+    /// # Errors
+    /// What `work` returned; then nothing has changed.
+    pub fn together<T>(&self, mut work: impl FnMut(&StoreIn<Joined<'_>>) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.note(|c| {
+            work(&StoreIn {
+                ring: Arc::clone(&self.ring),
+                clock: Arc::clone(&self.clock),
+                random: Arc::clone(&self.random),
+                database: Joined(c),
+                account: self.account.clone(),
+                highest: AtomicU64::new(self.highest.load(Ordering::Acquire)),
+            })
+        })
+    }
+
+    /// The newest revision. Also notices when another file has taken the place
+    /// of the one that is open, which then has a history of its own.
+    ///
+    /// # Errors
+    /// When the store cannot be read or its file was moved, replaced or
+    /// deleted.
+    pub fn revision(&self) -> Result<Revision, Fault> {
+        self.database.check()?;
+        self.read(|_, revision| Ok(revision))
+    }
+
+    /// Waits until the newest revision is after `after`, and `up_to` at most;
+    /// the newest revision.
+    ///
+    /// # Errors
+    /// As [`Store::revision`].
+    pub fn wait(&self, after: Revision, up_to: Duration) -> Result<Revision, Fault> {
+        let begun = Instant::now();
+        loop {
+            let heard = self.database.heard();
+            let newest = self.revision()?;
+            let left = up_to.saturating_sub(begun.elapsed());
+            if newest > after || left.is_zero() {
+                return Ok(newest);
+            }
+            self.database.listen(heard, left.min(NAP));
+        }
+    }
+}
+
+/// What operations need of a database: transactions.
+pub trait Transactions {
+    /// As [`Database::read`].
+    ///
+    /// # Errors
+    /// As [`Database::read`].
+    fn read(&self, work: Work<'_>) -> Result<(), Fault>;
+
+    /// As [`Database::write`].
+    ///
+    /// # Errors
+    /// As [`Database::write`].
+    fn write(&self, work: Work<'_>) -> Result<(), Fault>;
+}
+
+impl Transactions for Box<dyn Database> {
+    fn read(&self, work: Work<'_>) -> Result<(), Fault> {
+        (**self).read(work)
+    }
+
+    fn write(&self, work: Work<'_>) -> Result<(), Fault> {
+        (**self).write(work)
+    }
+}
+
+/// A transaction that is under way: what is read and written in it is part of
+/// it.
+pub struct Joined<'t>(&'t dyn Connection);
+
+impl Transactions for Joined<'_> {
+    fn read(&self, work: Work<'_>) -> Result<(), Fault> {
+        work(self.0)
+    }
+
+    fn write(&self, work: Work<'_>) -> Result<(), Fault> {
+        work(self.0)
+    }
+}
+
+impl<D: Transactions> StoreIn<D> {
     /// The account of this store.
     #[must_use]
     pub fn account(&self) -> &str {
@@ -165,12 +263,18 @@ impl Store {
         &self,
         mut read: impl FnMut(&dyn Connection, Revision) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        // Known before the view is taken: a later answer may be newer than it.
+        let known = self.highest.load(Ordering::Acquire);
         let mut value = None;
         self.database.read(&mut |c| {
-            value = Some(read(c, revision_of(c)?)?);
+            let revision = revision_of(c)?;
+            not_behind(revision, known)?;
+            value = Some((revision, read(c, revision)?));
             Ok(())
         })?;
-        value.ok_or_else(|| Fault::internal("a read was not run"))
+        let (revision, value) = value.ok_or_else(|| Fault::internal("a read was not run"))?;
+        self.highest.fetch_max(revision.0, Ordering::AcqRel);
+        Ok(value)
     }
 
     /// Runs `write` in one transaction under the next revision, together with
@@ -182,9 +286,11 @@ impl Store {
         target: &str,
         mut write: impl FnMut(&mut Write<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        self.note(|c| {
+        let known = self.highest.load(Ordering::Acquire);
+        let (revision, value) = self.note(|c| {
             // The row is locked by the transaction, so revisions commit in order.
             let number: i64 = c.one("UPDATE revision SET number = number + 1 RETURNING number", params![])?;
+            not_behind(Revision(number.unsigned_abs()), known.saturating_add(1))?;
             let now = self.clock.wall().0;
             let mut scope = Write {
                 connection: c,
@@ -208,8 +314,10 @@ impl Store {
                 c.execute("DELETE FROM change WHERE revision < ?1", params![from])?;
                 c.execute("UPDATE revision SET changes_from = ?1", params![from])?;
             }
-            Ok(value)
-        })
+            Ok((number.unsigned_abs(), value))
+        })?;
+        self.highest.fetch_max(revision, Ordering::AcqRel);
+        Ok(value)
     }
 
     /// Runs `write` in one transaction without a revision: for what nobody
@@ -221,17 +329,6 @@ impl Store {
             Ok(())
         })?;
         value.ok_or_else(|| Fault::internal("a write was not run"))
-    }
-
-    /// The newest revision. Also notices when another file has taken the place
-    /// of the one that is open, which then has a history of its own.
-    ///
-    /// # Errors
-    /// When the store cannot be read or its file was moved, replaced or
-    /// deleted.
-    pub fn revision(&self) -> Result<Revision, Fault> {
-        self.database.check()?;
-        self.read(|_, revision| Ok(revision))
     }
 
     /// Administration after a revision, oldest first.
@@ -258,6 +355,18 @@ impl Store {
             )
         })
     }
+}
+
+/// A database may be replaced by one that missed the last writes. What was
+/// answered from the old one must not be unsaid.
+fn not_behind(revision: Revision, known: u64) -> Result<(), Fault> {
+    if revision.0 >= known {
+        return Ok(());
+    }
+    Err(Fault::unavailable(format!(
+        "the store is at revision {} and was at {known} before: it lost writes that were answered; see \"a store that went back\" in docs/operations.md",
+        revision.0
+    )))
 }
 
 /// Makes a database the store of one account and one key file.

@@ -3,7 +3,7 @@
 
 use super::changes::Kind;
 use super::database::{Connection, Row, params};
-use super::store::{Store, Write};
+use super::store::{StoreIn, Transactions, Write};
 use crate::credential::access_key_id;
 use crate::fault::{Fault, Status};
 use crate::identity::{Identity, IdentityKind};
@@ -25,10 +25,10 @@ pub struct UserRow {
     pub boundary: Option<String>,
 }
 
-const USER: &str =
+pub(super) const USER: &str =
     "SELECT arn, unique_id, created, disabled, tags, boundary FROM identity WHERE account = ?1 AND kind = 'user'";
 
-fn read_user(row: &dyn Row) -> Result<UserRow, Fault> {
+pub(super) fn read_user(row: &dyn Row) -> Result<UserRow, Fault> {
     Ok(UserRow {
         identity: Identity::parse(&row.get::<String>(0)?)?,
         unique_id: row.get(1)?,
@@ -150,7 +150,7 @@ pub(super) fn delete(w: &mut Write<'_>, identity: &Identity, force: bool) -> Res
     w.announce(Kind::IdentityEnded, arn)
 }
 
-impl Store {
+impl<D: Transactions> StoreIn<D> {
     /// Makes a user.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Agent;
+use crate::session::kept;
 
 /// Counters of the agent.
 #[derive(Debug, Default)]
@@ -112,6 +113,7 @@ impl Agent {
     /// Operations allowed and denied since the start.
     #[must_use]
     pub fn counted(&self) -> (u64, u64) {
+        kept::count();
         let taken = (self.tally.allowed.sum(), self.tally.denied.sum());
         self.interning.contexts().iter().map(|c| c.counted()).fold(taken, |(a, d), (ca, cd)| (a + ca, d + cd))
     }

@@ -4,26 +4,27 @@
 //! sealed value cannot be moved to another.
 
 use std::fmt;
-use std::io::{Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::Secret;
+use super::key_file::{self, Seen};
 use crate::fault::{Fault, Status};
 use crate::time::Random;
 
 /// Format of sealed values: version, length of the key id, key id, nonce,
 /// ciphertext with tag.
 const VERSION: u8 = 1;
-/// First line of a key file.
-const HEADER: &str = "standin-keys 1";
-/// Longest key file, bytes.
-const LONGEST: u64 = 64 * 1024;
+/// The highest version there may ever be.
+const NEWEST: u8 = 31;
+/// How often a ring looks whether its file was replaced.
+const LOOK: Duration = Duration::from_millis(500);
 
 struct Key {
     id: String,
@@ -31,14 +32,25 @@ struct Key {
     aead: LessSafeKey,
 }
 
-/// The keys of one key file. The first one seals; all of them open.
+/// The keys in force: the first one seals, all of them open.
+type Keys = Vec<Arc<Key>>;
+
+/// The keys of one key file. The first one seals; all of them open. When the
+/// file is replaced, by a change of keys, the ring follows it.
 pub struct KeyRing {
-    keys: Vec<Key>,
+    keys: ArcSwap<Keys>,
+    file: Option<Watched>,
+}
+
+struct Watched {
+    path: PathBuf,
+    /// The state the keys were read in, and when it was last compared.
+    seen: Mutex<(Seen, Instant)>,
 }
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.keys.iter().map(|k| &k.id)).finish()
+        f.debug_list().entries(self.ids()).finish()
     }
 }
 
@@ -48,21 +60,8 @@ impl KeyRing {
     /// # Errors
     /// When the generator fails.
     pub fn generate(random: &dyn Random) -> Result<Self, Fault> {
-        let mut ring = Self { keys: Vec::new() };
-        ring.rotate(random)?;
-        Ok(ring)
-    }
-
-    /// Adds a new key that seals from now on; the others still open.
-    ///
-    /// # Errors
-    /// When the generator fails.
-    pub fn rotate(&mut self, random: &dyn Random) -> Result<(), Fault> {
-        let mut id = [0; 4];
-        random.fill(&mut id)?;
-        let id = id.iter().map(|b| format!("{b:02x}")).collect();
-        self.keys.insert(0, key(id, Secret::random(random, 32)?)?);
-        Ok(())
+        let keys = vec![new_key(random)?];
+        Ok(Self { keys: ArcSwap::from_pointee(keys), file: None })
     }
 
     /// Writes a new key file, readable by its owner only.
@@ -70,22 +69,7 @@ impl KeyRing {
     /// # Errors
     /// [`Status::Conflict`] when the file exists; otherwise what failed.
     pub fn create(&self, path: &Path) -> Result<(), Fault> {
-        let shown = path.display();
-        let failed = |e: std::io::Error| match e.kind() {
-            std::io::ErrorKind::AlreadyExists => {
-                Fault::new(Status::Conflict, format!("the key file {shown} exists already"))
-            }
-            _ => Fault::new(Status::InvalidSetting, format!("key file {shown}: {e}")),
-        };
-        let mut text = Zeroizing::new(format!("{HEADER}\n"));
-        for key in &self.keys {
-            let mut encoded = STANDARD.encode(key.bytes.expose());
-            text.push_str(&format!("{} {encoded}\n", key.id));
-            encoded.zeroize();
-        }
-        let mut file =
-            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+        key_file::create(path, self.keys.load().iter().map(|k| (k.id.as_str(), &k.bytes)))
     }
 
     /// Reads a key file.
@@ -93,48 +77,107 @@ impl KeyRing {
     /// # Errors
     /// When it is missing, readable by others, or malformed: with what to do.
     pub fn read(path: &Path) -> Result<Self, Fault> {
+        let (keys, seen) = parsed(path)?;
+        let file = Watched { path: path.to_owned(), seen: Mutex::new((seen, Instant::now())) };
+        Ok(Self { keys: ArcSwap::from_pointee(keys), file: Some(file) })
+    }
+
+    /// Ids of the keys; the first one seals.
+    #[must_use]
+    pub fn ids(&self) -> Vec<String> {
+        self.keys.load().iter().map(|k| k.id.clone()).collect()
+    }
+
+    /// Id of the key that seals.
+    pub(crate) fn first(&self) -> Result<String, Fault> {
+        let keys = self.keys.load();
+        keys.first().map(|k| k.id.clone()).ok_or_else(|| Fault::internal("the key ring is empty"))
+    }
+
+    /// Reads the file again.
+    pub(crate) fn reload(&self) -> Result<(), Fault> {
+        let file = self.file()?;
+        let (keys, seen) = parsed(&file.path)?;
+        self.keys.store(Arc::new(keys));
+        *file.seen.lock().unwrap_or_else(PoisonError::into_inner) = (seen, Instant::now());
+        Ok(())
+    }
+
+    /// Keeps others from changing the file while the answer is kept.
+    pub(crate) fn lock_file(&self) -> Result<std::fs::File, Fault> {
+        let mut path = self.file()?.path.clone().into_os_string();
+        path.push(".lock");
+        let path = PathBuf::from(path);
         let shown = path.display();
-        let bad = |text: String| Fault::new(Status::InvalidSetting, text);
-        let mut file =
-            std::fs::File::open(path).map_err(|e| bad(format!("key file {shown}: {e}; `standin init` makes one")))?;
-        let meta = file.metadata().map_err(|e| bad(format!("key file {shown}: {e}")))?;
-        let mode = meta.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(bad(format!(
-                "key file {shown} has mode {mode:04o}: others may read it; run `chmod 600 {shown}`"
-            )));
-        }
-        if meta.len() > LONGEST {
-            return Err(bad(format!("key file {shown} has {} bytes; it is not a key file", meta.len())));
-        }
-        let mut text = Zeroizing::new(String::new());
-        file.read_to_string(&mut text).map_err(|e| bad(format!("key file {shown}: {e}")))?;
-        let mut lines = text.lines();
-        match lines.next() {
-            Some(HEADER) => {}
-            Some(other) if other.starts_with("standin-keys ") => {
-                return Err(Fault::new(
-                    Status::NewerFormat,
-                    format!("key file {shown} begins with {other:?}; this version reads {HEADER:?}"),
-                ));
+        let failed = |e: String| Fault::new(Status::InvalidSetting, format!("{shown}: {e}"));
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|e| failed(e.to_string()))?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+            .map_err(|_| Fault::new(Status::Busy, "another process is changing the sealing keys"))?;
+        Ok(file)
+    }
+
+    /// Adds a key to the file that does not seal yet; its id.
+    pub(crate) fn prepare(&self, random: &dyn Random) -> Result<String, Fault> {
+        let key = new_key(random)?;
+        let id = key.id.clone();
+        self.change(|keys| keys.push(key))?;
+        Ok(id)
+    }
+
+    /// Adds a new key to the file that seals from now on.
+    pub(crate) fn rotate_file(&self, random: &dyn Random) -> Result<(), Fault> {
+        let key = new_key(random)?;
+        self.change(|keys| keys.insert(0, key))
+    }
+
+    /// Lets a key of the file seal from now on.
+    pub(crate) fn put_in_force(&self, id: &str) -> Result<(), Fault> {
+        self.change(|keys| {
+            if let Some(at) = keys.iter().position(|k| k.id == id) {
+                let key = keys.remove(at);
+                keys.insert(0, key);
             }
-            _ => return Err(bad(format!("key file {shown} does not begin with {HEADER:?}"))),
-        }
-        let mut keys = Vec::new();
-        for (n, line) in lines.enumerate().filter(|(_, l)| !l.is_empty()) {
-            let wrong =
-                || bad(format!("key file {shown}, line {}: `ID BASE64` with a key of 32 bytes is accepted", n + 2));
-            let (id, encoded) = line.split_once(' ').ok_or_else(wrong)?;
-            let bytes = Secret::new(STANDARD.decode(encoded).map_err(|_| wrong())?);
-            if id.is_empty() || id.len() > 64 || bytes.expose().len() != 32 {
-                return Err(wrong());
+        })
+    }
+
+    /// Takes keys out of the file, but never the one that seals.
+    pub(crate) fn forget(&self, ids: &[String]) -> Result<(), Fault> {
+        let first = self.first()?;
+        self.change(|keys| keys.retain(|k| k.id == first || !ids.contains(&k.id)))
+    }
+
+    fn file(&self) -> Result<&Watched, Fault> {
+        self.file.as_ref().ok_or_else(|| Fault::internal("the key ring has no file"))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Keys)) -> Result<(), Fault> {
+        let mut keys = Keys::clone(&self.keys.load());
+        change(&mut keys);
+        key_file::replace(&self.file()?.path, keys.iter().map(|k| (k.id.as_str(), &k.bytes)))?;
+        self.reload()
+    }
+
+    /// Follows the file when it was replaced. A file that cannot be read leaves
+    /// the keys as they are: what they open is no less valid.
+    fn follow(&self, at_once: bool) {
+        let Some(file) = &self.file else { return };
+        let changed = {
+            let mut seen = file.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            if !at_once && seen.1.elapsed() < LOOK {
+                return;
             }
-            keys.push(key(id.to_owned(), bytes)?);
+            seen.1 = Instant::now();
+            key_file::seen(&file.path).is_some_and(|now| now != seen.0)
+        };
+        if changed {
+            drop(self.reload());
         }
-        if keys.is_empty() {
-            return Err(bad(format!("key file {shown} holds no key")));
-        }
-        Ok(Self { keys })
     }
 
     /// Seals `plain` for the place `context` names.
@@ -142,7 +185,9 @@ impl KeyRing {
     /// # Errors
     /// When the generator or the cipher fails.
     pub fn seal(&self, random: &dyn Random, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, Fault> {
-        let key = self.keys.first().ok_or_else(|| Fault::internal("the key ring is empty"))?;
+        self.follow(false);
+        let keys = self.keys.load();
+        let key = keys.first().ok_or_else(|| Fault::internal("the key ring is empty"))?;
         let mut nonce = [0; NONCE_LEN];
         random.fill(&mut nonce)?;
         let mut body = Zeroizing::new(plain.to_vec());
@@ -164,18 +209,16 @@ impl KeyRing {
     /// moved, or sealed under a key that is not in this ring.
     pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Secret, Fault> {
         let malformed = |text: &str| Fault::new(Status::Malformed, text.to_owned());
-        let (version, rest) = sealed.split_first().ok_or_else(|| malformed("a sealed value is empty"))?;
-        if *version != VERSION {
-            return Err(Fault::new(
-                Status::NewerFormat,
-                format!("a sealed value has format {version}, this version reads {VERSION}"),
-            ));
-        }
-        let (id_len, rest) = rest.split_first().ok_or_else(|| malformed("a sealed value is cut off"))?;
+        let (id, rest) = parts(sealed)?;
         let cut = || malformed("a sealed value is cut off");
-        let (id, rest) = rest.split_at_checked(usize::from(*id_len)).ok_or_else(cut)?;
         let (nonce, body) = rest.split_at_checked(NONCE_LEN).ok_or_else(cut)?;
-        let key = self.keys.iter().find(|k| k.id.as_bytes() == id).ok_or_else(|| {
+        let find = || self.keys.load().iter().find(|k| k.id.as_bytes() == id).map(Arc::clone);
+        let key = find().or_else(|| {
+            // Another process may have changed the keys just now.
+            self.follow(true);
+            find()
+        });
+        let key = key.ok_or_else(|| {
             malformed("a value is sealed under a key that is not in the key file; is it the key file of this store?")
         })?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| cut())?;
@@ -187,14 +230,53 @@ impl KeyRing {
     }
 }
 
-fn key(id: String, bytes: Secret) -> Result<Key, Fault> {
+/// Key id and the rest of a sealed value.
+fn parts(sealed: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
+    let malformed = |text: &str| Fault::new(Status::Malformed, text.to_owned());
+    let (version, rest) = sealed.split_first().ok_or_else(|| malformed("a sealed value is empty"))?;
+    // What others sealed, such as AWS, is no newer format of this.
+    if !(1..=NEWEST).contains(version) {
+        return Err(malformed("a sealed value is none of this service"));
+    }
+    if *version != VERSION {
+        return Err(Fault::new(
+            Status::NewerFormat,
+            format!("a sealed value has format {version}, this version reads {VERSION}"),
+        ));
+    }
+    let (id_len, rest) = rest.split_first().ok_or_else(|| malformed("a sealed value is cut off"))?;
+    rest.split_at_checked(usize::from(*id_len)).ok_or_else(|| malformed("a sealed value is cut off"))
+}
+
+/// Id of the key a value is sealed under.
+pub(crate) fn key_of(sealed: &[u8]) -> Result<&str, Fault> {
+    let (id, _) = parts(sealed)?;
+    std::str::from_utf8(id).map_err(|_| Fault::new(Status::Malformed, "the key id of a sealed value is not text"))
+}
+
+fn parsed(path: &Path) -> Result<(Keys, Seen), Fault> {
+    let (read, seen) = key_file::read(path)?;
+    let keys = read.into_iter().map(|(id, bytes)| key(id, bytes)).collect::<Result<_, _>>()?;
+    Ok((keys, seen))
+}
+
+fn new_key(random: &dyn Random) -> Result<Arc<Key>, Fault> {
+    let mut id = [0; 4];
+    random.fill(&mut id)?;
+    let id = id.iter().map(|b| format!("{b:02x}")).collect();
+    key(id, Secret::random(random, 32)?)
+}
+
+fn key(id: String, bytes: Secret) -> Result<Arc<Key>, Fault> {
     let aead =
         UnboundKey::new(&AES_256_GCM, bytes.expose()).map_err(|_| Fault::internal("a sealing key was not accepted"))?;
-    Ok(Key { id, bytes, aead: LessSafeKey::new(aead) })
+    Ok(Arc::new(Key { id, bytes, aead: LessSafeKey::new(aead) }))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::time::SystemRandom;
 
@@ -213,19 +295,40 @@ mod tests {
     }
 
     #[test]
-    fn a_rotated_ring_still_opens_what_the_old_key_sealed() {
-        let mut ring = KeyRing::generate(&SystemRandom).unwrap();
-        let old = ring.seal(&SystemRandom, b"", b"old").unwrap();
-        ring.rotate(&SystemRandom).unwrap();
-        let new = ring.seal(&SystemRandom, b"", b"new").unwrap();
-        assert_eq!(ring.open(b"", &old).unwrap().expose(), b"old");
+    fn a_token_of_aws_is_malformed_and_not_of_a_newer_format() {
+        let ring = KeyRing::generate(&SystemRandom).unwrap();
+        let open = |bytes: &[u8]| ring.open(b"", bytes).unwrap_err().status;
+        // Their session tokens begin with 0x21.
+        assert_eq!(open(&[0x21, 0x0a, 0x09, 0x06]), Status::Malformed);
+        assert_eq!(open(&[0; 40]), Status::Malformed);
+        assert_eq!(open(&[2; 40]), Status::NewerFormat);
+    }
+
+    #[test]
+    fn a_ring_follows_its_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("keys");
-        ring.create(&path).unwrap();
-        assert_eq!(ring.create(&path).unwrap_err().status, Status::Conflict);
-        let read = KeyRing::read(&path).unwrap();
-        assert_eq!(read.open(b"", &old).unwrap().expose(), b"old");
-        assert_eq!(read.open(b"", &new).unwrap().expose(), b"new");
+        let made = KeyRing::generate(&SystemRandom).unwrap();
+        made.create(&path).unwrap();
+        assert_eq!(made.create(&path).unwrap_err().status, Status::Conflict);
+        let (one, other) = (KeyRing::read(&path).unwrap(), KeyRing::read(&path).unwrap());
+        let old = one.seal(&SystemRandom, b"", b"old").unwrap();
+        one.rotate_file(&SystemRandom).unwrap();
+        let new = one.seal(&SystemRandom, b"", b"new").unwrap();
+        assert_ne!(key_of(&old).unwrap(), key_of(&new).unwrap());
+        for ring in [&one, &other, &KeyRing::read(&path).unwrap()] {
+            assert_eq!(ring.open(b"", &new).unwrap().expose(), b"new");
+            assert_eq!(ring.open(b"", &old).unwrap().expose(), b"old");
+        }
+        // A key that is prepared opens and does not seal.
+        let prepared = one.prepare(&SystemRandom).unwrap();
+        assert_ne!(one.first().unwrap(), prepared);
+        one.put_in_force(&prepared).unwrap();
+        assert_eq!(one.first().unwrap(), prepared);
+        one.forget(&one.ids()).unwrap();
+        assert_eq!(one.ids(), [prepared]);
+        assert_eq!(one.open(b"", &old).unwrap_err().status, Status::Malformed);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

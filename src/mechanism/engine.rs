@@ -148,12 +148,15 @@ impl Engine {
         // Held until the end: one change at a time.
         let mut known = self.given.lock().map_err(|_| Fault::internal("the settings failed earlier"))?;
         let given = known.renewed(pairs)?;
-        let (old, new) = (self.settings.load_full(), Arc::new(EngineSettings::of(&given)?));
+        let (old, new) = (self.settings.load_full(), Arc::new(super::registry::settings_of(&given)?));
         self.tuning.change(&old, &new)?;
         if (old.shadow, &old.principals) != (new.shadow, &new.principals) {
             self.agent.begin_comparing();
         }
         self.settings.store(new);
+        for (_, session) in self.agent.sessions().all() {
+            session.take_back();
+        }
         self.journal.line("info", "the settings were read again; what is not shown has its default");
         given.shown(Scope::Engine).iter().for_each(|line| self.journal.line("info", line));
         *known = given;

@@ -22,7 +22,7 @@ use crate::fault::{Fault, Kind, Status};
 use crate::identity::Identity;
 use crate::revision::{At, Revision};
 use crate::service::{
-    Answer, Change, DecisionPoint, Entitlements, Impersonation, Issued, Proof, Questions, SecurityService,
+    Answer, Change, DecisionPoint, Entitlements, Impersonation, Issued, Known, Proof, Questions, SecurityService,
     SessionReport,
 };
 use crate::settings::AgentProcess;
@@ -35,6 +35,8 @@ const CONNECTIONS: usize = 16;
 const IDLE: usize = 8;
 /// How long calls take at most that have no deadline of their own.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a login's answer is waited for, though its client has given up.
+const LATE: Duration = Duration::from_secs(5);
 /// Bounds of the pause after a failure to connect, milliseconds.
 const PAUSES: (u64, u64) = (10, 1000);
 /// Sessions in one message to operators.
@@ -223,7 +225,9 @@ fn unexpected<T>() -> Result<T, Fault> {
 
 impl SecurityService for Link {
     fn log_in(&self, evidence: &Evidence, _host: &str, lifetime: i64, by: Steady) -> Result<At<Issued>, Fault> {
-        let within = self.left(by);
+        // Whoever waits for it has a deadline of its own; what comes late
+        // serves the next attempt.
+        let within = self.left(by).max(LATE);
         let ask = LogIn { evidence: EvidenceForm::of(evidence), lifetime, wait: Self::wait_of(within) };
         match self.call(&Request::LogIn(ask), within)? {
             Reply::Issued(form) => form.issued(),
@@ -257,6 +261,13 @@ impl SecurityService for Link {
         }
     }
 
+    fn known_as(&self, name: &str) -> Result<At<Option<Known>>, Fault> {
+        match self.call(&Request::KnownAs(name.to_owned()), PATIENCE)? {
+            Reply::Known(form) => form.known(),
+            _ => unexpected(),
+        }
+    }
+
     fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, Fault> {
         let ask = Seal { purpose: purpose.to_owned(), bytes: Bytes(plain.to_vec()) };
         match self.call(&Request::Seal(ask), PATIENCE)? {
@@ -282,7 +293,7 @@ impl SecurityService for Link {
 
     fn changes(&self, after: Revision, limit: usize) -> Result<Vec<Change>, Fault> {
         match self.call(&Request::Changes(After { revision: after.0, most: limit }), PATIENCE)? {
-            Reply::Changes(forms) => forms.into_iter().map(super::message::ChangeForm::change).collect(),
+            Reply::Changes(forms) => forms.into_iter().map(super::form::ChangeForm::change).collect(),
             _ => unexpected(),
         }
     }

@@ -34,9 +34,25 @@ impl Document {
         Ok(Self { text: text.into(), statements: statements(text, Kind::Identity)? })
     }
 
+    /// The condition keys it looks at, in lower case, each once.
+    #[must_use]
+    pub fn context_keys(&self) -> std::collections::BTreeSet<&str> {
+        let conditions = self.statements.iter().flat_map(|s| &s.conditions);
+        let resources = self.statements.iter().flat_map(|s| &s.resources.patterns);
+        let keys = conditions.flat_map(super::condition::Condition::keys);
+        keys.chain(resources.flat_map(super::pattern::Pattern::variables)).map(super::key::Key::name).collect()
+    }
+
     /// A document of these statements alone, without text.
     pub(super) fn of_statements(statements: Vec<Statement>) -> Self {
         Self { text: "".into(), statements }
+    }
+
+    /// The statement at a position, with one of its resources alone.
+    pub(super) fn with_resource(&self, statement: usize, resource: usize) -> Option<Self> {
+        let mut alone = self.statements.get(statement)?.clone();
+        alone.resources.patterns = vec![alone.resources.patterns.get(resource)?.clone()];
+        Some(Self::of_statements(vec![alone]))
     }
 
     /// The text it was read from.

@@ -125,6 +125,22 @@ pub fn explain(set: &PolicySet, scope: &Scope, question: Question<'_>, inputs: &
     Explanation { verdict, decided_by, bearings, missing }
 }
 
+/// How one statement of a document bears on a question; none when it is not
+/// about the action. Resources and conditions are not told.
+pub(super) fn bears(
+    document: &Document,
+    statement: usize,
+    scope: &Scope,
+    question: &Question<'_>,
+    inputs: &Inputs<'_>,
+) -> Option<How> {
+    let statement = document.statements.get(statement).filter(|s| s.covers(question.action))?;
+    let mut actions = ActionTable::new();
+    let action = actions.intern(question.action, question.resource_type);
+    let asking = Asking { actions: &actions, action, scope, question: *question, inputs };
+    Some(asking.how(statement, Written::default()))
+}
+
 /// The smallest document that allows exactly this question: one statement.
 #[must_use]
 pub fn smallest(scope: &Scope, question: Question<'_>) -> String {

@@ -113,6 +113,11 @@ impl Key {
         (self.origin == Origin::Channel).then_some(&self.name)
     }
 
+    /// The name, in lower case.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(super) fn origin(&self) -> Origin {
         self.origin
     }

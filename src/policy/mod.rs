@@ -7,6 +7,7 @@ mod any;
 mod arn;
 mod block;
 pub mod catalogue;
+pub mod check;
 mod compile;
 mod condition;
 mod document;

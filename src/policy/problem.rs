@@ -78,6 +78,11 @@ impl<'t> Problems<'t> {
         });
     }
 
+    /// What was found, as it was added.
+    pub(super) fn into_list(self) -> Vec<Problem> {
+        self.found
+    }
+
     pub(super) fn finish<T>(mut self, value: Option<T>) -> Result<T, Invalid> {
         match value {
             Some(value) if self.found.is_empty() => Ok(value),

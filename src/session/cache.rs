@@ -117,6 +117,13 @@ const LEVELS: [usize; 6] = [32, 256, 2048, 16_384, 131_072, 1 << 20];
 /// Cells looked at in each level.
 const PROBES: usize = 8;
 
+/// Where a decision stands in a cache; it never moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    level: u8,
+    cell: u32,
+}
+
 /// A decision in the cache.
 #[derive(Clone, Copy)]
 pub(crate) struct Found<'c> {
@@ -173,6 +180,28 @@ impl Cache {
             }
         }
         None
+    }
+
+    /// The decision for this action on this name, if it is known and holds as
+    /// long as the cache does.
+    pub(crate) fn lasting(&self, action: ActionId, name: &str) -> Option<Found<'_>> {
+        // At the end of time only those hold that have no end.
+        self.get(action, name, UnixMillis(i64::MAX))
+    }
+
+    /// Where a decision stands.
+    pub(crate) fn place(&self, found: &Found<'_>) -> Option<Place> {
+        let levels = self.levels.iter().map(OnceLock::get);
+        let level = levels.take_while(Option::is_some).flatten().position(|l| std::ptr::eq(l, found.level))?;
+        Some(Place { level: u8::try_from(level).ok()?, cell: u32::try_from(found.place).ok()? })
+    }
+
+    /// Notes that the decision at this place was given for `n` more references.
+    pub(crate) fn count(&self, place: Place, n: u64) {
+        let level = self.levels.get(usize::from(place.level)).and_then(OnceLock::get);
+        if let (Some(level), Ok(cell)) = (level, usize::try_from(place.cell)) {
+            level.count(cell, n);
+        }
     }
 
     /// Adds a decision. None when the cache is full; the decision then stands

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::cache::Found;
-use super::{Begin, Cache, Tally};
+use super::cache::{Entry, Found};
+use super::{Begin, Cache, Place, Tally, Wanted};
 use crate::audit::{Event, Operation, Record, Who};
 use crate::channel::Channel;
 use crate::decision::{Inputs, Keys, Outcome, Reason, Verdict};
@@ -267,6 +267,40 @@ impl Context {
             kept.store(outcome as u8 + 1, Ordering::Relaxed);
         }
         Some(outcome)
+    }
+
+    /// True when decisions are the same for every request of a session.
+    fn is_same_for_all_requests(&self) -> bool {
+        !self.depends.contains(Facts::CLIENT_ID) && !self.depends.contains(Facts::SOURCE_IP)
+    }
+
+    /// Where the decision about this action on this resource stands, if it is
+    /// known, is the `wanted` one, and holds as long as the context, for every
+    /// request. A denial that is to be recorded only if it was, in this window.
+    pub(crate) fn lasting(&self, action: ActionId, resource: &str, wanted: Wanted) -> Option<Place> {
+        let found = self.cache.lasting(action, resource).filter(|_| self.is_same_for_all_requests())?;
+        let Entry { verdict, window, .. } = found.entry;
+        let is_wanted = match (wanted, verdict.outcome) {
+            (Wanted::Allow, outcome) => outcome == Outcome::Allow,
+            (Wanted::Deny, outcome) => outcome == Outcome::Deny,
+            (Wanted::RecordedDeny, outcome) => {
+                outcome == Outcome::Deny && window.load(Ordering::Relaxed) == self.tally.window()
+            }
+        };
+        self.cache.place(&found).filter(|_| is_wanted)
+    }
+
+    /// True when it is known that the action is allowed on some resource of its
+    /// type, as long as the context holds, and for every request.
+    pub(crate) fn is_lasting_any(&self, action: ActionId) -> bool {
+        let known = usize::try_from(action.0).ok().and_then(|n| self.any.get(n));
+        // Written only for what does not look at the time.
+        known.is_some_and(|k| k.load(Ordering::Relaxed) == Outcome::Allow as u8 + 1) && self.is_same_for_all_requests()
+    }
+
+    /// Notes that a decision that was handed out was repeated for `n` references.
+    pub(crate) fn repeated(&self, place: Place, n: u64) {
+        self.cache.count(place, n);
     }
 
     /// Notes an uncached operation; true when it is the first of its kind in

@@ -4,6 +4,7 @@
 
 mod cache;
 mod context;
+pub mod kept;
 mod seats;
 mod stripe;
 mod table;
@@ -14,8 +15,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
-pub use cache::Cache;
+pub use cache::{Cache, Place};
 pub use context::{Ask, Common, Context, Request};
+pub use kept::{Kept, Wanted};
 pub use seats::{Seat, Seats};
 pub use stripe::Striped;
 pub use table::{SessionId, Table};
@@ -107,6 +109,8 @@ pub struct Session {
     retire_at: AtomicI64,
     /// Set by whoever writes the record of the login.
     recorded: AtomicBool,
+    /// Decisions others may repeat. Whatever could end one takes all back.
+    handed_out: kept::HandedOut,
     /// What it counts for on its listener, until its connection is closed.
     seat: Mutex<Option<Seat>>,
     /// Denials worth logging since somebody looked.
@@ -128,6 +132,7 @@ impl Session {
             standing: AtomicU8::new(standing as u8),
             retire_at: AtomicI64::new(i64::MAX),
             recorded: AtomicBool::new(false),
+            handed_out: kept::HandedOut::default(),
             seat: Mutex::default(),
             denied: AtomicU32::new(0),
             exported: ArcSwapOption::empty(),
@@ -165,13 +170,43 @@ impl Session {
     /// finish with it.
     pub(crate) fn install(&self, context: Arc<Context>) {
         self.context.store(context);
+        self.handed_out.take_back(false);
     }
 
     /// Ends the session: from now on everything is denied. False when it was
     /// ended before.
     pub(crate) fn end(&self) -> bool {
         self.leave();
-        self.standing.swap(Standing::Ended as u8, Ordering::AcqRel) != Standing::Ended as u8
+        let before = self.standing.swap(Standing::Ended as u8, Ordering::AcqRel);
+        self.handed_out.take_back(true);
+        before != Standing::Ended as u8
+    }
+
+    /// Hands the `wanted` decision out, for others to repeat until it is taken
+    /// back. Where it is counted and until when it holds, `choose` says of the
+    /// context in force; it has to look at the session and at everything else a
+    /// decision rests on.
+    pub(crate) fn hand_out(
+        &self,
+        wanted: Wanted,
+        choose: impl FnOnce(&Context) -> Option<(Option<Place>, i64)>,
+    ) -> Option<Kept> {
+        self.handed_out.hand_out(|| {
+            let context = self.context.load_full();
+            let (place, until) = choose(&context)?;
+            Some(kept::Behind { wanted, context, place, until })
+        })
+    }
+
+    /// Takes back what was handed out, after something changed that decisions
+    /// rest on.
+    pub(crate) fn take_back(&self) {
+        self.handed_out.take_back(false);
+    }
+
+    /// The id finds nothing any more: takes back what was handed out, for good.
+    pub(super) fn forget(&self) {
+        self.handed_out.take_back(true);
     }
 
     /// How it stands.

@@ -169,6 +169,7 @@ impl Table {
             _ => return None,
         };
         slot.held.store(None);
+        session.forget();
         let generation = u32::try_from(id.0 >> 32).unwrap_or(0);
         // A slot whose generations are used up is left alone for good.
         if generation < LAST {

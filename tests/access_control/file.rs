@@ -87,10 +87,24 @@ fn a_store_of_a_newer_version_is_refused_and_left_alone() {
     drop(home.store);
     let raw = rusqlite::Connection::open(&path).unwrap();
     raw.pragma_update(None, "user_version", 999).unwrap();
+    raw.execute("UPDATE meta SET value = '999' WHERE name = 'readable-from'", []).unwrap();
     drop(raw);
     let fault = open(home.dir.path()).err().unwrap();
     assert_eq!(fault.status, Status::NewerFormat);
     assert!(fault.text.contains("999") && fault.text.contains("backup"), "{fault}");
+}
+
+/// The next version's store works with this one when its makers say so.
+#[test]
+fn a_store_of_a_newer_version_is_opened_when_it_says_so() {
+    let home = home();
+    home.raw("ALTER TABLE identity ADD COLUMN later TEXT; CREATE TABLE later (a TEXT); PRAGMA user_version = 999");
+    let again = home.again().unwrap();
+    again.create_user("test", "/", "ann", &[]).unwrap();
+    assert_eq!(again.users().unwrap().len(), 1);
+    let raw = rusqlite::Connection::open(home.dir.path().join("store.db")).unwrap();
+    let format: u32 = raw.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(format, 999, "it is left as it is");
 }
 
 /// a copied file shows no secret.

@@ -2,24 +2,23 @@
 //! Revisions, changes and the record of administration.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use standin::access_control::{ChangeKind, Owner, SessionReport, SessionRow};
 use standin::fault::Status;
 use standin::revision::Revision;
 
-use crate::support::{ALLOW, DENY, home, open};
+use crate::support::{ALLOW, DENY, home};
 
 /// Two processes on one file: every write has its own revision, none is lost,
 /// and who follows sees all of them in order.
 #[test]
 fn writers_of_two_processes_share_one_history() {
     let home = home();
-    let store = Arc::new(home.store);
+    let store = &home.store;
     let seen = std::thread::scope(|scope| {
         for writer in 0..4 {
-            let own = open(home.dir.path()).unwrap().patient(Duration::from_secs(60)).unwrap();
+            let own = home.again().unwrap().patient(Duration::from_secs(60)).unwrap();
             scope.spawn(move || {
                 for n in 0..25 {
                     let name = format!("u{writer}-{n}");
@@ -28,7 +27,7 @@ fn writers_of_two_processes_share_one_history() {
                 }
             });
         }
-        let follower = Arc::clone(&store);
+        let follower = store;
         scope
             .spawn(move || {
                 let (mut at, mut seen) = (Revision(0), Vec::new());
@@ -121,8 +120,7 @@ fn a_gap_in_the_history_is_named() {
     for _ in 0..4 {
         home.store.put_inline("test", Owner::User("ann"), "own", ALLOW).unwrap();
     }
-    let raw = rusqlite::Connection::open(home.dir.path().join("store.db")).unwrap();
-    raw.execute_batch("DELETE FROM change WHERE revision < 4; UPDATE revision SET changes_from = 4;").unwrap();
+    home.raw("DELETE FROM change WHERE revision < 4; UPDATE revision SET changes_from = 4;");
     let kinds = |after| home.store.changes(Revision(after), 10).unwrap().iter().map(|c| c.kind).collect::<Vec<_>>();
     assert_eq!(kinds(2), [ChangeKind::Gap]);
     assert_eq!(kinds(3), [ChangeKind::Entitlements; 2]);
@@ -134,8 +132,7 @@ fn a_gap_in_the_history_is_named() {
 fn an_unknown_kind_of_change_is_not_skipped() {
     let home = home();
     home.store.create_user("test", "/", "ann", &[]).unwrap();
-    let raw = rusqlite::Connection::open(home.dir.path().join("store.db")).unwrap();
-    raw.execute("INSERT INTO change VALUES (1, 99, '123456789012', 'grant-revoked', 'x')", []).unwrap();
+    home.raw("INSERT INTO change VALUES (1, 99, '123456789012', 'grant-revoked', 'x')");
     assert_eq!(home.store.changes(Revision(0), 10).unwrap_err().status, Status::NewerFormat);
 }
 

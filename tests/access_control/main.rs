@@ -4,7 +4,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod backup;
+mod every;
 mod file;
 mod history;
+mod managed;
 mod people;
+mod sealing;
 mod support;

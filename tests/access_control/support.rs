@@ -41,6 +41,23 @@ pub(crate) fn home() -> Home {
     Home { dir, store, clock }
 }
 
+impl Home {
+    /// The same store, as another process opens it.
+    pub(crate) fn again(&self) -> Result<Store, Fault> {
+        open(self.dir.path())
+    }
+
+    /// Its key file.
+    pub(crate) fn key_file(&self) -> std::path::PathBuf {
+        files(self.dir.path()).key_file
+    }
+
+    /// Statements that go past the store.
+    pub(crate) fn raw(&self, sql: &str) {
+        rusqlite::Connection::open(self.dir.path().join("store.db")).unwrap().execute_batch(sql).unwrap();
+    }
+}
+
 pub(crate) fn open(dir: &Path) -> Result<Store, Fault> {
     Store::open(&files(dir), clock(), Arc::new(SystemRandom))
 }

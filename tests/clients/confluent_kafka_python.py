@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """confluent-kafka (librdkafka): OAUTHBEARER with AWS's signer."""
 
+import sys
+import threading
 import time
+import uuid
 
 from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
@@ -83,7 +86,97 @@ def session(job):
     answer(sent=sent, failed=failed)
 
 
-JOBS = {"roundtrip": roundtrip, "forbidden": forbidden, "login": login, "session": session}
+class Loop(threading.Thread):
+    """Does one thing over and over, counts how often it succeeded, and ends with what is final."""
+
+    def __init__(self, name, step):
+        super().__init__(name=name, daemon=True)
+        self.step = step
+        self.done = 0
+        self.ended = None
+        self.start()
+
+    def run(self):
+        try:
+            while True:
+                self.done += self.step()
+        except Exception as error:  # whatever ends it is what is looked for
+            self.ended = repr(error)
+
+
+def outage(job):
+    """Several clients at once that tell how far they are until their input ends."""
+
+    def wrote(error, _):
+        if error is not None:
+            raise KafkaException(error)
+
+    # An outage is shorter than that.
+    patient = {"message.timeout.ms": 120000, "linger.ms": 0}
+    producer = Producer({**settings(job), **patient, "enable.idempotence": True})
+    transactional = Producer(
+        {**settings(job), "transactional.id": f"{job.group}-{uuid.uuid4()}", "linger.ms": 0}
+    )
+    consumer = Consumer(
+        {
+            **settings(job),
+            "group.id": job.group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+        }
+    )
+    consumer.subscribe([job.topic])
+
+    def write():
+        outcome = []
+        producer.produce(job.topic, b"1", on_delivery=lambda error, _: outcome.append(error))
+        while not outcome:
+            producer.poll(0.1)
+        wrote(outcome[0], None)
+        time.sleep(0.02)
+        return 1
+
+    def again(call, *arguments):
+        """As the client's documents say: what can be repeated is."""
+        while True:
+            try:
+                return call(*arguments)
+            except KafkaException as error:
+                if not error.args[0].retriable():
+                    raise
+                time.sleep(0.1)
+
+    def transact():
+        if not transact.ready:
+            again(transactional.init_transactions, 10)
+            transact.ready = True
+        transactional.begin_transaction()
+        transactional.produce(job.topic, b"1", on_delivery=wrote)
+        again(transactional.commit_transaction, 10)
+        time.sleep(0.02)
+        return 1
+
+    transact.ready = False
+
+    def read():
+        message = consumer.poll(0.5)
+        if message is None:
+            return 0
+        if message.error() is not None:
+            if message.error().fatal():
+                raise KafkaException(message.error())
+            return 0
+        again(lambda: consumer.commit(message, asynchronous=False))
+        return 1
+
+    loops = [Loop("write", write), Loop("transact", transact), Loop("read", read)]
+    over = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+    while not over.wait(0.2):
+        answer(**{loop.name: loop.done for loop in loops}, ended=[l.ended for l in loops if l.ended])
+
+
+JOBS = {"outage": outage, "roundtrip": roundtrip, "forbidden": forbidden, "login": login, "session": session}
 
 if __name__ == "__main__":
     the_job = Job()

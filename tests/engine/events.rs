@@ -12,7 +12,7 @@ use standin::fault::Status;
 use standin::mechanism::Login;
 use standin::settings::EvidenceKind;
 
-use crate::house::{House, channel, house, policy, still_house};
+use crate::house::{House, apart, channel, house, policy, still_house};
 use crate::service::Stub;
 
 const WAIT: Duration = Duration::from_secs(10);
@@ -62,12 +62,16 @@ fn p1_12_logins_are_told_when_they_are_done() {
     assert_eq!((done.happened, done.tag, done.status), (Happened::LoginDone, 7, None));
     assert_eq!(house.engine.info(done.session.unwrap()).unwrap().state, "live");
     assert!(!readable(&house));
-    // Verified with the leased key, in the call itself.
+    // Verified with the leased key, in the call itself where the key is here.
     begin(&house, &house.message(&id, &secret, None), 8, WAIT);
-    assert!(readable(&house));
+    assert!(apart() || readable(&house));
     begin(&house, &house.message(&id, &Secret::new(b"wrong".to_vec()), None), 9, WAIT);
     begin(&house, "{}", 10, WAIT);
-    let told = house.engine.agent().events().take(99).unwrap();
+    let mut told = house.engine.agent().events().take(99).unwrap();
+    while told.len() < 3 && apart() {
+        told.push(next(&house));
+    }
+    told.sort_by_key(|e| e.tag);
     assert_eq!(told.iter().map(|e| e.tag).collect::<Vec<_>>(), [8, 9, 10]);
     assert_eq!(told[1].status, Some(Status::SignatureMismatch));
     assert_eq!(told[2].status, Some(Status::Malformed));

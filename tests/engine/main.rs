@@ -19,6 +19,7 @@ mod house;
 mod limits;
 mod login;
 mod remote;
+mod repeats;
 mod service;
 mod shadow;
 mod sharing;

@@ -4,11 +4,14 @@
 //! connections are the only asynchronous part of Standin.
 
 mod connections;
+mod feed;
+mod hosts;
 mod metrics;
 mod probes;
 mod router;
 mod state;
 mod tls;
+mod wire;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,8 +20,10 @@ use std::sync::Arc;
 
 use clap::Args;
 use standin::fault::{Fault, Status};
+use standin::time::{SystemClock, SystemRandom};
 
 use crate::Desk;
+use crate::aws::{self, Aws};
 use crate::output;
 
 pub(crate) use state::State;
@@ -35,6 +40,9 @@ pub(crate) struct Serve {
     /// Private key of the certificate, PEM.
     #[arg(long)]
     tls_key: PathBuf,
+    /// Certificates of CAs that issuers of OpenID Connect tokens may have besides this machine's, PEM.
+    #[arg(long)]
+    oidc_ca: Option<PathBuf>,
     /// Most connections at once; further ones are closed.
     #[arg(long, default_value_t = 4096)]
     max_connections: usize,
@@ -46,7 +54,11 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) fn run(self, desk: &Desk) -> Result<ExitCode, Fault> {
         let tls = tls::configuration(&self.tls_cert, &self.tls_key)?;
-        let state = Arc::new(State::new(desk.shared_store()?, self.max_working));
+        let store = desk.shared_store()?;
+        let issuers = aws::issuers(self.oidc_ca.as_deref())?;
+        let aws = Aws::new(Arc::clone(&store), Arc::new(SystemClock::new()), Arc::new(SystemRandom), issuers);
+        let state = Arc::new(State::new(store, aws, self.max_working));
+        feed::Feed::start(&state)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_io()
             .enable_time()

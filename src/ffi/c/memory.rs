@@ -81,15 +81,18 @@ plain! {
     standin_options, standin_login, standin_login_result, standin_event, standin_batch, standin_info, standin_metric
 }
 
+#[cold]
 pub(super) fn invalid(text: &str) -> Fault {
     Fault::new(Status::InvalidArgument, text)
 }
 
+#[cold]
 fn null(what: &str) -> Fault {
     invalid(&format!("{what} is null"))
 }
 
 /// Checks that a pointer may point to a `T`.
+#[inline(always)]
 fn check<T>(at: *const T, what: &str) -> Result<(), Fault> {
     if at.is_null() {
         return Err(null(what));
@@ -173,6 +176,7 @@ impl<T: Row> Rows<T> {
     /// # Safety
     /// `at` is null, misaligned, or readable (to write: writable) for `count`
     /// times `stride` bytes, until the rows are dropped.
+    #[inline(always)]
     pub(super) unsafe fn new(at: *mut T, stride: usize, count: usize, most: usize, what: &str) -> Result<Self, Fault> {
         if count > most {
             return Err(invalid(&format!("{what}: more than {most}")));
@@ -187,6 +191,7 @@ impl<T: Row> Rows<T> {
     }
 
     /// One of the structs; what the caller's version does not have is zero.
+    #[inline(always)]
     pub(super) fn get(&self, n: usize) -> Option<T> {
         if n >= self.count {
             return None;
@@ -274,6 +279,7 @@ pub(super) unsafe fn text<'a>(bytes: standin_bytes, what: &str) -> Result<&'a st
 ///
 /// # Safety
 /// As [`bytes`].
+#[inline(always)]
 pub(super) unsafe fn name<'a>(bytes: standin_bytes) -> Result<&'a str, Fault> {
     let bad = || invalid("the name of a resource is null, too long, or not UTF-8");
     if bytes.len == 0 {

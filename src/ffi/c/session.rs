@@ -18,6 +18,9 @@ use crate::session::{Ask, SessionId};
 
 /// Questions that are decided without memory from the heap.
 const FEW: usize = 64;
+/// A question that nobody asked.
+const NOTHING: Ask<'static> =
+    Ask { action: ActionId(u32::MAX), resource: "", count: 0, log_allow: false, log_deny: false };
 
 #[inline(always)]
 fn session_id(session: standin_session) -> Result<SessionId, Fault> {
@@ -90,40 +93,76 @@ pub unsafe extern "C" fn standin_authorize(
 ) -> standin_status {
     // SAFETY: as the caller promises.
     let out = unsafe { Outcomes::deny(out, n) };
-    entry(|| {
-        let out = out?;
-        let id = session_id(session)?;
-        // SAFETY: as the caller promises; nothing is written.
-        let (batch, rows) = unsafe {
-            let rows = Rows::new(requests.cast_mut(), stride, n, MOST_REQUESTS, "requests")?;
-            (self::batch(batch)?, rows)
-        };
-        // All are read before the first is decided.
-        let read = |n| {
-            let request = rows.get(n).ok_or_else(|| invalid("requests"))?;
-            // SAFETY: as the caller promises.
-            unsafe { ask(request) }
-        };
-        if n == 1 {
-            let (one, mut outcome) = (read(0)?, [Outcome::Deny]);
-            mechanism::engine_of(id, |e| e.authorize(id, batch, std::iter::once(one), &mut outcome))??;
-            out.put(&outcome);
-            return Ok(());
-        }
-        let asks = (0..n).map(read).collect::<Result<Vec<_>, _>>()?;
-        let mut few = [Outcome::Deny; FEW];
-        let mut many;
-        let outcomes: &mut [Outcome] = match few.get_mut(..n) {
-            Some(few) => few,
-            None => {
-                many = vec![Outcome::Deny; n];
-                &mut many
+    let call = Call { session, batch, requests, stride, out };
+    // SAFETY: as the caller promises.
+    entry(|| unsafe { decide(&call, n) })
+}
+
+/// What came through [`standin_authorize`]: in one place, so that no more than a
+/// reference to it crosses the boundary, which every decision waits for.
+struct Call {
+    session: standin_session,
+    batch: *const standin_batch,
+    requests: *const standin_request,
+    stride: usize,
+    out: Result<Outcomes, Fault>,
+}
+
+/// # Safety
+/// As [`standin_authorize`].
+#[inline(always)]
+unsafe fn decide(call: &Call, n: usize) -> Result<(), Fault> {
+    let out = call.out.as_ref().map_err(Fault::clone)?;
+    let id = session_id(call.session)?;
+    // SAFETY: as the caller promises; nothing is written.
+    let (batch, rows) = unsafe {
+        let rows = Rows::new(call.requests.cast_mut(), call.stride, n, MOST_REQUESTS, "requests")?;
+        (batch(call.batch)?, rows)
+    };
+    if n == 1 {
+        // SAFETY: as the caller promises.
+        let ask = unsafe { read(&rows, 0) }?;
+        out.put(&[mechanism::authorize_one(id, batch, ask)?]);
+        return Ok(());
+    }
+    // All are read before the first is decided.
+    let mut few = [NOTHING; FEW];
+    let many;
+    let asks: &[Ask<'_>] = match few.get_mut(..n) {
+        Some(few) => {
+            for (n, ask) in few.iter_mut().enumerate() {
+                // SAFETY: as the caller promises.
+                *ask = unsafe { read(&rows, n) }?;
             }
-        };
-        mechanism::engine_of(id, |e| e.authorize(id, batch, asks.iter().copied(), outcomes))??;
-        out.put(outcomes);
-        Ok(())
-    })
+            few
+        }
+        None => {
+            // SAFETY: as the caller promises.
+            many = (0..n).map(|n| unsafe { read(&rows, n) }).collect::<Result<Vec<_>, _>>()?;
+            &many
+        }
+    };
+    let mut few = [Outcome::Deny; FEW];
+    let mut many;
+    let outcomes: &mut [Outcome] = match few.get_mut(..n) {
+        Some(few) => few,
+        None => {
+            many = vec![Outcome::Deny; n];
+            &mut many
+        }
+    };
+    mechanism::engine_of(id, |e| e.authorize(id, batch, asks.iter().copied(), outcomes))??;
+    out.put(outcomes);
+    Ok(())
+}
+
+/// # Safety
+/// As [`standin_authorize`].
+#[inline(always)]
+unsafe fn read<'a>(rows: &Rows<standin_request>, n: usize) -> Result<Ask<'a>, Fault> {
+    let request = rows.get(n).ok_or_else(|| invalid("requests"))?;
+    // SAFETY: as the caller promises.
+    unsafe { ask(request) }
 }
 
 /// Decides whether a session's client may do an action on at least one resource

@@ -17,13 +17,16 @@ use crate::fault::{Fault, Status};
 use crate::ffi::boundary::{fields, join, text};
 use crate::mechanism::{self, Batch, Login, METRICS, Refusal};
 use crate::policy::ActionId;
-use crate::session::{Ask, SessionId};
+use crate::session::{Ask, SessionId, Wanted};
 use crate::settings::{EvidenceKind, Given};
+use crate::time;
 
 /// Major and minor number of this interface.
 const ABI: jint = 1 << 16;
 /// Longest resource name, bytes: Kafka's strings are at most 32 KiB.
 const LONGEST_NAME: usize = 32 * 1024;
+/// Milliseconds that the coarse clock may be behind, generously.
+const COARSE_GRAIN: i64 = 20;
 const LOG_ALLOW: u32 = 1;
 const LOG_DENY: u32 = 2;
 /// The mechanisms by their numbers.
@@ -288,8 +291,12 @@ pub(super) fn authorize(
         }
     };
     let mut asks = Cursor(records);
-    let asks = std::iter::from_fn(|| asks.ask()).take(count);
-    mechanism::engine_of(id, |engine| engine.authorize(id, batch, asks, outcomes))??;
+    if let [only] = outcomes {
+        *only = mechanism::authorize_one(id, batch, asks.ask().ok_or_else(malformed)?)?;
+    } else {
+        let asks = std::iter::from_fn(|| asks.ask()).take(count);
+        mechanism::engine_of(id, |engine| engine.authorize(id, batch, asks, outcomes))??;
+    }
     let answer = buffer.get_mut(..count).ok_or_else(malformed)?;
     answer.iter_mut().zip(outcomes).for_each(|(byte, outcome)| *byte = *outcome as u8);
     Ok(0)
@@ -332,10 +339,29 @@ pub(super) fn authorizeOne(
     let batch = batch_of(optional(env, facts, &mut facts_room)?, wait)?;
     let unsigned = |n: jint| u32::try_from(n).map_err(|_| malformed());
     let ask = ask(unsigned(action)?, unsigned(flags)?, unsigned(count)?, resource);
-    let mut decided = [Outcome::Deny];
-    mechanism::engine_of(id, |engine| engine.authorize(id, batch, std::iter::once(ask), &mut decided))??;
-    let [decided] = decided;
-    Ok(decided as jint)
+    mechanism::authorize_one(id, batch, ask).map(|outcome| outcome as jint)
+}
+
+pub(super) fn words(env: Env) -> Result<jobject, Fault> {
+    Ok(env.words())
+}
+
+/// What a decision is wanted for, by its number in Java.
+const WANTED: [Wanted; 3] = [Wanted::Allow, Wanted::Deny, Wanted::RecordedDeny];
+
+/// Hands a decision out, in one number: how long it holds in milliseconds (from
+/// bit 47), number of its word (32), generation (0).
+pub(super) fn handOut(env: Env, session: jlong, action: jint, name: jbyteArray, wanted: jint) -> Result<jlong, Fault> {
+    let id = session_id(session)?;
+    let action = ActionId(u32::try_from(action).map_err(|_| malformed())?);
+    let wanted = usize::try_from(wanted).ok().and_then(|n| WANTED.get(n)).ok_or_else(malformed)?;
+    let name = if name.is_null() { None } else { Some(env.bytes(name)?) };
+    let name = name.as_deref().map(|bytes| std::str::from_utf8(bytes).map_err(|_| malformed())).transpose()?;
+    let kept = mechanism::engine_of(id, |engine| engine.hand_out(id, action, name, *wanted))?;
+    let kept = kept.ok_or_else(|| Fault::new(Status::NotFound, "no decision that may be repeated"))?;
+    // Java reads a finer clock, which is ahead of ours by up to its grain.
+    let left = kept.until.saturating_sub(time::coarse()).saturating_sub(COARSE_GRAIN).clamp(0, 0x3fff);
+    Ok(left << 47 | jlong::from(kept.cell) << 32 | jlong::from(kept.generation))
 }
 
 pub(super) fn authorizeAny(

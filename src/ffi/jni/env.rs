@@ -4,6 +4,7 @@
 use jni_sys::{JNIEnv, jbyte, jbyteArray, jlong, jlongArray, jobject};
 
 use crate::fault::{Fault, Status};
+use crate::session::kept;
 
 /// The environment of one native call. Valid on its thread while it runs.
 #[derive(Clone, Copy)]
@@ -117,6 +118,14 @@ impl Env {
         let length = i32::try_from(count).map_err(|_| Fault::internal("too many values"))?;
         call!(self, v1_1, SetLongArrayRegion, array, 0, length, values.as_ptr().cast::<jlong>());
         Ok(values.len())
+    }
+
+    /// The words of decisions that were handed out, as a direct buffer; null when
+    /// there is no memory for it. They are atomics and stay where they are for as
+    /// long as the process lives.
+    pub(super) fn words(self) -> jobject {
+        let length = jlong::try_from(kept::CELLS * kept::STRIDE).unwrap_or(0);
+        call!(self, v1_4, NewDirectByteBuffer, kept::words().cast(), length)
     }
 
     /// The first `length` bytes of a direct buffer, for the time of the call.

@@ -9,7 +9,7 @@ use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jlong, jlongArray, jobject};
 use super::calls;
 use super::env::Env;
 use crate::fault::Fault;
-use crate::ffi::boundary::guarded_number;
+use crate::ffi::boundary::{guarded, guarded_number};
 
 /// A function pointer of any signature.
 #[derive(Clone, Copy)]
@@ -33,6 +33,17 @@ fn register<T: From<jint> + Into<jlong>>(body: impl FnOnce() -> Result<T, Fault>
     guarded_number(body).into()
 }
 
+/// The one native that returns an object: the words of decisions that were
+/// handed out, as a direct buffer, or null.
+///
+/// # Safety
+/// Called by the JVM as the native of the same name.
+unsafe extern "system" fn words(env: *mut JNIEnv, _class: jclass) -> jobject {
+    // SAFETY: the JVM calls natives with this thread's environment.
+    let env = unsafe { Env::new(env) };
+    guarded(|| calls::words(env)).unwrap_or(std::ptr::null_mut())
+}
+
 macro_rules! natives {
     ($($name:ident $signature:literal ($($argument:ident: $type:ty),*) -> $result:ty;)*) => {
         mod entry {
@@ -51,6 +62,7 @@ macro_rules! natives {
 
         /// Name, signature and function of every native.
         pub(super) static NATIVES: &[(&CStr, &CStr, Function)] = &[
+            (c"words", c"()Ljava/nio/ByteBuffer;", Function(words as *const c_void)),
             $((
                 match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) { Ok(name) => name, Err(_) => c"" },
                 $signature,
@@ -73,6 +85,7 @@ natives! {
     authorize c"(JLjava/nio/ByteBuffer;III)I" (session: jlong, buffer: jobject, bytes: jint, count: jint, wait: jint) -> jint;
     authorizeOne c"(JIII[B[BI)I" (session: jlong, action: jint, flags: jint, count: jint, name: jbyteArray, facts: jbyteArray, wait: jint) -> jint;
     authorizeAny c"(JI[BI)I" (session: jlong, action: jint, facts: jbyteArray, wait: jint) -> jint;
+    handOut c"(JI[BI)J" (session: jlong, action: jint, name: jbyteArray, wanted: jint) -> jlong;
     mode c"(J)I" (engine: jlong) -> jint;
     aclPrincipal c"(J[B[B)I" (engine: jlong, arn: jbyteArray, out: jbyteArray) -> jint;
     compare c"(JJ[B[BLjava/nio/ByteBuffer;II)I" (engine: jlong, session: jlong, who: jbyteArray, facts: jbyteArray, buffer: jobject, bytes: jint, count: jint) -> jint;

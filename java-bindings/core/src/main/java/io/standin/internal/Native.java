@@ -16,6 +16,9 @@ final class Native {
 
   static native int abi(String build);
 
+  /** The words behind decisions that were handed out; null without memory. */
+  static native ByteBuffer words();
+
   static native long open(byte[] settings, byte[] why);
 
   static native int resolve(byte[] settings, byte[] out);
@@ -52,6 +55,13 @@ final class Native {
 
   static native int compare(
       long engine, long session, byte[] who, byte[] facts, ByteBuffer direct, int bytes, int count);
+
+  /**
+   * Hands out what was decided about an action on a resource, or (null) on some resource, if it is
+   * what is wanted: 0 an allow, 1 a denial, 2 a denial that is recorded. How long it holds in
+   * milliseconds (from bit 47), number of its word (32), generation (0).
+   */
+  static native long handOut(long session, int action, byte[] name, int wanted);
 
   static native int info(long session, byte[] out);
 

@@ -16,6 +16,7 @@ public final class Session {
   private final long id;
   private final String principal;
   private final long deadline;
+  private final HandedOut handedOut = new HandedOut();
   private volatile boolean bound;
 
   /** Takes a session over that the library has just given out. */
@@ -68,6 +69,33 @@ public final class Session {
     } finally {
       Reference.reachabilityFence(this);
     }
+  }
+
+  /**
+   * What the library has said about this and not taken back, counted as so many references: 1
+   * allowed, 0 denied, -1 when it has to be asked.
+   *
+   * @param recorded whether a denial has to be in the records, and not only in the counts
+   */
+  public int repeats(int action, String name, int references, boolean recorded) {
+    return handedOut.repeat(action, name, references, recorded);
+  }
+
+  /** The library has decided this: it may be repeated from when the library hands it out. */
+  public void decided(int action, String name, boolean allowed, boolean recorded) {
+    handedOut.decided(id, action, name, allowed, recorded);
+    Reference.reachabilityFence(this);
+  }
+
+  /** True when the library has said that this is allowed on some resource of the action's type. */
+  public boolean repeatsAny(int action) {
+    return handedOut.repeatAny(action);
+  }
+
+  /** As {@link #decided}, allowed, for some resource of the action's type. */
+  public void anyAllowed(int action) {
+    handedOut.anyAllowed(id, action);
+    Reference.reachabilityFence(this);
   }
 
   /** Decides whether the action is allowed on some resource of its type. */

@@ -28,6 +28,9 @@ final class Broker {
   /** Where brokers of the tests live. */
   static final Path WORK = ROOT.resolve("build/it");
 
+  /** Of one command; to start two processes takes a busy machine its time. */
+  private static final int LONGEST_S = 300;
+
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final Path dir;
@@ -106,9 +109,9 @@ final class Broker {
       builder.redirectOutput(out.toFile()).redirectError(errors.toFile());
       Process process = builder.start();
       process.getOutputStream().close();
-      if (!process.waitFor(120, TimeUnit.SECONDS)) {
+      if (!process.waitFor(LONGEST_S, TimeUnit.SECONDS)) {
         process.destroyForcibly();
-        throw new IllegalStateException(command + " did not end within 120 s");
+        throw new IllegalStateException(command + " did not end within " + LONGEST_S + " s");
       }
       Ended ended = new Ended(process.exitValue(), Files.readString(out), Files.readString(errors));
       Files.delete(out);
@@ -184,11 +187,19 @@ final class Broker {
     script("down", dir);
   }
 
-  /** Stops what runs and starts it again. */
-  void restart() {
-    Ended ended = script("restart", dir);
+  /** Stops what runs and starts it again; options of {@code scripts/broker restart}. */
+  void restart(String... options) {
+    Ended ended = script("restart", dir, options);
     if (ended.code() != 0) {
       throw new IllegalStateException("the broker did not start again: " + ended.errors());
+    }
+  }
+
+  /** Starts the agent's process again, where it is one of its own. */
+  void startAgent() {
+    Ended ended = script("agent", dir);
+    if (ended.code() != 0) {
+      throw new IllegalStateException("the agent did not start again: " + ended.errors());
     }
   }
 
@@ -248,7 +259,7 @@ final class Broker {
     return cluster().replace(":cluster/", ":" + type + "/") + "/" + name;
   }
 
-  /** Id of the process of this role: {@code broker} or {@code controller}. */
+  /** Id of the process of this role: {@code broker}, {@code controller} or {@code agent}. */
   long pid(String role) {
     try {
       return Long.parseLong(Files.readString(dir.resolve(role + ".pid")).trim());

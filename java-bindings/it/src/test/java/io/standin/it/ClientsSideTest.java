@@ -8,27 +8,20 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.io.Writer;
 import java.net.ServerSocket;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Properties;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.config.SaslConfigs;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.SaslAuthenticationException;
@@ -38,58 +31,14 @@ import org.junit.jupiter.api.Test;
 
 /** Where clients have their credentials from, and what they are told when they get nowhere. */
 class ClientsSideTest {
-  private static final String PREFIX = "AWS_";
-
   private final Broker broker = Brokers.combined();
   private final Iam iam = Iam.of(broker);
 
   /** Runs the one ordinary client with credentials from its environment; its answers. */
   private List<JsonNode> drive(Map<String, String> credentials, String... commands)
       throws Exception {
-    Properties settings = new Properties();
-    Clients.config(broker, "CLIENT", "none")
-        .forEach((name, value) -> settings.put(name, "" + value));
-    settings.remove(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG);
     // The same for all: nothing in it tells where credentials come from.
-    settings.put(
-        SaslConfigs.SASL_JAAS_CONFIG, "software.amazon.msk.auth.iam.IAMLoginModule required;");
-    Path file = broker.dir().resolve(Iam.fresh("client") + ".properties");
-    try (Writer out = Files.newBufferedWriter(file)) {
-      settings.store(out, null);
-    }
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp"));
-    command.add(System.getProperty("java.class.path"));
-    command.addAll(List.of(Driver.class.getName(), broker.bootstrap(), file.toString()));
-    ProcessBuilder builder = new ProcessBuilder(command);
-    builder.redirectError(broker.dir().resolve("driver.log").toFile());
-    Map<String, String> environment = builder.environment();
-    environment.keySet().removeIf(name -> name.startsWith(PREFIX));
-    environment.put("AWS_REGION", "us-east-1");
-    // No machine to ask for credentials.
-    environment.put("AWS_EC2_METADATA_DISABLED", "true");
-    environment.putAll(credentials);
-    Process process = builder.start();
-    List<JsonNode> answers = new ArrayList<>();
-    try (Writer in = process.outputWriter(StandardCharsets.UTF_8);
-        BufferedReader out =
-            new BufferedReader(
-                new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
-      for (String line : commands) {
-        in.write(line + "\n");
-        in.flush();
-        String answer = out.readLine();
-        // The logging binding may have its say before.
-        while (answer != null && !answer.startsWith("{")) {
-          answer = out.readLine();
-        }
-        answers.add(Broker.json(String.valueOf(answer)));
-      }
-      in.write("quit\n");
-    }
-    process.waitFor();
-    return answers;
+    return OwnProcess.drive(broker, "", List.of(), credentials, commands).answers();
   }
 
   private Path profile(String name) throws IOException {

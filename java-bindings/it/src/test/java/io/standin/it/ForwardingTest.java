@@ -290,15 +290,9 @@ class ForwardingTest {
     String topic = Iam.fresh("forged");
     Keys strong = Iam.of(broker).user(Iam.fresh("strong"), Policy.all(broker));
     // As somebody who got hold of the brokers' own way to the controller.
-    byte[] name = strong.arn().getBytes(StandardCharsets.UTF_8);
-    byte[] sealed = new byte[300];
-    sealed[0] = 1;
-    sealed[1] = 8;
-    ByteBuffer ours = ByteBuffer.allocate(5 + name.length + sealed.length);
-    ours.putShort((short) 0x5344).put((byte) 1).putShort((short) name.length);
-    ours.put(name).put(sealed);
+    byte[] ours = principal(1, strong);
     try (RawClient client = RawClient.plain(broker.controller())) {
-      EnvelopeResponse answer = client.call(envelope(ours.array(), topic), EnvelopeResponse.class);
+      EnvelopeResponse answer = client.call(envelope(ours, topic), EnvelopeResponse.class);
       assertEquals(Errors.PRINCIPAL_DESERIALIZATION_FAILURE, answer.error());
     }
     byte[] plain =
@@ -306,16 +300,47 @@ class ForwardingTest {
             .serialize(new KafkaPrincipal("User", strong.arn()));
     try (RawClient client = RawClient.plain(broker.controller())) {
       EnvelopeResponse answer = client.call(envelope(plain, topic), EnvelopeResponse.class);
-      assertEquals(Errors.NONE, answer.error());
-      CreateTopicsResponse inner =
-          (CreateTopicsResponse)
-              AbstractResponse.parseResponse(
-                  answer.responseData(),
-                  new RequestHeader(ApiKeys.CREATE_TOPICS, (short) 7, "c", 1));
-      assertEquals(
-          Errors.TOPIC_AUTHORIZATION_FAILED,
-          Errors.forCode(inner.data().topics().iterator().next().errorCode()));
+      assertEquals(Errors.TOPIC_AUTHORIZATION_FAILED, created(answer));
     }
     assertFalse(Topics.exists(broker, topic));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"combined", "separate"})
+  void x_14_a_session_sealed_by_a_newer_broker_is_undecided_and_not_denied(String where)
+      throws Exception {
+    Broker broker = Brokers.named(where);
+    String topic = Iam.fresh("newer");
+    Keys strong = Iam.of(broker).user(Iam.fresh("strong"), Policy.all(broker));
+    // Brokers were upgraded before their controller.
+    for (int version : new int[] {2, 127}) {
+      try (RawClient client = RawClient.plain(broker.controller())) {
+        EnvelopeResponse answer =
+            client.call(envelope(principal(version, strong), topic), EnvelopeResponse.class);
+        assertEquals(Errors.REQUEST_TIMED_OUT, created(answer));
+      }
+    }
+    assertFalse(Topics.exists(broker, topic));
+  }
+
+  /** A forwarded principal of this version of the format, sealed by nobody. */
+  private static byte[] principal(int version, Keys keys) {
+    byte[] name = keys.arn().getBytes(StandardCharsets.UTF_8);
+    byte[] sealed = new byte[300];
+    sealed[0] = 1;
+    sealed[1] = 8;
+    ByteBuffer bytes = ByteBuffer.allocate(5 + name.length + sealed.length);
+    bytes.putShort((short) 0x5344).put((byte) version).putShort((short) name.length);
+    return bytes.put(name).put(sealed).array();
+  }
+
+  /** What came of the request in the envelope, which itself was opened. */
+  private static Errors created(EnvelopeResponse answer) {
+    assertEquals(Errors.NONE, answer.error());
+    CreateTopicsResponse inner =
+        (CreateTopicsResponse)
+            AbstractResponse.parseResponse(
+                answer.responseData(), new RequestHeader(ApiKeys.CREATE_TOPICS, (short) 7, "c", 1));
+    return Errors.forCode(inner.data().topics().iterator().next().errorCode());
   }
 }

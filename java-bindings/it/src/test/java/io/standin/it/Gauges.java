@@ -2,17 +2,22 @@
 package io.standin.it;
 
 import com.sun.tools.attach.VirtualMachine;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadInfo;
+import java.lang.management.ThreadMXBean;
 import java.util.Set;
 import javax.management.MBeanServerConnection;
 import javax.management.ObjectName;
 import javax.management.remote.JMXConnector;
 import javax.management.remote.JMXConnectorFactory;
 import javax.management.remote.JMXServiceURL;
+import org.apache.kafka.common.protocol.Errors;
 
 /** The metrics of a running broker, read as an operator's tools read them. */
 final class Gauges implements AutoCloseable {
   private final JMXConnector connector;
   private final MBeanServerConnection beans;
+  private long stackOf = -1;
 
   private Gauges(JMXConnector connector) throws java.io.IOException {
     this.connector = connector;
@@ -73,6 +78,40 @@ final class Gauges implements AutoCloseable {
       }
     }
     return sum;
+  }
+
+  /** How many requests of this name were answered with this error. */
+  long answered(String request, Errors error) throws Exception {
+    return count("name=ErrorsPerSec,request=" + request + ",error=" + error);
+  }
+
+  /** How many requests of this name were answered, of all its versions. */
+  long requests(String request) throws Exception {
+    return count("name=RequestsPerSec,request=" + request + ",version=*");
+  }
+
+  private long count(String of) throws Exception {
+    long sum = 0;
+    ObjectName names = new ObjectName("kafka.network:type=RequestMetrics," + of);
+    for (ObjectName name : beans.queryNames(names, null)) {
+      sum += ((Number) beans.getAttribute(name, "Count")).longValue();
+    }
+    return sum;
+  }
+
+  /** The call stack of the thread whose name ends like this, the innermost call first. */
+  StackTraceElement[] stack(String thread) throws Exception {
+    ThreadMXBean threads =
+        ManagementFactory.newPlatformMXBeanProxy(
+            beans, ManagementFactory.THREAD_MXBEAN_NAME, ThreadMXBean.class);
+    if (stackOf < 0) {
+      for (ThreadInfo info : threads.getThreadInfo(threads.getAllThreadIds())) {
+        if (info != null && info.getThreadName().endsWith(thread)) {
+          stackOf = info.getThreadId();
+        }
+      }
+    }
+    return threads.getThreadInfo(stackOf, Integer.MAX_VALUE).getStackTrace();
   }
 
   /** The bean of the process for memory dumps. */

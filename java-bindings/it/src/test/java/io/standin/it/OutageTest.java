@@ -8,9 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -46,37 +43,6 @@ class OutageTest {
           "standin.retire.grace.ms=1000");
   private final Iam iam = Iam.of(broker);
 
-  /** Another process that has the store locked and does not let go. */
-  private final class Lock implements AutoCloseable {
-    /** The locks of SQLite's log for writing, checkpoints, recovery and reading. */
-    private static final long FIRST = 120;
-
-    private final FileChannel channel;
-    private final List<FileLock> locks = new ArrayList<>();
-
-    Lock() throws Exception {
-      channel =
-          FileChannel.open(
-              broker.store().resolveSibling("store.db-shm"),
-              StandardOpenOption.READ,
-              StandardOpenOption.WRITE);
-      for (long at = FIRST; at < FIRST + 8; at++) {
-        long lock = at;
-        Wait.until(
-            "a lock",
-            () -> {
-              FileLock got = channel.tryLock(lock, 1, false);
-              return got != null && locks.add(got);
-            });
-      }
-    }
-
-    @Override
-    public void close() throws IOException {
-      channel.close();
-    }
-  }
-
   @AfterAll
   static void done() {
     Brokers.done("outage");
@@ -96,8 +62,8 @@ class OutageTest {
       long refused = gauges.standin("logins-refused-total");
       long undecided = gauges.standin("logins-undecided-total");
       CompletableFuture<Void> sent;
-      try (Lock lock = new Lock()) {
-        assertTrue(lock.locks.size() > 0);
+      try (StoreLock lock = StoreLock.of(broker)) {
+        assertTrue(lock.isHeld());
         // What is open is decided as before.
         assertEquals(Errors.NONE, Wire.produce(open, topic));
         assertEquals(DENIED, Wire.fetch(open, topic));
@@ -159,9 +125,9 @@ class OutageTest {
           assertEquals(Errors.SASL_AUTHENTICATION_FAILED, client.tryLogIn(message).error());
         }
       }
-      try (Lock lock = new Lock();
+      try (StoreLock lock = StoreLock.of(broker);
           RawClient client = RawClient.connect(broker, "CLIENT")) {
-        assertTrue(lock.locks.size() > 0);
+        assertTrue(lock.isHeld());
         client.handshake(RawClient.MECHANISM);
         assertThrows(RawClient.Closed.class, () -> client.authenticate(Signed.by(good).message()));
         // An answer that comes later is kept, for the next attempt of the client.
@@ -196,8 +162,8 @@ class OutageTest {
     try (RawClient open = RawClient.loggedIn(broker, user)) {
       assertEquals(Errors.NONE, Wire.produce(open, topic));
       CompletableFuture<Void> change;
-      try (Lock lock = new Lock()) {
-        assertTrue(lock.locks.size() > 0);
+      try (StoreLock lock = StoreLock.of(broker)) {
+        assertTrue(lock.isHeld());
         // People wait for the lock rather than try again.
         change =
             CompletableFuture.runAsync(

@@ -4,10 +4,19 @@ package io.standin.it;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.protocol.Errors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
@@ -109,6 +118,89 @@ class RemoteDecisionsTest {
         assertEquals(asked, gauges.standin("decision-requests-total"));
       }
       assertEquals(questions + 1, Topics.end(broker, topic));
+    }
+  }
+
+  /** Nothing but the start of such a producer asks for a producer id, so it is undecided alone. */
+  @Test
+  void x_06_an_idempotent_producer_starts_by_itself_once_that_can_be_decided() throws Exception {
+    String topic = Iam.fresh("topic");
+    Topics.create(broker, topic);
+    Keys user =
+        iam.user(
+            Iam.fresh("user"),
+            Policy.connect(broker).produce(topic).cluster("WriteDataIdempotently"));
+    Errors undecided = Errors.REQUEST_TIMED_OUT;
+    try (Gauges gauges = Gauges.of(broker, "broker")) {
+      // From here on it can log in without the service.
+      RawClient.loggedIn(broker, user).close();
+      StoreLock lock = StoreLock.of(broker);
+      try (KafkaProducer<byte[], byte[]> producer = Clients.producer(broker, user)) {
+        Wait.until(
+            "undecided producer ids", () -> gauges.answered("InitProducerId", undecided) > 2);
+        lock.close();
+        producer.send(new ProducerRecord<>(topic, new byte[] {1})).get(60, TimeUnit.SECONDS);
+      } finally {
+        lock.close();
+      }
+    }
+    assertEquals(1, Topics.end(broker, topic));
+  }
+
+  /** By id Kafka asks on the one thread that does everything a controller does. */
+  @Test
+  void x_14_nothing_waits_on_the_controllers_event_thread() throws Exception {
+    String prefix = Iam.fresh("by-id");
+    int count = 6;
+    List<Uuid> ids = new ArrayList<>();
+    try (Admin admin = Clients.superUser(broker)) {
+      for (int i = 0; i < count; i++) {
+        NewTopic topic = new NewTopic(prefix + "-" + i, 1, (short) 1);
+        ids.add(admin.createTopics(List.of(topic)).topicId(topic.name()).get());
+      }
+    }
+    Policy policy =
+        Policy.connect(broker).topic("DescribeTopic", prefix + "*").topic("DeleteTopic", "*");
+    Keys user = iam.user(Iam.fresh("user"), policy);
+    try (Gauges gauges = Gauges.of(broker, "broker");
+        RawClient client = RawClient.loggedIn(broker, user)) {
+      // The controller has heard of the client from here on.
+      Wait.until("a deleted topic", () -> Wire.delete(client, ids.get(0)) == Errors.NONE);
+      CompletableFuture<List<Errors>> told;
+      int samples = 0;
+      int inside = 0;
+      try (StoreLock lock = StoreLock.of(broker)) {
+        assertTrue(lock.isHeld());
+        told = CompletableFuture.supplyAsync(() -> deleted(client, ids.subList(1, count)));
+        // A second for each would be waited for.
+        while (samples < 200) {
+          for (StackTraceElement call : gauges.stack("controller-1-event-handler")) {
+            if (call.getClassName().startsWith("io.standin")) {
+              inside++;
+              break;
+            }
+          }
+          samples++;
+          Thread.sleep(5);
+        }
+        for (Errors error : told.get(60, TimeUnit.SECONDS)) {
+          assertEquals(Errors.REQUEST_TIMED_OUT, error);
+        }
+      }
+      assertTrue(inside < samples / 4, "the event thread was here " + inside + " times");
+      Wait.until("another one", () -> Wire.delete(client, ids.get(1)) == Errors.NONE);
+    }
+  }
+
+  private static List<Errors> deleted(RawClient client, List<Uuid> ids) {
+    try {
+      List<Errors> told = new ArrayList<>();
+      for (Uuid id : ids) {
+        told.add(Wire.delete(client, id));
+      }
+      return told;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 }

@@ -13,6 +13,8 @@ import org.apache.kafka.common.compress.Compression;
 import org.apache.kafka.common.message.CreateTopicsRequestData;
 import org.apache.kafka.common.message.CreateTopicsRequestData.CreatableTopic;
 import org.apache.kafka.common.message.CreateTopicsRequestData.CreatableTopicCollection;
+import org.apache.kafka.common.message.DeleteTopicsRequestData;
+import org.apache.kafka.common.message.DeleteTopicsRequestData.DeleteTopicState;
 import org.apache.kafka.common.message.FindCoordinatorRequestData;
 import org.apache.kafka.common.message.InitProducerIdRequestData;
 import org.apache.kafka.common.message.ListOffsetsRequestData.ListOffsetsPartition;
@@ -26,6 +28,8 @@ import org.apache.kafka.common.record.internal.MemoryRecords;
 import org.apache.kafka.common.record.internal.SimpleRecord;
 import org.apache.kafka.common.requests.CreateTopicsRequest;
 import org.apache.kafka.common.requests.CreateTopicsResponse;
+import org.apache.kafka.common.requests.DeleteTopicsRequest;
+import org.apache.kafka.common.requests.DeleteTopicsResponse;
 import org.apache.kafka.common.requests.FetchRequest;
 import org.apache.kafka.common.requests.FetchResponse;
 import org.apache.kafka.common.requests.FindCoordinatorRequest;
@@ -153,5 +157,17 @@ final class Wire {
         client.call(
             new CreateTopicsRequest.Builder(data).build((short) 7), CreateTopicsResponse.class);
     return Errors.forCode(answer.data().topics().iterator().next().errorCode());
+  }
+
+  /** Deletes a topic by its id; needs DescribeTopic and DeleteTopic. Decided by the controller. */
+  static Errors delete(RawClient client, Uuid topic) throws IOException {
+    DeleteTopicsRequestData data =
+        new DeleteTopicsRequestData()
+            .setTimeoutMs(20_000)
+            .setTopics(List.of(new DeleteTopicState().setName(null).setTopicId(topic)));
+    DeleteTopicsResponse answer =
+        client.call(
+            new DeleteTopicsRequest.Builder(data).build((short) 6), DeleteTopicsResponse.class);
+    return Errors.forCode(answer.data().responses().iterator().next().errorCode());
   }
 }

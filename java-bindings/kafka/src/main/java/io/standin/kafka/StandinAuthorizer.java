@@ -45,10 +45,13 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   private static final Logger LOG = LoggerFactory.getLogger(StandinAuthorizer.class);
   private static final String HANDLER_THREAD = "data-plane-kafka-request-handler-";
   private static final int WAIT_MS = 1000;
+  private static final List<AuthorizationResult> ALLOWED = List.of(AuthorizationResult.ALLOWED);
+  private static final List<AuthorizationResult> DENIED = List.of(AuthorizationResult.DENIED);
 
   private final StandardAuthorizer others = new StandardAuthorizer();
   private Engine engine;
   private KafkaActions actions;
+  private Pause pause;
   private LogPump log;
   private Dynamic dynamic;
   private Object superUsers;
@@ -73,12 +76,22 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
       throw new ConfigException(e.getMessage());
     }
     actions = new KafkaActions(engine::action);
+    pause = Pause.of(configs);
+    quieten();
     dynamic = new Dynamic(engine, configs);
     superUsers = configs.get("super.users");
     warn(configs);
     follow(false);
     // Others that share the engine may change its mode.
     log = new LogPump(engine, () -> follow(false));
+  }
+
+  private static void quieten() {
+    try {
+      QuietLog.install();
+    } catch (NoClassDefFoundError e) {
+      LOG.debug("No Log4j 2 here: each request that cannot be decided will be a line of the log");
+    }
   }
 
   private static void check(Map<String, ?> configs, Map<String, String> settings) {
@@ -178,6 +191,12 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
     if (session == null) {
       throw Undecided.exception(context.requestType(), onCluster(asked));
     }
+    if (asked.size() == 1) {
+      int known = repeats(session, asked.get(0));
+      if (known >= 0) {
+        return known == 1 ? ALLOWED : DENIED;
+      }
+    }
     Requests requests =
         Requests.ofThread().begin(context.clientAddress().getAddress(), context.clientId());
     boolean[] refused = null;
@@ -217,7 +236,28 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
         default -> results.add(AuthorizationResult.DENIED);
       }
     }
+    if (count == 1 && results.size() == 1) {
+      Action only = asked.get(0);
+      session.decided(
+          number(only),
+          only.resourcePattern().name(),
+          results.get(0) == AuthorizationResult.ALLOWED,
+          only.logIfDenied());
+    }
     return results;
+  }
+
+  private int number(Action action) {
+    return actions.number(action.operation(), action.resourcePattern().resourceType());
+  }
+
+  /** What the library has decided before and still holds: 1 allowed, 0 denied, -1 unknown. */
+  private int repeats(Session session, Action action) {
+    return session.repeats(
+        number(action),
+        action.resourcePattern().name(),
+        action.resourceReferenceCount(),
+        action.logIfDenied());
   }
 
   /** The library decided nothing: past its deadline a session is over, before it that is a race. */
@@ -234,15 +274,9 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
         && asked.get(0).resourcePattern().resourceType() == ResourceType.CLUSTER;
   }
 
-  private static RuntimeException undecided(
-      AuthorizableRequestContext context, List<Action> asked) {
-    if (context.requestType() == 1 && waitMs() > 0) {
-      // Clients retry a fetch at once; without a pause they would spin.
-      try {
-        Thread.sleep(75);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
+  private RuntimeException undecided(AuthorizableRequestContext context, List<Action> asked) {
+    if (Pause.isFor(context.requestType()) && waitMs() > 0) {
+      pause.take();
     }
     return Undecided.exception(context.requestType(), onCluster(asked));
   }
@@ -268,12 +302,19 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
       if (session == null) {
         throw Undecided.exception(context.requestType(), true);
       }
+      int number = actions.number(operation, type);
+      if (session.repeatsAny(number)) {
+        return AuthorizationResult.ALLOWED;
+      }
       Requests facts =
           Requests.ofThread().begin(context.clientAddress().getAddress(), context.clientId());
       byte[] bytes = new byte[facts.bytes()];
       facts.buffer().get(0, bytes);
-      return switch (session.authorizeAny(actions.number(operation, type), bytes, waitMs())) {
-        case 1 -> AuthorizationResult.ALLOWED;
+      return switch (session.authorizeAny(number, bytes, waitMs())) {
+        case 1 -> {
+          session.anyAllowed(number);
+          yield AuthorizationResult.ALLOWED;
+        }
         case 0 -> AuthorizationResult.DENIED;
         case Status.UNKNOWN_ID -> {
           if (System.currentTimeMillis() >= session.deadline()) {

@@ -2,6 +2,7 @@
 package io.standin.kafka;
 
 import org.apache.kafka.common.errors.ApiException;
+import org.apache.kafka.common.errors.CoordinatorLoadInProgressException;
 import org.apache.kafka.common.errors.CoordinatorNotAvailableException;
 import org.apache.kafka.common.errors.LeaderNotAvailableException;
 import org.apache.kafka.common.errors.NotLeaderOrFollowerException;
@@ -18,7 +19,10 @@ final class Undecided {
 
   private Undecided() {}
 
-  private static final class NotLeader extends NotLeaderOrFollowerException {
+  /** What all of them are, for whoever sees one pass by. */
+  interface Told {}
+
+  private static final class NotLeader extends NotLeaderOrFollowerException implements Told {
     private static final long serialVersionUID = 1L;
 
     NotLeader() {
@@ -31,7 +35,8 @@ final class Undecided {
     }
   }
 
-  private static final class NoCoordinator extends CoordinatorNotAvailableException {
+  private static final class NoCoordinator extends CoordinatorNotAvailableException
+      implements Told {
     private static final long serialVersionUID = 1L;
 
     NoCoordinator() {
@@ -44,7 +49,20 @@ final class Undecided {
     }
   }
 
-  private static final class NoLeader extends LeaderNotAvailableException {
+  private static final class Loading extends CoordinatorLoadInProgressException implements Told {
+    private static final long serialVersionUID = 1L;
+
+    Loading() {
+      super(TEXT);
+    }
+
+    @Override
+    public synchronized Throwable fillInStackTrace() {
+      return this;
+    }
+  }
+
+  private static final class NoLeader extends LeaderNotAvailableException implements Told {
     private static final long serialVersionUID = 1L;
 
     NoLeader() {
@@ -57,7 +75,7 @@ final class Undecided {
     }
   }
 
-  private static final class Timeout extends TimeoutException {
+  private static final class Timeout extends TimeoutException implements Told {
     private static final long serialVersionUID = 1L;
 
     Timeout() {
@@ -70,7 +88,10 @@ final class Undecided {
     }
   }
 
-  /** The exception for requests that are forwarded to the controller. */
+  /**
+   * The exception for requests that are forwarded to the controller. Not the one of a controller
+   * that is not active: the broker would hold up everybody's requests and repeat this one first.
+   */
   static ApiException exception() {
     return new Timeout();
   }
@@ -86,7 +107,14 @@ final class Undecided {
       return new Timeout();
     }
     return switch (ApiKeys.forId(requestType)) {
-      case PRODUCE, FETCH, LIST_OFFSETS, OFFSET_FOR_LEADER_EPOCH, DELETE_RECORDS -> new NotLeader();
+      case PRODUCE,
+          FETCH,
+          LIST_OFFSETS,
+          OFFSET_FOR_LEADER_EPOCH,
+          DELETE_RECORDS,
+          DESCRIBE_PRODUCERS,
+          WRITE_TXN_MARKERS ->
+          new NotLeader();
       case JOIN_GROUP,
           SYNC_GROUP,
           HEARTBEAT,
@@ -102,6 +130,10 @@ final class Undecided {
           ADD_PARTITIONS_TO_TXN,
           ADD_OFFSETS_TO_TXN,
           END_TXN,
+          DESCRIBE_TRANSACTIONS,
+          DESCRIBE_SHARE_GROUP_OFFSETS,
+          ALTER_SHARE_GROUP_OFFSETS,
+          DELETE_SHARE_GROUP_OFFSETS,
           DESCRIBE_GROUPS,
           CONSUMER_GROUP_DESCRIBE,
           SHARE_GROUP_DESCRIBE,
@@ -109,6 +141,9 @@ final class Undecided {
           DELETE_GROUPS,
           LIST_GROUPS ->
           new NoCoordinator();
+      // Of a coordinator that is not available an administrator's client concludes that the broker
+      // goes away, and gives up.
+      case LIST_TRANSACTIONS -> new Loading();
       // A producer without transactional id would look a coordinator up with a null key.
       case INIT_PRODUCER_ID -> onCluster ? new Timeout() : new NoCoordinator();
       case METADATA, DESCRIBE_TOPIC_PARTITIONS -> new NoLeader();

@@ -90,16 +90,21 @@ final class Stage implements AutoCloseable {
 
   /** Makes a user with a policy of these statements, besides leave to connect. */
   String user(String name, String... statements) throws Exception {
+    rule("user", "create", name);
+    allow(name, statements);
+    rule("key", "create", name, "--profile-file", dir.resolve(name).toString());
+    return name;
+  }
+
+  /** Gives a user a policy of these statements, besides leave to connect. */
+  void allow(String name, String... statements) throws Exception {
     List<String> all = new ArrayList<>(Arrays.asList(statements));
     all.add(statement("Allow", "Connect", CLUSTER));
     Path file = dir.resolve(name + ".json");
     Files.writeString(
         file,
         "{\"Version\": \"2012-10-17\", \"Statement\": [%s]}".formatted(String.join(",", all)));
-    rule("user", "create", name);
     rule("policy", "put", "own", file.toString(), "--user", name);
-    rule("key", "create", name, "--profile-file", dir.resolve(name).toString());
-    return name;
   }
 
   /** Runs the program on the store. */

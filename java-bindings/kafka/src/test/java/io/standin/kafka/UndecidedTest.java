@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.Set;
 import org.apache.kafka.common.errors.ApiException;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.protocol.ApiKeys;
@@ -32,7 +33,9 @@ class UndecidedTest {
         ApiKeys.FETCH,
         ApiKeys.LIST_OFFSETS,
         ApiKeys.OFFSET_FOR_LEADER_EPOCH,
-        ApiKeys.DELETE_RECORDS);
+        ApiKeys.DELETE_RECORDS,
+        ApiKeys.DESCRIBE_PRODUCERS,
+        ApiKeys.WRITE_TXN_MARKERS);
     table(
         Errors.COORDINATOR_NOT_AVAILABLE,
         ApiKeys.JOIN_GROUP,
@@ -51,12 +54,17 @@ class UndecidedTest {
         ApiKeys.ADD_PARTITIONS_TO_TXN,
         ApiKeys.ADD_OFFSETS_TO_TXN,
         ApiKeys.END_TXN,
+        ApiKeys.DESCRIBE_TRANSACTIONS,
+        ApiKeys.DESCRIBE_SHARE_GROUP_OFFSETS,
+        ApiKeys.ALTER_SHARE_GROUP_OFFSETS,
+        ApiKeys.DELETE_SHARE_GROUP_OFFSETS,
         ApiKeys.DESCRIBE_GROUPS,
         ApiKeys.CONSUMER_GROUP_DESCRIBE,
         ApiKeys.SHARE_GROUP_DESCRIBE,
         ApiKeys.STREAMS_GROUP_DESCRIBE,
         ApiKeys.DELETE_GROUPS,
         ApiKeys.LIST_GROUPS);
+    table(Errors.COORDINATOR_LOAD_IN_PROGRESS, ApiKeys.LIST_TRANSACTIONS);
     table(Errors.LEADER_NOT_AVAILABLE, ApiKeys.METADATA, ApiKeys.DESCRIBE_TOPIC_PARTITIONS);
   }
 
@@ -80,6 +88,16 @@ class UndecidedTest {
     // Of other types what was asked about makes no difference.
     told = Undecided.exception(ApiKeys.FIND_COORDINATOR.id, true);
     assertEquals(Errors.COORDINATOR_NOT_AVAILABLE, Errors.forException(told));
+  }
+
+  @Test
+  void p1_43_what_clients_repeat_at_once_is_answered_after_a_pause() {
+    for (ApiKeys key : ApiKeys.values()) {
+      boolean atOnce =
+          Set.of(ApiKeys.FETCH, ApiKeys.SHARE_FETCH, ApiKeys.METADATA, ApiKeys.FIND_COORDINATOR)
+              .contains(key);
+      assertEquals(atOnce, Pause.isFor(key.id), key.name);
+    }
   }
 
   @Test

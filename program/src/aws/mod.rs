@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The query protocols of IAM and STS, so that the tools people have for AWS
+//! administer Standin: `aws iam`, `aws sts`, the SDKs and what uses them.
+//!
+//! One request comes in, one answer goes out; nothing here waits for anything
+//! but the store and, for tokens of identity providers, their keys. What an
+//! operation does with the store, it does through a [`gate::Permit`], which is
+//! given out only for what the caller's policies allow.
+
+mod form;
+mod gate;
+mod iam;
+mod operations;
+mod problem;
+mod sts;
+mod xml;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode};
+use standin::access_control::Store;
+use standin::channel::Channel;
+use standin::credential::sigv4::HttpParts;
+use standin::time::{Clock, Random, UnixMillis};
+
+use form::Form;
+use gate::Gate;
+use operations::{Api, Operation, Run};
+use problem::{Code, Problem};
+use xml::Xml;
+
+pub(crate) use sts::issuers;
+
+/// The longest body, bytes.
+const LONGEST: usize = 1024 * 1024;
+
+/// Everything requests are answered with.
+pub(crate) struct Aws {
+    gate: Gate,
+    keys: sts::KeySets,
+    random: Arc<dyn Random>,
+}
+
+/// Where a request came from.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Peer {
+    /// The client's address.
+    pub(crate) address: Option<IpAddr>,
+    /// True when it came over TLS.
+    pub(crate) secure: bool,
+}
+
+impl Aws {
+    /// The API on a store. `issuers` fetches the keys of identity providers.
+    pub(crate) fn new(
+        store: Arc<Store>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        issuers: sts::Fetcher,
+    ) -> Self {
+        let keys = sts::KeySets::new(issuers, Arc::clone(&clock));
+        Self { gate: Gate::new(store, clock), keys, random }
+    }
+
+    /// Answers one request. Blocks while the store does.
+    pub(crate) fn handle(&self, request: &Request<Bytes>, peer: Peer) -> Response<Bytes> {
+        let id = self.request_id();
+        let mut api = Api::Iam;
+        let (status, text) = match self.answer(request, peer, &mut api) {
+            Ok((operation, result)) => (StatusCode::OK, operation.document(&result, &id)),
+            Err(problem) => {
+                let status = StatusCode::from_u16(problem.code.http()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                (status, error(&problem, api, &id))
+            }
+        };
+        let mut response = Response::new(Bytes::from(text));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+        // Answers hold secrets and what changes at any time.
+        headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            headers.insert("x-amzn-requestid", id);
+        }
+        response
+    }
+
+    fn answer(
+        &self,
+        request: &Request<Bytes>,
+        peer: Peer,
+        api: &mut Api,
+    ) -> Result<(&'static Operation, Xml), Problem> {
+        let (body, query) = (request.body(), request.uri().query().unwrap_or_default());
+        if body.len() > LONGEST {
+            return Err(Problem::new(Code::MalformedQueryString, "The request is too long."));
+        }
+        let form = Form::read(query, body)?;
+        let name = form.get("Action").ok_or_else(|| Problem::new(Code::MissingAction, "Missing Action"))?;
+        let version = form.get("Version");
+        *api = Api::of(name, version);
+        let operation = operations::find(*api, name, version)?;
+        let channel = Channel { address: peer.address, secure: peer.secure, ..Channel::default() };
+        let mut result = Xml::default();
+        match operation.run {
+            Run::Open(run) => run(self, &form, &channel, &mut result),
+            Run::Signed(run) => {
+                let headers = headers(request)?;
+                let parts = HttpParts {
+                    method: request.method().as_str(),
+                    path: request.uri().path(),
+                    query,
+                    headers: &headers,
+                    body,
+                };
+                let caller = self.gate.authenticate(&parts, *api)?;
+                let call = gate::Call { gate: &self.gate, caller: &caller, form: &form, channel: &channel, operation };
+                run(&call, &mut result)
+            }
+        }
+        .map_err(|problem| operation.checked(problem))?;
+        Ok((operation, result))
+    }
+
+    fn now(&self) -> UnixMillis {
+        self.gate.now()
+    }
+
+    fn request_id(&self) -> String {
+        let mut bytes = [0; 16];
+        // It only names the request in logs.
+        if self.random.fill(&mut bytes).is_err() {
+            return "00000000-0000-0000-0000-000000000000".into();
+        }
+        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        let parts: Vec<&str> =
+            [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)].into_iter().filter_map(|(a, b)| hex.get(a..b)).collect();
+        parts.join("-")
+    }
+}
+
+/// Names in lower case, and values.
+fn headers(request: &Request<Bytes>) -> Result<Vec<(String, String)>, Problem> {
+    let malformed = |_| Problem::new(Code::IncompleteSignature, "A header is not text.");
+    let text = |value: &HeaderValue| std::str::from_utf8(value.as_bytes()).map(str::to_owned).map_err(malformed);
+    request.headers().iter().map(|(name, value)| Ok((name.as_str().to_owned(), text(value)?))).collect()
+}
+
+fn error(problem: &Problem, api: Api, id: &str) -> String {
+    Xml::document("ErrorResponse", api.namespace(), |x| {
+        x.node("Error", |x| {
+            x.text("Type", if problem.code.http() < 500 { "Sender" } else { "Receiver" });
+            x.text("Code", problem.code.word()).text("Message", &problem.message);
+        });
+        x.text("RequestId", id);
+    })
+}
+
+#[cfg(test)]
+mod tests;
