@@ -48,7 +48,7 @@ impl House {
             audit_dir: Some(settings.audit_dir),
             // The store of an agent of its own, or of a service, is not the host's to know.
             store: (settings.agent.is_none() && settings.service.is_none())
-                .then(|| StoreFiles { store: settings.store, key_file: settings.key_file }),
+                .then_some(StoreFiles { store: settings.store, key_file: settings.key_file }),
             from: path.display().to_string(),
         })
     }
