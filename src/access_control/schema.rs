@@ -88,7 +88,8 @@ CREATE TABLE host (
 
 /// The oldest version of this program that can work with a store of the newest
 /// format, by that version's own format. Raise it with a step that is more than
-/// new tables and new columns that may be left out.
+/// new tables and new columns that may be left out, or that brings a kind of
+/// change older versions do not know.
 pub const READABLE_FROM: u32 = 2;
 
 /// Refuses a store that this version cannot work with: one of a newer format
