@@ -10,11 +10,11 @@ import java.nio.ByteOrder;
  * Decisions of one session that the library has handed out: they are repeated here, without a call
  * into it.
  *
- * <p>Behind each stands a word in the library's memory: in its upper half a generation, in its lower
- * half how often the decision was repeated since the library last counted. To repeat a decision is
- * one compare-and-set of that word. The library takes a decision back by moving the generation on,
- * and gets the count in the same step: so nothing is repeated after it was taken back, and nothing
- * is lost to the audit. Whatever ends by the time is handed out with that time.
+ * <p>Behind each stands a word in the library's memory: in its upper half a generation, in its
+ * lower half how often the decision was repeated since the library last counted. To repeat a
+ * decision is one compare-and-set of that word. The library takes a decision back by moving the
+ * generation on, and gets the count in the same step: so nothing is repeated after it was taken
+ * back, and nothing is lost to the audit. Whatever ends by the time is handed out with that time.
  *
  * <p>Threads read and write the tables without synchronization: what is in them never changes, and
  * what is lost is only asked for again.

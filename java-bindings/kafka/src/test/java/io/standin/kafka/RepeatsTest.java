@@ -133,8 +133,7 @@ class RepeatsTest {
     StandinPrincipal key = writer("key");
     long allowed = counted();
     allowed += race(policies, () -> stage.rule("policy", "delete", "own", "--user", "policy"));
-    allowed +=
-        race(key, () -> stage.rule("key", "disable", stage.credential("key").get(0)));
+    allowed += race(key, () -> stage.rule("key", "disable", stage.credential("key").get(0)));
     assertEquals(List.of(DENIED), ask(policies, write("t-of-all")));
     assertEquals(allowed, counted(), "each allow is counted once");
     stage.allow("policy", Stage.statement("Allow", "WriteData", "*"));
