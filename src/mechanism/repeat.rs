@@ -67,8 +67,12 @@ impl Line {
     }
 }
 
+/// What a thread remembers, in pairs. Not in the thread's own block: hosts may
+/// have threads whose stacks would be too small for it.
+type Lines = Option<Box<[[Line; 2]]>>;
+
 thread_local! {
-    static LINES: RefCell<[[Line; 2]; PAIRS]> = const { RefCell::new([[Line::EMPTY; 2]; PAIRS]) };
+    static LINES: RefCell<Lines> = const { RefCell::new(None) };
 }
 
 /// Spreads questions over pairs. Whoever finds others for the same pair only
@@ -88,15 +92,16 @@ fn spread(session: i64, ask: &Ask<'_>) -> u32 {
 
 /// True when the question was allowed before and that could be repeated.
 #[inline(always)]
-fn known(lines: &[[Line; 2]; PAIRS], session: i64, ask: &Ask<'_>, spread: u32) -> bool {
-    let pair = usize::try_from(spread).ok().and_then(|s| lines.get(s % PAIRS));
+fn known(lines: &Lines, session: i64, ask: &Ask<'_>, spread: u32) -> bool {
+    let pair = usize::try_from(spread).ok().and_then(|s| lines.as_deref()?.get(s % PAIRS));
     let Some(line) = pair.and_then(|pair| pair.iter().find(|line| line.is(session, ask))) else { return false };
     time::coarse() < line.until && line.kept().repeat(ask.count)
 }
 
 /// After a question that was not known here was allowed: remembers it if it was
 /// among the last two of its pair before, and displaces nothing that still holds.
-fn remember(lines: &mut [[Line; 2]; PAIRS], id: SessionId, ask: &Ask<'_>, spread: u32) {
+fn remember(lines: &mut Lines, id: SessionId, ask: &Ask<'_>, spread: u32) {
+    let lines = lines.get_or_insert_with(|| vec![[Line::EMPTY; 2]; PAIRS].into_boxed_slice());
     let Some([first, second]) = usize::try_from(spread).ok().and_then(|s| lines.get_mut(s % PAIRS)) else { return };
     // Most things are asked once.
     let tag = spread | 1;

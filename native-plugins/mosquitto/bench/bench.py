@@ -147,6 +147,8 @@ def subjects(root, store, nothing, made):
     subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "bench", PASSWORD], check=True)
     made.append(Subject("no plugin", place("none"), ["allow_anonymous true"]))
     made.append(Subject("plugin doing nothing", place("nothing"), [f"plugin {nothing}"]))
+    threaded = [f"plugin {nothing}", "plugin_opt_thread sleeps"]
+    made.append(Subject("nothing, and a thread", place("thread"), threaded))
     made.append(Subject("password_file", place("password"), [f"password_file {passwords}"]))
     for rules in SIZES:
         path = place(f"acl-{rules}")

@@ -21,4 +21,5 @@ mod opening;
 mod replicas;
 mod server;
 mod support;
+mod tls;
 mod weather;

@@ -49,6 +49,7 @@ final class HandedOut {
 
   private int misses;
   private int pause;
+  private boolean contended;
 
   /** The library's memory, once the library is loaded. */
   private static final class Words {
@@ -68,21 +69,31 @@ final class HandedOut {
     boolean stands() {
       return ((long) WORD.getVolatile(Words.BUFFER, word) & ~COUNT) == generation && !isOver();
     }
+  }
 
-    boolean repeat(int references) {
-      if (isOver() || references < 0) {
+  /** Counts references to a decision; false when it does not hold any more. */
+  private boolean repeat(Kept kept, int references) {
+    if (kept.isOver() || references < 0) {
+      return false;
+    }
+    while (true) {
+      long known = (long) WORD.getVolatile(Words.BUFFER, kept.word);
+      if ((known & ~COUNT) != kept.generation || (known & COUNT) + references > COUNT) {
         return false;
       }
-      while (true) {
-        long known = (long) WORD.getVolatile(Words.BUFFER, word);
-        if ((known & ~COUNT) != generation || (known & COUNT) + references > COUNT) {
-          return false;
-        }
-        if (WORD.weakCompareAndSet(Words.BUFFER, word, known, known + references)) {
-          return true;
-        }
+      if (WORD.weakCompareAndSet(Words.BUFFER, kept.word, known, known + references)) {
+        return true;
       }
+      contended = true;
     }
+  }
+
+  /**
+   * The number of an action in the table. Once threads have met on a word, some have words of their
+   * own: brokers serve a session by one thread at a time, but nothing here depends on that.
+   */
+  private int key(int action) {
+    return contended ? action | (int) (Thread.currentThread().getId() & 3) << 16 : action;
   }
 
   /** By the last characters: names of one client differ there, and most names are new strings. */
@@ -112,8 +123,8 @@ final class HandedOut {
    * @param recorded whether a denial has to be in the records, and not only in the counts
    */
   int repeat(int action, String name, int references, boolean recorded) {
-    Kept kept = find(action, name);
-    if (kept == null || recorded && kept.what == DENIAL || !kept.repeat(references)) {
+    Kept kept = find(key(action), name);
+    if (kept == null || recorded && kept.what == DENIAL || !repeat(kept, references)) {
       return -1;
     }
     return kept.what == ALLOW ? 1 : 0;
@@ -128,10 +139,12 @@ final class HandedOut {
 
   /** After an operation was decided: has that handed out when it comes again. */
   void decided(long session, int action, String name, boolean allowed, boolean recorded) {
-    int at = place(action, name);
+    int key = key(action);
+    int at = place(key, name);
     if (at >= 0) {
       int what = allowed ? ALLOW : recorded ? RECORDED_DENIAL : DENIAL;
-      handOut(session, action, what, name, action, at);
+      long now = System.nanoTime();
+      keep(at, key, name, what, now, handOut(session, action, Fields.text(name), what));
     }
   }
 
@@ -139,7 +152,8 @@ final class HandedOut {
   void anyAllowed(long session, int action) {
     int at = place(~action, "");
     if (at >= 0) {
-      handOut(session, ~action, ALLOW, "", action, at);
+      long now = System.nanoTime();
+      keep(at, ~action, "", ALLOW, now, handOut(session, action, null, ALLOW));
     }
   }
 
@@ -172,17 +186,16 @@ final class HandedOut {
     return -1;
   }
 
-  private void handOut(long session, int key, int what, String name, int action, int at) {
-    Kept[] present = slots;
-    long now = System.nanoTime();
-    long handed =
-        Words.BUFFER == null
-            ? -1
-            : Native.handOut(session, action, key == action ? Fields.text(name) : null, what);
+  private static long handOut(long session, int action, byte[] name, int what) {
+    return Words.BUFFER == null ? -1 : Native.handOut(session, action, name, what);
+  }
+
+  private void keep(int at, int key, String name, int what, long now, long handed) {
     if (handed <= 0) {
       pause = PAUSE;
       return;
     }
+    Kept[] present = slots;
     int word = (int) (handed >>> 32 & 0x7fff) * STRIDE;
     long nanos = (handed >>> 47) * 1_000_000;
     present[at & present.length - 1] = new Kept(key, name, what, word, handed << 32, now, nanos);
