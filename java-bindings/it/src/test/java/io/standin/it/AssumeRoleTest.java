@@ -25,9 +25,24 @@ class AssumeRoleTest {
   private static final Iam IAM = Iam.of(BROKER);
   private static final String PASSWORD = "of-no-secret";
 
+  /** The library of AWS says who it is at this level only. */
+  private static final String LOGGING =
+      """
+      appender.all.type = Console
+      appender.all.name = all
+      appender.all.target = SYSTEM_ERR
+      appender.all.layout.type = PatternLayout
+      appender.all.layout.pattern = %p %c %m%n
+      rootLogger.level = info
+      rootLogger.appenderRef.all.ref = all
+      logger.msk.name = software.amazon.msk
+      logger.msk.level = debug
+      """;
+
   private static Process service;
   private static String url;
   private static Path trusted;
+  private static Path logging;
 
   @BeforeAll
   static void serve() throws Exception {
@@ -46,6 +61,8 @@ class AssumeRoleTest {
     String line = out.readLine();
     assertTrue(line != null && line.startsWith("listening on https://127.0.0.1:"), line);
     url = "https://localhost:" + line.substring(line.lastIndexOf(':') + 1);
+    logging = BROKER.dir().resolve("assume-role-log4j2.properties");
+    Files.writeString(logging, LOGGING);
     trusted = BROKER.dir().resolve("trusted.p12");
     Files.deleteIfExists(trusted);
     String keytool = Path.of(System.getProperty("java.home"), "bin", "keytool").toString();
@@ -79,6 +96,7 @@ class AssumeRoleTest {
       throws Exception {
     List<String> virtualMachine =
         List.of(
+            "-Dlog4j2.configurationFile=" + logging,
             "-Djavax.net.ssl.trustStore=" + trusted,
             "-Djavax.net.ssl.trustStorePassword=" + PASSWORD);
     Map<String, String> environment =
