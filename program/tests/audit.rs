@@ -62,7 +62,7 @@ fn listed(place: &Place, filter: &[&str]) -> Vec<Value> {
 
 #[test]
 fn each_filter_takes_what_it_names() {
-    let place = Place::new();
+    let place = Place::bare();
     let now = SystemClock::new().wall().0;
     let recorder = recorder(&place, "b1", 1 << 20);
     recorder.record(login("ann", now - 7_200_000, "refused"));
@@ -100,7 +100,7 @@ fn each_filter_takes_what_it_names() {
 
 #[test]
 fn missing_records_show_and_reported_ones_are_explained() {
-    let place = Place::new();
+    let place = Place::bare();
     let recorder = recorder(&place, "b1", 400);
     for n in 0..20 {
         recorder.record(login("ann", n, "refused"));
@@ -136,7 +136,7 @@ fn follow(place: &Place) -> (std::process::Child, mpsc::Receiver<String>) {
 
 #[test]
 fn what_is_written_later_is_followed_also_into_new_files_and_boots() {
-    let place = Place::new();
+    let place = Place::bare();
     let now = SystemClock::new().wall().0;
     let first = recorder(&place, "b1", 600);
     first.record(login("u0", now, "success"));

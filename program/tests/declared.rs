@@ -109,8 +109,8 @@ fn fill(store: &Store, dice: &mut Dice) {
 #[test]
 fn what_is_exported_applies_to_nothing_and_makes_the_same_elsewhere() {
     for seed in 0..6 {
-        let place = Place::new();
-        place.ok(&["init", "--dir", "t", "--account", "123456789012"]);
+        let place = Place::bare();
+        place.store("t");
         let other = place.path("t/store.db");
         let other = other.to_str().unwrap();
         let mut dice = Dice(seed);
@@ -144,7 +144,7 @@ fn write(place: &Place, path: &str, text: &str) {
 
 #[test]
 fn files_are_made_so_step_by_step_and_keys_stay() {
-    let place = Place::new();
+    let place = Place::bare();
     write(&place, "d/policies/read.json", ALLOW);
     write(&place, "d/groups/readers.toml", "policies = [\"read\"]\n");
     write(&place, "d/users/ann.toml", "groups = [\"readers\"]\n[tags]\nteam = \"red\"\n");
@@ -191,7 +191,7 @@ fn files_are_made_so_step_by_step_and_keys_stay() {
 
 #[test]
 fn a_step_that_fails_leaves_nothing_of_the_others() {
-    let place = Place::new();
+    let place = Place::bare();
     write(&place, "d/policies/read.json", ALLOW);
     write(&place, "d/users/ann.toml", "");
     // Groups are not among the files, so the store is asked; it has none.
@@ -211,7 +211,7 @@ fn a_step_that_fails_leaves_nothing_of_the_others() {
 /// Every problem of all files, with file, line and column; nothing is done.
 #[test]
 fn problems_are_all_told_with_their_place() {
-    let place = Place::new();
+    let place = Place::bare();
     for kind in ["policies", "groups", "users", "roles"] {
         std::fs::create_dir_all(place.path("d").join(kind)).unwrap();
     }

@@ -283,7 +283,7 @@ fn commands_that_documents_name_exist() {
             let named: Vec<&str> = rest
                 .split_whitespace()
                 .filter(|w| *w != "json" && !w.starts_with('-'))
-                .take_while(|w| w.bytes().all(|b| b.is_ascii_lowercase()))
+                .take_while(|w| w.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
                 .collect();
             let exists = (1..=named.len()).any(|n| all.keys().any(|c| *c == named[..n].join(" ")));
             seen += 1;

@@ -185,7 +185,14 @@ impl EngineSettings {
 
 /// The store's file and the key file.
 fn files(given: &Given) -> Result<(PathBuf, PathBuf), Fault> {
-    let store = PathBuf::from(given.required("standin.store")?);
+    let store = given.required("standin.store")?;
+    if store.contains("://") {
+        // A URL may hold a password: it is not in the text.
+        return Err(invalid(
+            "standin.store names a database: the path of a file is accepted; hosts reach a store in a database through `standin serve`".into(),
+        ));
+    }
+    let store = PathBuf::from(store.strip_prefix("sqlite:").unwrap_or(store));
     let key_file = given.text("standin.key.file").map_or_else(
         || {
             let mut name = store.clone().into_os_string();

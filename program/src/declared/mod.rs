@@ -178,6 +178,7 @@ impl Apply {
 impl Export {
     pub(crate) fn run(self, desk: &Desk) -> Result<ExitCode, Fault> {
         // One view of everything.
+        #[allow(clippy::redundant_closure, reason = "the function alone is not general enough in its lifetime")]
         let state = desk.store()?.together(|store| State::of(store))?;
         let files = export::write(&self.dir, &state, self.replace)?;
         desk.output.one(&json!({"dir": self.dir.display().to_string(), "files": Value::from(files)}));

@@ -75,4 +75,11 @@ fn a_server_is_verified_before_it_gets_a_password() {
     assert_eq!(fault(&url("localhost", &ca, &pass, "&sslmode=disable")).status, Status::InvalidSetting);
     // Waiting does not make a password right.
     assert_eq!(fault(&url("localhost", &ca, &wrong, "")).status, Status::InvalidSetting);
+    // One that is changed under an open store makes nobody unknown.
+    let open = open_store(&good, Some(&key_file)).unwrap();
+    let local = format!("{}&port={port}", server.url);
+    raw(&local, "ALTER ROLE ann PASSWORD 'hunter4'").unwrap();
+    raw(&local, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ann'").unwrap();
+    let fault = open.user("bob").unwrap_err();
+    assert_eq!(fault.kind(), Kind::Undecided, "{fault}");
 }
