@@ -4,6 +4,7 @@
 //! name in their place, verifies with the one and proves with the other.
 
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::time::{Duration, Instant};
 
 use super::Cache;
 use super::table::{Brought, Table};
@@ -29,6 +30,8 @@ const PURPOSES: [&str; 1] = ["forwarded-session"];
 /// How long the service is to wait for a change, milliseconds; where it does
 /// not, hosts have the feed read as often as they ask.
 const WAIT: i64 = 1000;
+/// How long one reader of the feed waits for another.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// For how long what was heard answers hosts, milliseconds: a wait and the way.
 const JUST_NOW: i64 = 2500;
 
@@ -157,10 +160,18 @@ impl Keeper {
     /// Applies every change there is; the newest revision. Waits for one up to
     /// `wait` milliseconds where the service does.
     fn follow(&self, wait: i64) -> Result<Revision, Fault> {
-        let _one = match self.following.try_lock() {
-            Ok(guard) => guard,
-            Err(TryLockError::WouldBlock) => return self.just_heard(),
-            Err(TryLockError::Poisoned(_)) => return Err(Fault::internal("following changes failed earlier")),
+        let by = Instant::now() + PATIENCE;
+        let _one = loop {
+            match self.following.try_lock() {
+                Ok(guard) => break guard,
+                Err(TryLockError::Poisoned(_)) => return Err(Fault::internal("following changes failed earlier")),
+                // Somebody else reads it; what is heard by that is as good.
+                Err(TryLockError::WouldBlock) => match self.just_heard() {
+                    Ok(revision) => return Ok(revision),
+                    Err(fault) if Instant::now() >= by => return Err(fault),
+                    Err(_) => std::thread::sleep(Duration::from_millis(1)),
+                },
+            }
         };
         let mut wait = wait;
         loop {
