@@ -117,6 +117,27 @@ impl Store {
         })
     }
 
+    /// Ends sessions by their public ids; those that are not live are left out.
+    /// How many were.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn end_sessions(&self, actor: &str, ids: &[String], why: &str) -> Result<usize, Fault> {
+        self.write(actor, "EndSession", &format!("{} sessions", ids.len()), |w| {
+            let mut ended = 0;
+            for id in ids {
+                let known: bool =
+                    w.view().one("SELECT EXISTS (SELECT 1 FROM live_session WHERE id = ?1)", params![id])?;
+                if known {
+                    w.announce(Kind::SessionEnded, id)?;
+                    ended += 1;
+                }
+            }
+            why.clone_into(&mut w.detail);
+            Ok(ended)
+        })
+    }
+
     /// Ends a session by its public id.
     ///
     /// # Errors

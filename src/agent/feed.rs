@@ -33,8 +33,16 @@ impl Feed {
         if self.not_before.is_some_and(|at| now < at) {
             return false;
         }
+        let (silence, changes) = (agent.fresh.silence(now), agent.counters.changes.load(Ordering::Relaxed));
         match self.follow(agent, wait) {
             Ok((heard, waited)) => {
+                if agent.counters.changes.load(Ordering::Relaxed) != changes {
+                    // Made after the last time everything was known, and in
+                    // force now; a service that waits answers as it is made.
+                    let in_force = agent.parts.clock.steady();
+                    let lag = if heard > now { in_force.since(heard) } else { silence + in_force.since(now) };
+                    agent.counters.feed_lag.store(lag, Ordering::Relaxed);
+                }
                 agent.fresh.heard(heard);
                 if self.failures > 0 {
                     agent.parts.journal.line("info", "the change feed is heard again");

@@ -15,6 +15,7 @@ mod forwarded;
 mod held;
 mod interning;
 mod logins;
+mod looping;
 mod pool;
 mod records;
 mod report;
@@ -30,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
-pub use counters::Counters;
+pub use counters::{Counters, Latency};
 pub use differences::{Difference, Differences, Differs};
 pub use events::{Event, Events, Happened};
 pub use held::Held;
@@ -473,6 +474,7 @@ impl Agent {
     /// Ends one session.
     fn end_session(&self, id: SessionId, session: &Session, reason: &str) {
         if session.end() {
+            self.counters.sessions_ended.fetch_add(1, Ordering::Relaxed);
             if !session.is_retired() && !session.begin.imported {
                 self.events.tell(Event::of(Happened::SessionEnded, id, session));
             }
@@ -566,6 +568,7 @@ impl Agent {
             for context in self.interning.contexts() {
                 context.drain(now);
             }
+            self.look_for_loops();
             self.differences.drain(self.tally.window_since(), now, &self.parts.recorder);
             self.tally.next_window(now);
             kept::end_window();

@@ -13,7 +13,7 @@ mod tuning;
 pub use agent::{AgentProcess, AgentSettings};
 pub use engine::{Decide, EngineSettings};
 pub use given::Given;
-pub use profile::{EvidenceKind, ProfileSettings};
+pub use profile::{EvidenceKind, Limits, ProfileSettings};
 pub use service::ServiceSettings;
 pub use table::{SETTINGS, Scope, Setting};
 pub use tuning::{CHANGEABLE, Tuning};

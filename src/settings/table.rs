@@ -299,6 +299,24 @@ pub const SETTINGS: &[Setting] = &[
         "Failed logins per second and client address before further ones are put off (1 to 100000).",
     ),
     row(
+        "standin.session.limit",
+        Scope::Profile,
+        "0",
+        "Most sessions on this listener; further logins are told to retry (0 for no limit, to 16000000). Listeners with equal settings count together.",
+    ),
+    row(
+        "standin.session.limit.identity",
+        Scope::Profile,
+        "0",
+        "Most sessions of one identity on this listener; further logins are told to retry (0 for no limit, to 16000000).",
+    ),
+    row(
+        "standin.login.limit.identity",
+        Scope::Profile,
+        "0",
+        "Logins per second of one identity on this listener; further ones are told to retry (0 for no limit, to 100000).",
+    ),
+    row(
         "standin.replay",
         Scope::Profile,
         "audit",

@@ -28,6 +28,9 @@ final class Broker {
   /** Where brokers of the tests live. */
   static final Path WORK = ROOT.resolve("build/it");
 
+  /** Of one command; to start two processes takes a busy machine its time. */
+  private static final int LONGEST_S = 300;
+
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final Path dir;
@@ -106,9 +109,9 @@ final class Broker {
       builder.redirectOutput(out.toFile()).redirectError(errors.toFile());
       Process process = builder.start();
       process.getOutputStream().close();
-      if (!process.waitFor(120, TimeUnit.SECONDS)) {
+      if (!process.waitFor(LONGEST_S, TimeUnit.SECONDS)) {
         process.destroyForcibly();
-        throw new IllegalStateException(command + " did not end within 120 s");
+        throw new IllegalStateException(command + " did not end within " + LONGEST_S + " s");
       }
       Ended ended = new Ended(process.exitValue(), Files.readString(out), Files.readString(errors));
       Files.delete(out);
