@@ -358,6 +358,30 @@ fn an_agent_of_its_own_is_looked_for_at_its_socket() {
     assert!(file(own)[0]["change"][0].as_str().unwrap().starts_with("chmod 750 "));
 }
 
+#[test]
+fn a_service_on_another_machine_needs_its_files() {
+    let place = Place::new();
+    let text = healthy(&place);
+    let kept: String = text.lines().filter(|l| !l.starts_with("standin.store=")).map(|l| format!("{l}\n")).collect();
+    let dir = place.dir.path().display();
+    let service = format!(
+        "{kept}standin.service.url=https://localhost:1\nstandin.service.ca={dir}/s/ca.pem\n\
+         standin.host.credential={dir}/host.credential\nstandin.audit.dir={dir}/s/audit\n"
+    );
+    std::fs::write(place.path("b"), service).unwrap();
+    let found = examine(&place, &["b"], &[]);
+    assert_eq!(rules(&found), ["service"], "{found:#?}");
+    assert!(found[0]["text"].as_str().unwrap().contains("host.credential"), "{found:#?}");
+    std::fs::write(place.path("host.credential"), "").unwrap();
+    let set = |mode| {
+        std::fs::set_permissions(place.path("host.credential"), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set(0o640);
+    assert!(examine(&place, &["b"], &[])[0]["change"][0].as_str().unwrap().starts_with("chmod 600 "));
+    set(0o600);
+    assert_eq!(examine(&place, &["b"], &[]), Vec::<Value>::new());
+}
+
 /// Records as a broker writes them, of logins refused for their time.
 fn logins(place: &Place, at: i64, status: Status, reason: &str) {
     let files = Files::new(place.path("s/audit"), format!("{}-b00t", at / 1000), 1 << 20).unwrap();
@@ -445,8 +469,18 @@ fn every_rule_has_a_broken_file_and_is_listed() {
     let listed = place.json(&["doctor", "--rules"]);
     let listed: BTreeSet<String> =
         listed.as_array().unwrap().iter().map(|r| r["rule"].as_str().unwrap().to_owned()).collect();
-    let elsewhere =
-        ["agent", "store-format", "store-mode", "clock", "host-name", "differs", "region", "jars", "no-login"];
+    let elsewhere = [
+        "agent",
+        "service",
+        "store-format",
+        "store-mode",
+        "clock",
+        "host-name",
+        "differs",
+        "region",
+        "jars",
+        "no-login",
+    ];
     let tested: BTreeSet<String> = BROKEN.iter().map(|(rule, ..)| *rule).chain(elsewhere).map(str::to_owned).collect();
     assert_eq!(listed, tested);
 }

@@ -88,7 +88,7 @@ impl Latency {
         times.micros.fetch_add(micros, Ordering::Relaxed);
     }
 
-    /// How many took no longer than each of [`BUCKETS`], and microseconds in
+    /// How many took no longer than each of `BUCKETS`, and microseconds in
     /// all.
     #[must_use]
     pub fn of(&self, outcome: usize) -> ([u64; BUCKETS.len()], u64) {

@@ -211,7 +211,7 @@ impl Cache {
         Ok(Some(State { plain, edition: table.edition }))
     }
 
-    /// Has the next [`Cache::state`] be written whatever the pause.
+    /// Has the next `Cache::state` be written whatever the pause.
     pub fn hurry(&self) {
         if let Ok(mut written) = self.written.lock() {
             written.last = None;

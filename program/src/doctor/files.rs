@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use standin::access_control::{Store, StoreFiles, schema};
-use standin::settings::{AgentProcess, EngineSettings};
+use standin::settings::{AgentProcess, EngineSettings, ServiceSettings};
 use standin::time::{SystemClock, SystemRandom};
 
 use super::node::{Listener, Node};
@@ -133,6 +133,24 @@ pub(super) fn agent(node: &Node<'_>, agent: &AgentProcess, out: &mut Findings) {
         let text =
             format!("{} has mode {mode:04o}: others may get at the agent, or put another in its place", dir.display());
         out.wrong("agent", entry, text, &[&format!("chmod 750 {}", dir.display())]);
+    }
+}
+
+/// What is needed to speak with the service on another machine.
+pub(super) fn service(node: &Node<'_>, service: &ServiceSettings, out: &mut Findings) {
+    for (name, path, secret) in
+        [("standin.service.ca", &service.ca, false), ("standin.host.credential", &service.credential, true)]
+    {
+        let (entry, shown) = (node.properties.entry(name), path.display());
+        match std::fs::File::open(path) {
+            Err(e) => out.wrong("service", entry, format!("{shown}: {e}"), &[]),
+            Ok(_) => {
+                if let Some(mode) = mode(path).filter(|m| secret && m & 0o077 != 0) {
+                    let text = format!("{shown} has mode {mode:04o}: who reads it is this host");
+                    out.wrong("service", entry, text, &[&format!("chmod 600 {shown}")]);
+                }
+            }
+        }
     }
 }
 

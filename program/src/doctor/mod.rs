@@ -62,14 +62,16 @@ impl Doctor {
             logins::check(&node, &mut out);
             files::native(&node, &mut out);
             if let Some(engine) = &engine {
-                let store = match &engine.agent {
-                    Some(agent) => {
+                let store = match (&engine.agent, &engine.service) {
+                    (Some(agent), _) => {
                         files::agent(&node, agent, &mut out);
                         None
                     }
-                    // The service's machine has it.
-                    None if engine.service.is_some() => None,
-                    None => files::store(&node, engine, &mut out),
+                    (None, Some(service)) => {
+                        files::service(&node, service, &mut out);
+                        None
+                    }
+                    (None, None) => files::store(&node, engine, &mut out),
                 };
                 files::audit_dir(&node, engine, &mut out);
                 clock::check(engine, store.as_ref(), &mut out);

@@ -59,6 +59,7 @@ pub(crate) const RULES: &[(&str, &str)] = &[
     ("login-waiting", "more logins may wait than half of the listener's network threads"),
     ("shadow", "ACLs decide and policies are only compared with them"),
     ("agent", "the agent's socket is not there, not the agent's, or open to others"),
+    ("service", "a file for the service on another machine is missing, or others may read the credential"),
     ("store", "the store cannot be opened"),
     ("store-format", "the store is of an older format than the program's"),
     ("store-mode", "others may get at the files of the store"),
