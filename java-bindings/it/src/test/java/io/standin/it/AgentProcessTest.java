@@ -164,6 +164,8 @@ class AgentProcessTest {
     Broker near = Brokers.combined();
     Keys user = Iam.of(near).user(Iam.fresh("user"), Policy.connect(near));
     try (RawClient client = RawClient.loggedIn(near, user)) {
+      // Used while it is open, so that its session is held.
+      Wire.group(client, "any");
       assertEquals(
           Set.of("a key of the store", "a sealed token", "a verification key"),
           Memory.holds(near.pid("broker"), secrets(near, user)));
