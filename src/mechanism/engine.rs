@@ -133,7 +133,7 @@ impl Engine {
     /// As there.
     pub fn check_reload<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<(), Fault> {
         let known = self.given.lock().map_err(|_| Fault::internal("the settings failed earlier"))?;
-        let new = EngineSettings::of(&known.renewed(pairs)?)?;
+        let new = super::registry::settings_of(&known.renewed(pairs)?)?;
         Tuning::may_change(&self.settings.load(), &new)
     }
 

@@ -12,7 +12,7 @@
 //! The words are a static, so the doors may show them to a host for as long as
 //! the process lives.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::{Context, Place};
@@ -106,6 +106,8 @@ pub(crate) struct Behind {
     /// Where repetitions are counted; none for what is not counted.
     pub(crate) place: Option<Place>,
     pub(crate) until: i64,
+    /// Where the session counts denials worth logging.
+    pub(crate) denied: Option<Arc<AtomicU32>>,
 }
 
 impl Behind {
@@ -114,6 +116,9 @@ impl Behind {
             && n > 0
         {
             self.context.repeated(place, n);
+        }
+        if let Some(denied) = &self.denied {
+            denied.fetch_add(u32::try_from(n).unwrap_or(u32::MAX), Ordering::Relaxed);
         }
     }
 }

@@ -114,7 +114,7 @@ pub struct Session {
     /// What it counts for on its listener, until its connection is closed.
     seat: Mutex<Option<Seat>>,
     /// Denials worth logging since somebody looked.
-    denied: AtomicU32,
+    denied: Arc<AtomicU32>,
     /// Sealed for other hosts, with the revision it was sealed at.
     pub(crate) exported: ArcSwapOption<(Revision, Vec<u8>)>,
 }
@@ -134,7 +134,7 @@ impl Session {
             recorded: AtomicBool::new(false),
             handed_out: kept::HandedOut::default(),
             seat: Mutex::default(),
-            denied: AtomicU32::new(0),
+            denied: Arc::default(),
             exported: ArcSwapOption::empty(),
         }
     }
@@ -194,7 +194,8 @@ impl Session {
         self.handed_out.hand_out(|| {
             let context = self.context.load_full();
             let (place, until) = choose(&context)?;
-            Some(kept::Behind { wanted, context, place, until })
+            let denied = (wanted == Wanted::RecordedDeny).then(|| Arc::clone(&self.denied));
+            Some(kept::Behind { wanted, context, place, until, denied })
         })
     }
 
