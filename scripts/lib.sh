@@ -5,6 +5,8 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build
 kafka_version=${KAFKA_VERSION:-4.4.0}
+# Empty: the one the tests are made for, in java-bindings/pom.xml.
+msk_version=${MSK_VERSION:-}
 dependency_plugin=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
 
 say() { printf '%s\n' "$*" >&2; }
@@ -158,20 +160,20 @@ build_mosquitto() {
 # Class paths of a stock broker of this version, of the clients, and of Standin.
 class_paths() {
   mkdir -p "$build/classpath"
-  local broker=$build/classpath/broker-$kafka_version clients=$build/classpath/clients
+  local broker=$build/classpath/broker-$kafka_version clients=$build/classpath/clients${msk_version:+-$msk_version}
   if [ ! -s "$broker" ]; then
     quietly "$build/log/classpath.log" mvn_quiet -pl broker "$dependency_plugin:build-classpath" \
       "-Dkafka.version=$kafka_version" "-Dmdep.outputFile=$broker" -DincludeScope=runtime
   fi
   if [ ! -s "$clients" ] || [ "$root/java-bindings/it/pom.xml" -nt "$clients" ]; then
     quietly "$build/log/classpath.log" mvn_quiet -pl it "$dependency_plugin:build-classpath" \
-      "-Dmdep.outputFile=$clients" -DincludeScope=runtime
+      ${msk_version:+"-Dmsk.iam.version=$msk_version"} "-Dmdep.outputFile=$clients" -DincludeScope=runtime
   fi
 }
 
 broker_class_path() { cat "$build/classpath/broker-$kafka_version"; }
 standin_class_path() { printf '%s:%s' "$root/java-bindings/core/target/standin-core-0.1.0.jar" "$root/java-bindings/kafka/target/standin-kafka-0.1.0.jar"; }
-client_class_path() { printf '%s:%s' "$root/java-bindings/it/target/standin-it-0.1.0.jar" "$(cat "$build/classpath/clients")"; }
+client_class_path() { printf '%s:%s' "$root/java-bindings/it/target/standin-it-0.1.0.jar" "$(cat "$build/classpath/clients${msk_version:+-$msk_version}")"; }
 
 # A port nobody listens on.
 free_port() {

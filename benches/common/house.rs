@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A real store with an engine on it, and rules to put into it.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use standin::access_control::{Owner, Store, StoreFiles};
+use standin::audit::Journal;
 use standin::channel::Channel;
 use standin::credential::Secret;
 use standin::credential::sigv4::{Signing, sign_msk_iam};
-use standin::mechanism::{self, Engine, LoggedIn, Login};
+use standin::fault::Fault;
+use standin::mechanism::{self, Engine, LoggedIn, Login, Outside};
+use standin::placement::{Keeper, Link, Server};
 use standin::policy::ActionId;
-use standin::settings::{EvidenceKind, Given};
-use standin::time::{Clock, SystemClock, SystemRandom};
+use standin::service;
+use standin::settings::{AgentProcess, EngineSettings, EvidenceKind, Given};
+use standin::time::{Clock, Random, SystemClock, SystemRandom};
 
 /// The cluster rules are about.
 pub(crate) const CLUSTER: &str = "arn:aws:kafka:us-east-1:123456789012:cluster/demo/u-1";
@@ -29,6 +34,22 @@ pub(crate) struct House {
     pub(crate) store: Store,
     /// May a topic be written?
     pub(crate) write: ActionId,
+    _server: Option<Server>,
+}
+
+/// An agent that listens, and a host's link to it.
+fn behind_a_socket(settings: &EngineSettings) -> Result<(Server, Outside), Fault> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let random: Arc<dyn Random> = Arc::new(SystemRandom);
+    let ends = service::open(settings, &clock, &random)?;
+    let keeper = Keeper::new(ends, settings, Arc::clone(&clock), Arc::clone(&random));
+    let dir = settings.store.with_file_name("run");
+    std::fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
+    let process = AgentProcess { socket: dir.join("agent.sock"), user: rustix::process::geteuid().as_raw() };
+    let server =
+        Server::start(&process.socket, &[process.user], Arc::new(keeper), Arc::new(Journal::default()), || ())?;
+    let link = Arc::new(Link::open(&process, &settings.host, Arc::clone(&clock), Arc::clone(&random))?);
+    Ok((server, Outside { service: Arc::clone(&link) as _, decisions: link, clock, random }))
 }
 
 impl Drop for House {
@@ -103,6 +124,15 @@ pub(crate) fn documents(resources: impl Iterator<Item = String>) -> Vec<String> 
 impl House {
     /// A store in a temporary directory, with an engine of this name.
     pub(crate) fn new(name: &str) -> Self {
+        Self::build(name, false)
+    }
+
+    /// The same with the agent behind a socket, in a thread of its own here.
+    pub(crate) fn apart(name: &str) -> Self {
+        Self::build(name, true)
+    }
+
+    fn build(name: &str, apart: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let at = StoreFiles { store: dir.path().join("store.db"), key_file: dir.path().join("store.db.key") };
         let store = Store::create(&at, "123456789012", Arc::new(SystemClock::new()), Arc::new(SystemRandom)).unwrap();
@@ -114,11 +144,22 @@ impl House {
             ("standin.hosts", "localhost"),
         ];
         let given = Given::read(pairs, None).unwrap();
-        let number = mechanism::open(&given).unwrap();
+        let mut server = None;
+        let number = if apart {
+            let settings = EngineSettings::of(&given).unwrap();
+            mechanism::open_with(settings, |settings| {
+                let (started, outside) = behind_a_socket(settings)?;
+                server = Some(started);
+                Ok(outside)
+            })
+            .unwrap()
+        } else {
+            mechanism::open(&given).unwrap()
+        };
         let engine = mechanism::engine(number).unwrap();
         let profile = engine.profile(&given).unwrap();
         let write = engine.agent().intern("kafka-cluster:WriteData", "topic").unwrap();
-        Self { _dir: dir, number, profile, engine, store, write }
+        Self { _dir: dir, number, profile, engine, store, write, _server: server }
     }
 
     /// A user with these policies.

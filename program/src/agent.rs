@@ -13,9 +13,10 @@ use clap::Args;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use standin::audit::Journal;
 use standin::fault::{Fault, Status};
+use standin::mechanism;
 use standin::placement::{Cache, Keeper, Server};
 use standin::service;
-use standin::settings::{AgentSettings, EngineSettings, Given, Scope};
+use standin::settings::{AgentSettings, Given, Scope};
 use standin::time::{Clock, Random, SystemClock, SystemRandom};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -41,15 +42,18 @@ impl Agent {
         close_memory(&journal)?;
         let file = self.config.to_str().ok_or_else(|| misuse("--config: a path in UTF-8 is accepted".into()))?;
         let given = Given::read([("standin.config", file)], None)?;
-        let (own, settings) = (AgentSettings::of(&given)?, EngineSettings::of(&given)?);
+        let (own, settings) = (AgentSettings::of(&given)?, mechanism::settings_of(&given)?);
         if own.host_users.contains(&rustix::process::geteuid().as_raw()) {
-            journal.line("warn", "a host runs as the same user: it can read this process, which then protects nothing");
+            journal.line(
+                "warn",
+                "a host runs as the same user: it can read this process's files, which then protects little",
+            );
         }
         given.shown(Scope::Engine).iter().for_each(|line| journal.line("info", line));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
         let ends = service::open(&settings, &clock, &random)?;
-        let keeper = Arc::new(Keeper::new(ends, &settings.host, settings.stale_after, clock, Arc::clone(&random)));
+        let keeper = Arc::new(Keeper::new(ends, &settings, clock, Arc::clone(&random)));
         let cache = own.cache.as_ref().map(|files| Cache::open(files, &settings.host, &*random, &journal));
         let cache = cache.transpose()?.map(Arc::new);
         if let Some(cache) = &cache {
@@ -68,6 +72,10 @@ impl Agent {
         tell_manager("READY=1");
         wait_for_the_end(&journal)?;
         tell_manager("STOPPING=1");
+        if let Some(cache) = &cache {
+            cache.hurry();
+            saving(Arc::clone(&keeper), Some(Arc::clone(cache)), Arc::clone(&journal))();
+        }
         server.stop(FAREWELL);
         print(&journal);
         Ok(ExitCode::SUCCESS)

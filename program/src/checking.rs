@@ -133,9 +133,12 @@ impl Check {
     }
 }
 
+/// The tags of an identity.
+type Tags = Vec<(String, String)>;
+
 /// What identities were allowed, and who has which policy.
 struct Usages {
-    uses: BTreeMap<Identity, (Vec<Use>, Vec<(String, String)>)>,
+    uses: BTreeMap<Identity, (Vec<Use>, Tags)>,
     policies: BTreeMap<String, Vec<Identity>>,
 }
 

@@ -46,7 +46,11 @@ impl House {
             scope: Scope { namespaces: settings.namespaces, arn_match },
             tags: settings.cluster_tags,
             audit_dir: Some(settings.audit_dir),
-            store: Some(StoreFiles { store: settings.store, key_file: settings.key_file }),
+            // The store of an agent of its own is not the host's to know.
+            store: settings
+                .agent
+                .is_none()
+                .then_some(StoreFiles { store: settings.store, key_file: settings.key_file }),
             from: path.display().to_string(),
         })
     }

@@ -11,8 +11,10 @@ mod aws;
 mod broker;
 mod checking;
 mod credentials;
+mod declared;
 mod doctor;
 mod explain;
+mod hosts;
 mod house;
 mod init;
 mod keeping;
@@ -36,7 +38,6 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use standin::access_control::{Store, StoreFiles};
 use standin::fault::{Fault, Kind, Status};
-use standin::time::{SystemClock, SystemRandom};
 use standin_program::store;
 
 use output::Output;
@@ -83,6 +84,13 @@ enum Command {
     /// Live sessions.
     #[command(subcommand)]
     Session(sessions::Session),
+    /// Hosts on other machines.
+    #[command(subcommand)]
+    Host(hosts::Host),
+    /// Make users, groups, roles and policies as files declare them.
+    Apply(declared::Apply),
+    /// Write users, groups, roles and policies as files.
+    Export(declared::Export),
     /// What is wrong with a broker's configuration, and which line to change.
     Doctor(doctor::Doctor),
     /// Why something is allowed or not, and what would allow it.
@@ -167,6 +175,9 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
         Command::Policy(policy) => policy.run(&desk),
         Command::Acl(acl) => acl.run(&desk),
         Command::Session(session) => session.run(&desk),
+        Command::Host(host) => host.run(&desk),
+        Command::Apply(apply) => apply.run(&desk),
+        Command::Export(export) => export.run(&desk),
         Command::Doctor(doctor) => doctor.run(&desk),
         Command::Explain(explain) => explain.run(&desk),
         Command::Whoami(whoami) => whoami.run(&desk),

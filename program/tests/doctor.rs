@@ -170,6 +170,7 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
     ("login-waiting", "^", "standin.login.waiting=3", "standin.login.waiting=1"),
     ("store", "s/store.db\n", "nowhere.db\n", ""),
     ("audit-dir", "^", "standin.audit.dir=/proc/self/status", ""),
+    ("shadow", "^", "standin.mode=shadow", "standin.mode=enforce"),
     ("native-library", "^", "standin.native.path=/no/such.so", ""),
     ("native-library", "^", "standin.native.path=HERE/text.so", ""),
     ("native-library", "^", "standin.native.path=HERE/other.so", ""),
@@ -310,6 +311,53 @@ fn files_of_the_store_that_others_may_read_are_told() {
     assert!(found[0]["text"].as_str().unwrap().contains("does not belong"), "{found:#?}");
 }
 
+/// The doctor does not bring a store up to date: an older broker may run.
+#[test]
+fn a_store_of_an_older_format_is_told_and_left_as_it_is() {
+    let place = Place::new();
+    std::fs::write(place.path("b"), healthy(&place)).unwrap();
+    let path = place.path("s/store.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The user version in the header of a SQLite file.
+    bytes[60..64].copy_from_slice(&0u32.to_be_bytes());
+    std::fs::write(&path, &bytes).unwrap();
+    assert_eq!(rules(&examine(&place, &["b"], &[])), ["store-format"]);
+    assert!(std::fs::read(&path).unwrap() == bytes, "it was changed");
+}
+
+#[test]
+fn an_agent_of_its_own_is_looked_for_at_its_socket() {
+    let place = Place::new();
+    let dir = place.path("run");
+    std::fs::create_dir(&dir).unwrap();
+    let set = |mode| std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(mode)).unwrap();
+    set(0o750);
+    let own = rustix::process::getuid().as_raw();
+    let file = |user: u32| {
+        let text = healthy(&place);
+        let kept: String =
+            text.lines().filter(|l| !l.starts_with("standin.store=")).map(|l| format!("{l}\n")).collect();
+        let dir = place.dir.path().display();
+        std::fs::write(
+            place.path("b"),
+            format!(
+                "{kept}standin.agent.placement=process\nstandin.agent.socket={dir}/run/agent.sock\n\
+                 standin.agent.user={user}\nstandin.audit.dir={dir}/s/audit\n"
+            ),
+        )
+        .unwrap();
+        examine(&place, &["b"], &[])
+    };
+    let found = file(own);
+    assert_eq!(rules(&found), ["agent"], "{found:#?}");
+    assert!(found[0]["text"].as_str().unwrap().contains("standin agent"), "{found:#?}");
+    let _listener = std::os::unix::net::UnixListener::bind(dir.join("agent.sock")).unwrap();
+    assert_eq!(file(own), Vec::<Value>::new());
+    assert!(file(own + 1)[0]["text"].as_str().unwrap().contains("belongs to the user"));
+    set(0o755);
+    assert!(file(own)[0]["change"][0].as_str().unwrap().starts_with("chmod 750 "));
+}
+
 /// Records as a broker writes them, of logins refused for their time.
 fn logins(place: &Place, at: i64, status: Status, reason: &str) {
     let files = Files::new(place.path("s/audit"), format!("{}-b00t", at / 1000), 1 << 20).unwrap();
@@ -397,7 +445,8 @@ fn every_rule_has_a_broken_file_and_is_listed() {
     let listed = place.json(&["doctor", "--rules"]);
     let listed: BTreeSet<String> =
         listed.as_array().unwrap().iter().map(|r| r["rule"].as_str().unwrap().to_owned()).collect();
-    let elsewhere = ["store-mode", "clock", "host-name", "differs", "region", "jars", "no-login"];
+    let elsewhere =
+        ["agent", "store-format", "store-mode", "clock", "host-name", "differs", "region", "jars", "no-login"];
     let tested: BTreeSet<String> = BROKEN.iter().map(|(rule, ..)| *rule).chain(elsewhere).map(str::to_owned).collect();
     assert_eq!(listed, tested);
 }

@@ -161,7 +161,7 @@ fn metrics_are_documented_and_those_documented_exist() {
         "the table of metrics in docs/operations.md"
     );
     // Jars, threads and packages.
-    let others = ["core", "kafka", "core-0", "kafka-0", "worker", "audit", "service-0", "service-1", "log"];
+    let others = ["core", "kafka", "core-0", "kafka-0", "worker", "audit", "service-0", "service-1", "log", "agent"];
     for (path, text) in documents() {
         for name in words(&text, "standin-", "-") {
             let name = name.trim_start_matches("standin-").trim_start_matches("standin");
@@ -283,7 +283,7 @@ fn commands_that_documents_name_exist() {
             let named: Vec<&str> = rest
                 .split_whitespace()
                 .filter(|w| *w != "json" && !w.starts_with('-'))
-                .take_while(|w| w.bytes().all(|b| b.is_ascii_lowercase()))
+                .take_while(|w| w.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
                 .collect();
             let exists = (1..=named.len()).any(|n| all.keys().any(|c| *c == named[..n].join(" ")));
             seen += 1;
@@ -409,6 +409,34 @@ fn decisions_are_listed() {
     }
 }
 
+/// The table of versions has to name those of `scripts/versions`, whose ends are
+/// what everything else is tested with.
+#[test]
+fn versions_of_kafka_are_documented_that_are_tested() {
+    let script = read("scripts/versions");
+    let list = |name: &str| -> Vec<String> {
+        let line = script.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix("=(")).expect(name);
+        line.trim_end_matches(')').split(' ').map(str::to_owned).collect()
+    };
+    let (kafka, msk) = (list("kafka_versions"), list("msk_versions"));
+    let text = read("docs/kafka.md");
+    let table = text.split("\n## Versions\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let head = msk.iter().map(|v| format!(" with `aws-msk-iam-auth` {v} |")).collect::<String>();
+    assert!(table.contains(&format!("| Kafka |{head}\n")), "the table's head is not | Kafka |{head}");
+    let rows: Vec<&str> = table.lines().filter(|l| l.starts_with("| ") && !l.starts_with("| Kafka")).collect();
+    let expected: Vec<String> = kafka.iter().map(|v| format!("| {v} |{}", " passes |".repeat(msk.len()))).collect();
+    assert_eq!(rows, expected);
+    let pom = read("java-bindings/pom.xml");
+    for (property, version) in [
+        ("kafka.api.version", kafka.first().unwrap()),
+        ("kafka.version", kafka.last().unwrap()),
+        ("msk.iam.oldest.version", msk.first().unwrap()),
+        ("msk.iam.version", msk.last().unwrap()),
+    ] {
+        assert!(pom.contains(&format!("<{property}>{version}</{property}>")), "{property} is not {version}");
+    }
+}
+
 /// What `scripts/test` runs is pinned in these files; the table of clients has to
 /// name the same versions.
 #[test]
@@ -456,9 +484,11 @@ fn names_and_code_of_the_c_door_exist() {
     for (path, text) in documents() {
         for name in words(&text, "standin_", "_").into_iter().chain(words(&text, "STANDIN_", "_")) {
             // Variables of the environment and of make, a node, the plugin.
-            let others = ["STANDIN_CONFIG", "STANDIN_STORE", "STANDIN_KEY_FILE", "STANDIN_0"];
+            let others = ["STANDIN_CONFIG", "STANDIN_STORE", "STANDIN_KEY_FILE", "STANDIN_ENROLMENT_CODE", "STANDIN_0"];
             let of_plugin = ["STANDIN_CFLAGS", "STANDIN_LIBS", "standin_mosquitto"];
-            let other = others.contains(&name) || of_plugin.contains(&name);
+            // Metrics of the service are compared with what it serves.
+            let metric = name.starts_with("standin_serve_");
+            let other = others.contains(&name) || of_plugin.contains(&name) || metric;
             seen += 1;
             assert!(other || header.contains(name), "{path}: {name} is not in include/standin.h");
         }

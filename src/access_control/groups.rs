@@ -3,7 +3,7 @@
 
 use super::changes::Kind;
 use super::database::{Connection, params};
-use super::store::{Store, Write};
+use super::store::{StoreIn, Transactions, Write};
 use super::users;
 use crate::credential::access_key_id;
 use crate::fault::{Fault, Status};
@@ -31,7 +31,7 @@ fn members(c: &dyn Connection, group: &str) -> Result<Vec<String>, Fault> {
     c.all("SELECT identity FROM membership WHERE grouping = ?1 ORDER BY identity", params![group], |row| row.get(0))
 }
 
-impl Store {
+impl<D: Transactions> StoreIn<D> {
     /// Makes a group; its ARN.
     ///
     /// # Errors

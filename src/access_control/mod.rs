@@ -14,6 +14,7 @@ mod credentials;
 mod database;
 mod files;
 mod groups;
+mod hosts;
 mod issue;
 mod keys;
 mod making;
@@ -36,6 +37,7 @@ pub use assume::AssumeRole;
 pub use changes::{ChangeRow, Kind as ChangeKind};
 pub use credentials::Shown;
 pub use database::{AsValue, Connection, Database, Each, FromValue, Row, Value, Work, forbidden};
+pub use hosts::HostRow;
 pub use issue::TemporaryCredentials;
 pub use keys::{KeyRow, LoginRow};
 pub use making::{NewRole, NewUser};
@@ -47,7 +49,12 @@ pub use roles::RoleRow;
 pub use rulings::Ruling;
 pub use sealing::Rotation;
 pub use sessions::{SessionReport, SessionRow};
-pub use store::{AdminRow, Store, StoreFiles};
+pub use store::{AdminRow, Joined, Store, StoreFiles, StoreIn, Transactions};
 pub use tagging::Tagged;
 pub use users::UserRow;
 pub use web::WebIdentity;
+
+/// Who acts when a host does something by itself.
+fn host_actor(host: &crate::identity::Identity) -> String {
+    crate::credential::host::host_name(host)
+}

@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 
 use super::changes::Kind;
 use super::database::{Connection, Row, params};
-use super::store::{Store, Write};
+use super::store::{StoreIn, Transactions, Write};
 use super::{groups, users};
 use crate::credential::access_key_id;
 use crate::fault::{Fault, Status};
@@ -115,7 +115,7 @@ pub(super) fn find_policy(c: &dyn Connection, account: &str, name: &str) -> Resu
     found.ok_or_else(|| Fault::new(Status::NotFound, format!("there is no policy {name:?}")))
 }
 
-impl Store {
+impl<D: Transactions> StoreIn<D> {
     /// Makes a managed policy, or a new version of it that is in force at
     /// once; its ARN.
     ///
@@ -295,6 +295,18 @@ impl Store {
                 w.announce(Kind::Entitlements, &owner)
             },
         )
+    }
+
+    /// ARN of the permissions boundary of a user or role, if it has one.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn boundary_of(&self, identity: &Identity) -> Result<Option<String>, Fault> {
+        self.read(|c, _| {
+            let boundary: Option<Option<String>> =
+                c.first("SELECT boundary FROM identity WHERE arn = ?1", params![identity.arn()], |row| row.get(0))?;
+            Ok(boundary.flatten())
+        })
     }
 
     /// The policies an owner has itself.

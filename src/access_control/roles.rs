@@ -2,7 +2,7 @@
 //! Roles.
 
 use super::database::{Row, params};
-use super::store::Store;
+use super::store::{StoreIn, Transactions};
 use super::users::{self, read_tags, tags_text};
 use crate::credential::access_key_id;
 use crate::fault::{Fault, Status};
@@ -81,7 +81,7 @@ pub(super) fn check_longest(seconds: i64) -> Result<(), Fault> {
     Err(Fault::new(Status::InvalidArgument, format!("longest session {seconds} s: 15 to 43200 are accepted")))
 }
 
-impl Store {
+impl<D: Transactions> StoreIn<D> {
     /// Makes a role.
     ///
     /// # Errors

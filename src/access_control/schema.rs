@@ -10,7 +10,7 @@ use super::sqlite::failed;
 /// Each step brings a store from the version before it to its own. The words
 /// are SQLite's; another database translates `INTEGER`, `TEXT`, `BLOB` and
 /// `WITHOUT ROWID`, so nothing else that only SQLite knows may stand here.
-pub const STEPS: [&str; 2] = [
+pub const STEPS: [&str; 3] = [
     r"
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE revision (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL, changes_from INTEGER NOT NULL);
@@ -75,6 +75,13 @@ ALTER TABLE policy ADD COLUMN newest INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE identity_provider (
   arn TEXT PRIMARY KEY, account TEXT NOT NULL, issuer TEXT NOT NULL, client_ids TEXT NOT NULL, thumbprints TEXT NOT NULL,
   tags TEXT NOT NULL, created INTEGER NOT NULL
+) WITHOUT ROWID;
+",
+    // Hosts of other machines.
+    r"
+CREATE TABLE host (
+  arn TEXT PRIMARY KEY REFERENCES identity (arn) ON DELETE CASCADE, account TEXT NOT NULL, public_key BLOB,
+  enrolled INTEGER, verification_keys INTEGER NOT NULL, code BLOB, code_ends INTEGER, code_attempts INTEGER NOT NULL
 ) WITHOUT ROWID;
 ",
 ];

@@ -52,10 +52,13 @@ impl Store {
         let (account, now) = (self.account().to_owned(), self.clock.wall().0);
         self.note(|c| {
             c.execute("DELETE FROM boot WHERE seen < ?1", params![now - SHOWN])?;
-            c.execute(
-                "INSERT INTO boot (boot, account, host, seen) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (boot) DO UPDATE SET seen = ?4",
+            let own = c.execute(
+                "INSERT INTO boot (boot, account, host, seen) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (boot) DO UPDATE SET seen = ?4 WHERE boot.host = ?3",
                 params![boot, account, host, now],
             )?;
+            if own == 0 {
+                return Err(Fault::new(Status::NotAllowed, format!("boot {boot:?} is another host's")));
+            }
             if report.whole {
                 c.execute("DELETE FROM live_session WHERE boot = ?1", params![boot])?;
             }
@@ -111,6 +114,27 @@ impl Store {
                     })
                 },
             )
+        })
+    }
+
+    /// Ends sessions by their public ids; those that are not live are left out.
+    /// How many were.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn end_sessions(&self, actor: &str, ids: &[String], why: &str) -> Result<usize, Fault> {
+        self.write(actor, "EndSession", &format!("{} sessions", ids.len()), |w| {
+            let mut ended = 0;
+            for id in ids {
+                let known: bool =
+                    w.view().one("SELECT EXISTS (SELECT 1 FROM live_session WHERE id = ?1)", params![id])?;
+                if known {
+                    w.announce(Kind::SessionEnded, id)?;
+                    ended += 1;
+                }
+            }
+            why.clone_into(&mut w.detail);
+            Ok(ended)
         })
     }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::changes::Kind;
-use super::database::{Connection, Database, Value, params, revision_of};
+use super::database::{Connection, Database, Value, Work, params, revision_of};
 use super::files;
 use super::sqlite::{self, Sqlite};
 use crate::credential::envelope::KeyRing;
@@ -54,11 +54,15 @@ pub struct AdminRow {
 
 /// The open store. Shared by threads; other processes may have the same one
 /// open.
-pub struct Store {
-    pub(super) ring: KeyRing,
+pub type Store = StoreIn<Box<dyn Database>>;
+
+/// The store in a database, or in one transaction of it; see
+/// [`Store::together`].
+pub struct StoreIn<D> {
+    pub(super) ring: Arc<KeyRing>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,
-    pub(super) database: Box<dyn Database>,
+    pub(super) database: D,
     account: String,
     /// The highest revision that was answered. Nothing older is ever answered
     /// again, also when the database was replaced by one that is behind.
@@ -141,7 +145,7 @@ impl Store {
             let (key_file, store) = (key_file.display(), database.shown());
             Fault::new(Status::InvalidSetting, format!("key file {key_file} does not belong to the store {store}: {f}"))
         })?;
-        Ok(Self { ring, clock, random, database, account, highest: AtomicU64::new(0) })
+        Ok(Self { ring: Arc::new(ring), clock, random, database, account, highest: AtomicU64::new(0) })
     }
 
     /// This store, waiting up to `patience` for another process's lock: for
@@ -154,6 +158,94 @@ impl Store {
         Ok(self)
     }
 
+    /// Runs several operations in one transaction: all of them or none. It may
+    /// be run again from the start, so it must have no effect of its own.
+    ///
+    /// # Errors
+    /// What `work` returned; then nothing has changed.
+    pub fn together<T>(&self, mut work: impl FnMut(&StoreIn<Joined<'_>>) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.note(|c| {
+            work(&StoreIn {
+                ring: Arc::clone(&self.ring),
+                clock: Arc::clone(&self.clock),
+                random: Arc::clone(&self.random),
+                database: Joined(c),
+                account: self.account.clone(),
+                highest: AtomicU64::new(self.highest.load(Ordering::Acquire)),
+            })
+        })
+    }
+
+    /// The newest revision. Also notices when another file has taken the place
+    /// of the one that is open, which then has a history of its own.
+    ///
+    /// # Errors
+    /// When the store cannot be read or its file was moved, replaced or
+    /// deleted.
+    pub fn revision(&self) -> Result<Revision, Fault> {
+        self.database.check()?;
+        self.read(|_, revision| Ok(revision))
+    }
+
+    /// Waits until the newest revision is after `after`, and `up_to` at most;
+    /// the newest revision.
+    ///
+    /// # Errors
+    /// As [`Store::revision`].
+    pub fn wait(&self, after: Revision, up_to: Duration) -> Result<Revision, Fault> {
+        let begun = Instant::now();
+        loop {
+            let heard = self.database.heard();
+            let newest = self.revision()?;
+            let left = up_to.saturating_sub(begun.elapsed());
+            if newest > after || left.is_zero() {
+                return Ok(newest);
+            }
+            self.database.listen(heard, left.min(NAP));
+        }
+    }
+}
+
+/// What operations need of a database: transactions.
+pub trait Transactions {
+    /// As [`Database::read`].
+    ///
+    /// # Errors
+    /// As [`Database::read`].
+    fn read(&self, work: Work<'_>) -> Result<(), Fault>;
+
+    /// As [`Database::write`].
+    ///
+    /// # Errors
+    /// As [`Database::write`].
+    fn write(&self, work: Work<'_>) -> Result<(), Fault>;
+}
+
+impl Transactions for Box<dyn Database> {
+    fn read(&self, work: Work<'_>) -> Result<(), Fault> {
+        (**self).read(work)
+    }
+
+    fn write(&self, work: Work<'_>) -> Result<(), Fault> {
+        (**self).write(work)
+    }
+}
+
+/// A transaction that is under way: what is read and written in it is part of
+/// it.
+pub struct Joined<'t>(&'t dyn Connection);
+
+impl Transactions for Joined<'_> {
+    fn read(&self, work: Work<'_>) -> Result<(), Fault> {
+        work(self.0)
+    }
+
+    fn write(&self, work: Work<'_>) -> Result<(), Fault> {
+        work(self.0)
+    }
+}
+
+impl<D: Transactions> StoreIn<D> {
     /// The account of this store.
     #[must_use]
     pub fn account(&self) -> &str {
@@ -237,35 +329,6 @@ impl Store {
             Ok(())
         })?;
         value.ok_or_else(|| Fault::internal("a write was not run"))
-    }
-
-    /// The newest revision. Also notices when another file has taken the place
-    /// of the one that is open, which then has a history of its own.
-    ///
-    /// # Errors
-    /// When the store cannot be read or its file was moved, replaced or
-    /// deleted.
-    pub fn revision(&self) -> Result<Revision, Fault> {
-        self.database.check()?;
-        self.read(|_, revision| Ok(revision))
-    }
-
-    /// Waits until the newest revision is after `after`, and `up_to` at most;
-    /// the newest revision.
-    ///
-    /// # Errors
-    /// As [`Store::revision`].
-    pub fn wait(&self, after: Revision, up_to: Duration) -> Result<Revision, Fault> {
-        let begun = Instant::now();
-        loop {
-            let heard = self.database.heard();
-            let newest = self.revision()?;
-            let left = up_to.saturating_sub(begun.elapsed());
-            if newest > after || left.is_zero() {
-                return Ok(newest);
-            }
-            self.database.listen(heard, left.min(NAP));
-        }
     }
 
     /// Administration after a revision, oldest first.

@@ -3,7 +3,7 @@
 
 use super::changes::Kind;
 use super::database::{Connection, Row, params};
-use super::store::{Store, Write};
+use super::store::{StoreIn, Transactions, Write};
 use crate::credential::access_key_id;
 use crate::fault::{Fault, Status};
 use crate::identity::{Identity, IdentityKind};
@@ -150,7 +150,7 @@ pub(super) fn delete(w: &mut Write<'_>, identity: &Identity, force: bool) -> Res
     w.announce(Kind::IdentityEnded, arn)
 }
 
-impl Store {
+impl<D: Transactions> StoreIn<D> {
     /// Makes a user.
     ///
     /// # Errors

@@ -43,6 +43,9 @@ pub struct Conversion {
 /// Hosts an entry is for: every one, or one address or network.
 type Host = Option<String>;
 
+/// Texts of one kind: actions, addresses or resources.
+type Texts = BTreeSet<String>;
+
 /// Where somebody may create topics by a right on the cluster.
 struct Creates {
     allowed: BTreeSet<Host>,
@@ -130,7 +133,7 @@ fn documents(entries: &[&Entry], cluster: &str, notes: &mut BTreeSet<String>) ->
     statements.entry(connect).or_default().insert(cluster.to_owned());
     let creates = creates(entries);
     // Entries for the same resources from the same place are one statement.
-    let mut merged: BTreeMap<(bool, BTreeSet<String>, BTreeSet<String>, String), BTreeSet<String>> = BTreeMap::new();
+    let mut merged: BTreeMap<(bool, Texts, Texts, String), Texts> = BTreeMap::new();
     let mut put = |head: Head, resource: String| {
         merged.entry((head.allows, head.from, head.except, resource)).or_default().extend(head.actions);
     };
@@ -182,8 +185,7 @@ fn documents(entries: &[&Entry], cluster: &str, notes: &mut BTreeSet<String>) ->
         statements.entry(Head { allows, actions, from, except }).or_default().insert(resource);
     }
     // The same from several places is one statement, too.
-    let mut together: BTreeMap<(bool, BTreeSet<String>, BTreeSet<String>, BTreeSet<String>), BTreeSet<String>> =
-        BTreeMap::new();
+    let mut together: BTreeMap<(bool, Texts, Texts, Texts), Texts> = BTreeMap::new();
     let mut out = Vec::new();
     for (head, resources) in statements {
         if head.from.is_empty() {
@@ -250,11 +252,11 @@ fn host(entry: &Entry, notes: &mut BTreeSet<String>) -> Option<Host> {
     if entry.host == "*" {
         return Some(None);
     }
-    if let Some((address, _)) = entry.host.split_once('/') {
-        if address.parse::<IpAddr>().is_ok() {
-            notes.insert(format!("{}: networks count in ACLs from Kafka 4.4 on, in policies always", entry.host));
-            return Some(Some(entry.host.clone()));
-        }
+    if let Some((address, _)) = entry.host.split_once('/')
+        && address.parse::<IpAddr>().is_ok()
+    {
+        notes.insert(format!("{}: networks count in ACLs from Kafka 4.4 on, in policies always", entry.host));
+        return Some(Some(entry.host.clone()));
     }
     // Kafka compares with Java's text of the address.
     let text = |address: IpAddr| match address {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the agent counts.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::Agent;
 use crate::session::kept;
@@ -33,10 +34,67 @@ pub struct Counters {
     pub worker_panics: AtomicU64,
     /// Answers that were older than what was known and asked for again.
     pub outdated_answers: AtomicU64,
+    /// Logins put off because too many waited or a limit was reached.
+    pub undecided_busy: AtomicU64,
+    /// Logins put off because no answer came in time.
+    pub undecided_timed_out: AtomicU64,
+    /// Logins put off because what is known was too old.
+    pub undecided_stale: AtomicU64,
+    /// Logins put off for any other reason, such as a service that does not
+    /// answer.
+    pub undecided_unavailable: AtomicU64,
+    /// Logins put off by a limit of the listener.
+    pub limited: AtomicU64,
+    /// How long logins took.
+    pub latency: Latency,
+    /// Forwarded sessions that could not be taken in.
+    pub forwarded_undecided: AtomicU64,
+    /// Sessions ended before their deadline.
+    pub sessions_ended: AtomicU64,
+    /// Sessions that went on asking for what they were denied, in the last
+    /// counting window.
+    pub looping: AtomicU64,
+    /// How late the last change was put in force at most, milliseconds.
+    pub feed_lag: AtomicI64,
     /// Requests to the decision point.
     pub decision_requests: AtomicU64,
     /// Requests to the decision point that got no answer.
     pub decision_failures: AtomicU64,
+}
+
+/// Bounds of the buckets of [`Latency`], milliseconds.
+const BUCKETS: [u64; 4] = [1, 10, 100, 1000];
+
+/// How long logins took, by outcome: success, refused, undecided.
+#[derive(Debug, Default)]
+pub struct Latency([Times; 3]);
+
+#[derive(Debug, Default)]
+struct Times {
+    within: [AtomicU64; BUCKETS.len()],
+    micros: AtomicU64,
+}
+
+impl Latency {
+    /// Notes one login of this outcome.
+    pub fn note(&self, outcome: usize, took: Duration) {
+        let Some(times) = self.0.get(outcome) else { return };
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        for (bound, count) in BUCKETS.iter().zip(&times.within) {
+            if micros <= bound * 1000 {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        times.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// How many took no longer than each of [`BUCKETS`], and microseconds in
+    /// all.
+    #[must_use]
+    pub fn of(&self, outcome: usize) -> ([u64; BUCKETS.len()], u64) {
+        let Some(times) = self.0.get(outcome) else { return Default::default() };
+        (times.within.each_ref().map(|c| c.load(Ordering::Relaxed)), times.micros.load(Ordering::Relaxed))
+    }
 }
 
 impl Agent {

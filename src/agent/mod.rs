@@ -10,12 +10,15 @@ mod counters;
 mod decisions;
 mod differences;
 mod events;
+mod feed;
 mod forwarded;
 mod held;
 mod interning;
 mod logins;
+mod looping;
 mod pool;
 mod records;
+mod report;
 mod schedule;
 mod watched;
 mod worker;
@@ -28,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
-pub use counters::Counters;
+pub use counters::{Counters, Latency};
 pub use differences::{Difference, Differences, Differs};
 pub use events::{Event, Events, Happened};
 pub use held::Held;
@@ -55,6 +58,8 @@ const ACTIONS: usize = 4096;
 const ASIDE_THREADS: usize = 2;
 /// Threads that may wait for the service.
 const SERVICE_THREADS: usize = 4;
+/// The same for a service on another machine, where the wait is not work.
+const REMOTE_THREADS: usize = 8;
 
 /// Everything the agent is made with.
 pub struct Parts {
@@ -107,6 +112,10 @@ pub struct Agent {
     sessions: Arc<Table>,
     events: Events,
     counters: Counters,
+    /// True once the feed has answered: changes are followed from there.
+    following: AtomicBool,
+    /// Set when policies are to be compiled for more actions.
+    recompile: AtomicBool,
     /// Set when the list of live sessions changed.
     sessions_changed: AtomicBool,
     stop: Mutex<bool>,
@@ -114,19 +123,21 @@ pub struct Agent {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// The revision to follow changes from. An agent's process may come later than
-/// its host: until then nothing is known, and nothing is decided.
-fn first_heard(parts: &Parts, fresh: &Fresh) -> Result<Revision, Fault> {
+/// The revision to follow changes from, when there is an answer. A service on
+/// another machine and an agent's process may come later than their host: until
+/// then nothing is known, and nothing is decided.
+fn first_heard(parts: &Parts, fresh: &Fresh) -> Result<Option<Revision>, Fault> {
     let now = parts.clock.steady();
+    let patient = parts.settings.agent.is_some() || parts.service.waits();
     match parts.service.revision() {
         Ok(newest) => {
             fresh.heard(now);
-            Ok(newest)
+            Ok(Some(newest))
         }
-        Err(fault) if parts.settings.agent.is_some() && fault.kind() == Kind::Undecided => {
+        Err(fault) if patient && fault.kind() == Kind::Undecided => {
             parts.journal.line("warn", &format!("nothing can be decided yet: {fault}"));
             fresh.heard(now.plus(-parts.settings.stale_grace.saturating_add(1)));
-            Ok(Revision::default())
+            Ok(None)
         }
         Err(fault) => Err(fault),
     }
@@ -134,10 +145,11 @@ fn first_heard(parts: &Parts, fresh: &Fresh) -> Result<Revision, Fault> {
 
 impl Agent {
     /// Starts an agent with its worker. The changes up to now are known by
-    /// reading the revision once.
+    /// reading the revision once. A service on another machine may be down:
+    /// nothing is allowed then until it was heard.
     ///
     /// # Errors
-    /// When the service cannot be asked or threads cannot be started.
+    /// When the embedded service cannot be asked or threads cannot be started.
     pub fn start(parts: Parts) -> Result<Arc<Self>, Fault> {
         let settings = &parts.settings;
         let shelf = Shelf::new(settings);
@@ -147,20 +159,21 @@ impl Agent {
             remote: settings.decide == Decide::Remote,
         });
         let fresh = Arc::new(Fresh::default());
-        let applied = first_heard(&parts, &fresh)?;
+        let heard = first_heard(&parts, &fresh)?;
+        let threads = if parts.service.waits() { REMOTE_THREADS } else { SERVICE_THREADS };
         let actions = Arc::new(ActionTable::new());
         let tally = Arc::new(Tally::new(Arc::clone(&parts.clock), Arc::clone(&actions), Arc::clone(&parts.recorder)));
         let sessions = Arc::new(Table::new(parts.engine));
         let events = Events::default();
         let agent = Arc::new(Self {
             parts,
-            table: Mutex::new(CredentialTable { applied, held: HashMap::new() }),
+            table: Mutex::new(CredentialTable { applied: heard.unwrap_or_default(), held: HashMap::new() }),
             flights: Mutex::default(),
             shelf,
             interning,
             watching: watched::Watching::default(),
             differences: Differences::default(),
-            pool: Pool::new("service", SERVICE_THREADS)?,
+            pool: Pool::new("service", threads)?,
             aside: Mutex::default(),
             aside_waiting: Waiting::new(ASIDE_THREADS),
             fresh,
@@ -170,6 +183,8 @@ impl Agent {
             sessions,
             events,
             counters: Counters::default(),
+            following: AtomicBool::new(heard.is_some()),
+            recompile: AtomicBool::new(false),
             sessions_changed: AtomicBool::new(true),
             stop: Mutex::new(false),
             wake: Condvar::new(),
@@ -202,6 +217,11 @@ impl Agent {
         let next = Arc::new(next);
         self.tally.actions.store(Arc::clone(&next));
         self.actions.store(next);
+        if self.parts.service.waits() {
+            // The caller is a thread of the host.
+            self.recompile.store(true, Ordering::Release);
+            return Ok(id);
+        }
         let held: Vec<_> = self.table()?.held.values().cloned().collect();
         for held in held {
             self.refresh(&held)?;
@@ -454,6 +474,7 @@ impl Agent {
     /// Ends one session.
     fn end_session(&self, id: SessionId, session: &Session, reason: &str) {
         if session.end() {
+            self.counters.sessions_ended.fetch_add(1, Ordering::Relaxed);
             if !session.is_retired() && !session.begin.imported {
                 self.events.tell(Event::of(Happened::SessionEnded, id, session));
             }
@@ -507,6 +528,10 @@ impl Agent {
         self.parts.clock.steady().plus(wall.0.saturating_sub(self.parts.clock.wall().0))
     }
 
+    fn is_stopping(&self) -> bool {
+        self.stop.lock().map(|stop| *stop).unwrap_or(true)
+    }
+
     /// Stops the worker, writes what is left of the audit and drops all
     /// secrets. Returns within about `wait`.
     pub fn close(&self, wait: Duration) {
@@ -515,6 +540,7 @@ impl Agent {
             *stop = true;
         }
         self.wake.notify_all();
+        self.parts.service.interrupt();
         let threads = self.threads.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default();
         pool::join_by(threads, by);
         self.pool.close(by);
@@ -542,6 +568,7 @@ impl Agent {
             for context in self.interning.contexts() {
                 context.drain(now);
             }
+            self.look_for_loops();
             self.differences.drain(self.tally.window_since(), now, &self.parts.recorder);
             self.tally.next_window(now);
             kept::end_window();

@@ -7,7 +7,7 @@ use super::{Agent, Held};
 use crate::audit::{Event, Record, Who};
 use crate::channel::Channel;
 use crate::credential::replay::Seen;
-use crate::fault::{Fault, Kind};
+use crate::fault::{Fault, Kind, Status};
 use crate::identity::Identity;
 use crate::service::Impersonation;
 use crate::session::Session;
@@ -48,6 +48,15 @@ impl Agent {
             Some(fault) => ("undecided", &counters.logins_undecided, fault.text.clone(), fault.status.number()),
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        if let Some(fault) = failure.filter(|f| f.kind() != Kind::Refused) {
+            let cause = match fault.status {
+                Status::Busy => &counters.undecided_busy,
+                Status::TimedOut => &counters.undecided_timed_out,
+                Status::Stale => &counters.undecided_stale,
+                _ => &counters.undecided_unavailable,
+            };
+            cause.fetch_add(1, Ordering::Relaxed);
+        }
         if status != 0 {
             self.parts.journal.line("info", &format!("login {request_id} {outcome} ({status}): {reason}"));
         }

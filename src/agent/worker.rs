@@ -1,138 +1,127 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The background worker: follows changes, renews, expires, reports, and
-//! flushes the audit. A task that panics is counted and runs again.
+//! The background: threads that follow changes, keep the house, report and
+//! flush the audit.
 
-use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use super::feed::Feed;
+use super::report::Reporter;
 use super::{Agent, Held, schedule};
 use crate::credential::sigv4::LEASE;
 use crate::fault::{Fault, Kind};
-use crate::identity::Identity;
-use crate::revision::Revision;
-use crate::service::{Happening, LiveSession, RENEW, SessionReport};
-use crate::session::{Session, SessionId, Standing, kept};
+use crate::service::RENEW;
+use crate::session::kept;
 use crate::time::Steady;
 
-/// Changes read at once.
-const CHANGES: usize = 1000;
 /// How long an expired session is kept so that late requests are answered
 /// "expired" and not "unknown", milliseconds.
 const EXPIRED_GRACE: i64 = 60_000;
 /// How long a renewal may take, milliseconds.
 const RENEWAL_WAIT: i64 = 5000;
-/// How often operators are told of live sessions, and how often though nothing
-/// changed, milliseconds.
-const REPORT_SOON: i64 = 500;
-const REPORT_ANYWAY: i64 = 10_000;
+/// Longest wait for a change where the service waits, milliseconds.
+const LONGEST_WAIT: i64 = 10_000;
 
 pub(super) fn start(agent: &Arc<Agent>) -> Result<(), Fault> {
-    let feed = Weak::clone(&Arc::downgrade(agent));
-    let audit = Weak::clone(&feed);
-    let feed_every = |agent: &Agent| agent.parts.tuning.feed_interval();
-    let audit_every = |agent: &Agent| agent.parts.tuning.audit_flush().min(agent.parts.tuning.audit_window());
-    let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
-        std::thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(run)
-            .map_err(|e| Fault::internal(format!("a thread could not be started: {e}")))
+    let weak = || Arc::downgrade(agent);
+    let mut threads = Vec::new();
+    let mut spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+        threads.push(thread.map_err(|e| Fault::internal(format!("a thread could not be started: {e}")))?);
+        Ok(())
     };
-    let mut follower = Follower { tell_all: true, ..Follower::default() };
-    let threads = vec![
-        spawn("standin-worker", Box::new(move || repeat(&feed, feed_every, |agent| follower.turn(agent))))?,
-        spawn("standin-audit", Box::new(move || repeat(&audit, audit_every, audit_turn)))?,
-    ];
+    let (mut feed, mut keeper, mut reporter) = (Feed::default(), Keeper::default(), Reporter::default());
+    let (working, auditing) = (weak(), weak());
+    if agent.parts.service.waits() {
+        // Waits for the service must not keep anything of this machine waiting.
+        let (following, reporting) = (weak(), weak());
+        let follow = move |agent: &Arc<Agent>| {
+            let wait = LONGEST_WAIT.min(agent.parts.tuning.stale_after() / 3);
+            if feed.turn(agent, wait) { 0 } else { agent.parts.tuning.feed_interval() }
+        };
+        let report = move |agent: &Arc<Agent>| {
+            reporter.turn(agent);
+            agent.parts.tuning.feed_interval()
+        };
+        let keep = move |agent: &Arc<Agent>| {
+            keeper.turn(agent);
+            agent.parts.tuning.feed_interval()
+        };
+        spawn("standin-worker", Box::new(move || repeat(&working, keep)))?;
+        spawn("standin-feed", Box::new(move || repeat(&following, follow)))?;
+        spawn("standin-report", Box::new(move || repeat(&reporting, report)))?;
+    } else {
+        let work = move |agent: &Arc<Agent>| {
+            feed.turn(agent, 0);
+            keeper.turn(agent);
+            reporter.turn(agent);
+            agent.parts.tuning.feed_interval()
+        };
+        spawn("standin-worker", Box::new(move || repeat(&working, work)))?;
+    }
+    spawn("standin-audit", Box::new(move || repeat(&auditing, audit_turn)))?;
     if let Ok(mut known) = agent.threads.lock() {
         known.extend(threads);
     }
     Ok(())
 }
 
-/// Runs `task` every so often until the agent stops or is gone.
-fn repeat(agent: &Weak<Agent>, every: impl Fn(&Agent) -> i64, mut task: impl FnMut(&Arc<Agent>)) {
+/// Runs `task`, which says after how many milliseconds again, until the agent
+/// stops or is gone.
+fn repeat(agent: &Weak<Agent>, mut task: impl FnMut(&Arc<Agent>) -> i64) {
     loop {
         let Some(agent) = agent.upgrade() else { return };
-        if catch_unwind(AssertUnwindSafe(|| task(&agent))).is_err() {
+        let again = catch_unwind(AssertUnwindSafe(|| task(&agent))).unwrap_or_else(|_| {
             agent.counters.worker_panics.fetch_add(1, Ordering::Relaxed);
             agent.parts.journal.line("error", "a background task panicked; it runs again");
-        }
+            agent.parts.tuning.feed_interval()
+        });
         let Ok(stop) = agent.stop.lock() else { return };
         if *stop {
             return;
         }
-        let every = Duration::from_millis(every(&agent).unsigned_abs());
-        let Ok((stop, _)) = agent.wake.wait_timeout(stop, every) else { return };
+        let Ok((stop, _)) = agent.wake.wait_timeout(stop, Duration::from_millis(again.unsigned_abs())) else { return };
         if *stop {
             return;
         }
     }
 }
 
-fn audit_turn(agent: &Arc<Agent>) {
+fn audit_turn(agent: &Arc<Agent>) -> i64 {
     let since = agent.tally.window_since();
     let over = agent.parts.clock.wall().0 - since.0 >= agent.parts.tuning.audit_window();
     agent.flush_audit(over);
+    agent.parts.tuning.audit_flush().min(agent.parts.tuning.audit_window())
 }
 
-/// What the worker remembers between its turns.
+/// Keeps the house: nothing in it waits for the service.
 #[derive(Default)]
-struct Follower {
-    /// Identities whose policies changed and could not be read yet.
-    pending: HashSet<Identity>,
-    failures: u32,
-    not_before: Option<Steady>,
+struct Keeper {
     next_sweep: Option<Steady>,
-    next_report: Option<Steady>,
     /// How long the machine had been suspended, milliseconds.
     suspended: Option<i64>,
-    /// Sessions operators were told of.
-    told: HashSet<SessionId>,
-    /// True when operators may know anything: after the start and a failure.
-    tell_all: bool,
 }
 
-impl Follower {
+impl Keeper {
     fn turn(&mut self, agent: &Arc<Agent>) {
         agent.parts.clock.tick();
         let now = agent.parts.clock.steady();
         self.notice_suspension(agent, now);
         agent.events.tell_expired(now, &agent.sessions);
-        if self.not_before.is_none_or(|at| now >= at) {
-            match self.follow(agent) {
-                Ok(()) => {
-                    agent.fresh.heard(now);
-                    if self.failures > 0 {
-                        agent.parts.journal.line("info", "the change feed is heard again");
-                    }
-                    self.failures = 0;
-                    self.not_before = None;
-                }
-                Err(fault) => {
-                    self.failures = self.failures.saturating_add(1);
-                    agent.counters.feed_failures.fetch_add(1, Ordering::Relaxed);
-                    if self.failures == 1 {
-                        agent.parts.journal.line("warn", &format!("the change feed cannot be read: {fault}"));
-                    }
-                    self.not_before = Some(now.plus(schedule::back_off(self.failures, agent.fraction())));
-                }
-            }
+        if agent.recompile.swap(false, Ordering::AcqRel) {
+            recompile(agent);
         }
         if self.next_sweep.is_none_or(|at| now >= at) {
             self.next_sweep = Some(now.plus(500));
             sweep(agent, now);
             renew_due(agent, now);
         }
-        let changed = agent.sessions_changed.load(Ordering::Relaxed);
-        if self.next_report.is_none_or(|at| now >= at || changed && now.plus(REPORT_ANYWAY - REPORT_SOON) >= at) {
-            agent.sessions_changed.store(false, Ordering::Relaxed);
-            self.next_report = Some(now.plus(REPORT_ANYWAY));
-            self.report(agent, now);
-        }
     }
+}
 
+impl Keeper {
     /// After the machine was suspended: decisions that were handed out end by a
     /// clock that stood still meanwhile.
     fn notice_suspension(&mut self, agent: &Agent, now: Steady) {
@@ -145,133 +134,21 @@ impl Follower {
         }
         self.suspended = suspended;
     }
-
-    /// Tells operators which sessions began and which are over.
-    fn report(&mut self, agent: &Arc<Agent>, now: Steady) {
-        let mut live = agent.sessions.all();
-        live.retain(|(_, s)| {
-            let open = !s.begin.imported && !s.is_retired() && now < s.begin.deadline;
-            open && s.standing() == Standing::Live
-        });
-        let present: HashSet<SessionId> = live.iter().map(|(id, _)| *id).collect();
-        let report = SessionReport {
-            begun: live
-                .iter()
-                .filter(|(id, _)| self.tell_all || !self.told.contains(id))
-                .map(|(id, s)| shown(agent, *id, s))
-                .collect(),
-            over: self.told.difference(&present).map(|id| public_id(agent, *id)).collect(),
-            whole: self.tell_all,
-        };
-        match agent.parts.service.report(&agent.parts.boot, &agent.parts.settings.host, &report) {
-            Ok(()) => {
-                self.told = present;
-                self.tell_all = false;
-            }
-            Err(_) => {
-                self.tell_all = true;
-                agent.sessions_changed.store(true, Ordering::Relaxed);
-            }
-        }
-    }
-
-    /// Applies every change there is; an error leaves what is missing for the
-    /// next turn, and the feed counts as silent meanwhile.
-    fn follow(&mut self, agent: &Arc<Agent>) -> Result<(), Fault> {
-        let service = &agent.parts.service;
-        let newest = service.revision()?;
-        let mut applied = {
-            let mut table = agent.table()?;
-            if table.applied == Revision::default() && table.held.is_empty() {
-                // Heard for the first time: nothing is held that could have changed.
-                table.applied = newest;
-            }
-            table.applied
-        };
-        if newest < applied {
-            return Err(Fault::unavailable(format!(
-                "the store went back from revision {} to {}: an older one was restored; restart what has it open",
-                applied.0, newest.0
-            )));
-        }
-        while applied < newest {
-            let changes = service.changes(applied, CHANGES)?;
-            let Some(last) = changes.last().map(|c| c.revision) else {
-                // Revisions without changes of interest.
-                agent.table()?.applied = newest;
-                break;
-            };
-            agent.counters.changes.fetch_add(changes.len() as u64, Ordering::Relaxed);
-            // First the mark, then the scan: an answer read before this point
-            // and entered after it is refused by its revision.
-            let held: Vec<Arc<Held>> = {
-                let mut table = agent.table()?;
-                table.applied = last;
-                table.held.values().cloned().collect()
-            };
-            for change in changes {
-                match change.what {
-                    Happening::Entitlements(identities) => self.pending.extend(identities),
-                    Happening::KeyEnded(id) => {
-                        for held in held.iter().filter(|h| h.key.access_key_id == id) {
-                            agent.end_held(held, "the access key was disabled or deleted");
-                        }
-                    }
-                    Happening::IdentityEnded(identity) => {
-                        for held in held.iter().filter(|h| h.client.principal.subject == identity) {
-                            agent.end_held(held, "the identity was disabled or deleted");
-                        }
-                    }
-                    Happening::SessionEnded(id) => end_by_public_id(agent, &id),
-                    Happening::KeyAppeared(_) => {}
-                    // Each is asked for anew: what ended is refused then.
-                    Happening::Gap => self.pending.extend(held.iter().map(|h| h.client.principal.subject.clone())),
-                }
-            }
-            applied = last;
-        }
-        self.refresh_pending(agent)
-    }
-
-    fn refresh_pending(&mut self, agent: &Arc<Agent>) -> Result<(), Fault> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        let held: Vec<Arc<Held>> = agent
-            .table()?
-            .held
-            .values()
-            .filter(|h| self.pending.contains(&h.client.principal.subject))
-            .cloned()
-            .collect();
-        let mut failed: Option<(Identity, Fault)> = None;
-        for held in held {
-            if let Err(fault) = agent.refresh(&held) {
-                failed = Some((held.client.principal.subject.clone(), fault));
-            }
-        }
-        match failed {
-            // Reading all of them again next time costs little and misses none.
-            Some((_, fault)) if fault.kind() == Kind::Undecided => Err(fault),
-            Some((identity, fault)) => {
-                agent.parts.journal.line("error", &format!("policies of {identity}: {fault}"));
-                Err(fault)
-            }
-            None => {
-                self.pending.clear();
-                Ok(())
-            }
-        }
-    }
 }
 
-fn end_by_public_id(agent: &Agent, public: &str) {
-    let Some((boot, number)) = public.rsplit_once('/') else { return };
-    if boot != agent.parts.boot {
-        return;
-    }
-    if let Some(id) = number.parse().ok().and_then(SessionId::from_number) {
-        agent.end(id, "ended by an administrator");
+/// Has every client's policies compiled for the actions that are new.
+fn recompile(agent: &Arc<Agent>) {
+    let held: Vec<Arc<Held>> = agent.table().map(|t| t.held.values().cloned().collect()).unwrap_or_default();
+    for held in held {
+        let renewed = Arc::clone(agent);
+        let refreshed = agent.pool.submit(Box::new(move || {
+            if renewed.refresh(&held).is_err() {
+                renewed.recompile.store(true, Ordering::Release);
+            }
+        }));
+        if refreshed.is_err() {
+            agent.recompile.store(true, Ordering::Release);
+        }
     }
 }
 
@@ -378,24 +255,5 @@ impl Renewing {
 impl Drop for Renewing {
     fn drop(&mut self) {
         self.held.renewing.store(false, Ordering::Release);
-    }
-}
-
-fn public_id(agent: &Agent, id: SessionId) -> String {
-    format!("{}/{}", agent.parts.boot, id.number())
-}
-
-fn shown(agent: &Agent, id: SessionId, session: &Session) -> LiveSession {
-    let begin = &session.begin;
-    let channel = session.channel();
-    LiveSession {
-        id: public_id(agent, id),
-        subject: begin.principal.subject.arn().to_owned(),
-        access_key_id: begin.credential.access_key_id.clone(),
-        session_name: begin.principal.attributes.session_name.clone().unwrap_or_default(),
-        address: channel.and_then(|c| c.address).map(|a| a.to_string()).unwrap_or_default(),
-        listener: channel.map(|c| c.listener.clone()).unwrap_or_default(),
-        since: begin.since,
-        deadline: begin.deadline_wall,
     }
 }

@@ -14,4 +14,4 @@ mod record;
 
 pub use file::Files;
 pub use queue::{Journal, Recorder};
-pub use record::{Event, Operation, Record, Who};
+pub use record::{Event, Operation, Record, Who, one_line};

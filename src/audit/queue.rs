@@ -2,7 +2,7 @@
 //! The bounded queue between threads that decide and the thread that writes.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Mutex, OnceLock};
 
@@ -22,6 +22,8 @@ pub struct Recorder {
     sequence: AtomicU64,
     lost: AtomicU64,
     written: AtomicU64,
+    dropped: AtomicU64,
+    waiting: AtomicUsize,
     sender: SyncSender<(u64, Box<Record>)>,
     writer: Mutex<Writer>,
     /// Records for the host as well, once it has asked.
@@ -45,6 +47,8 @@ impl Recorder {
             sequence: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             written: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
             sender,
             writer: Mutex::new(Writer { receiver, files }),
             copy: OnceLock::new(),
@@ -58,6 +62,9 @@ impl Recorder {
             self.sender.try_send((sequence, Box::new(record)))
         {
             self.lost.fetch_add(1, Ordering::Relaxed);
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.waiting.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -82,6 +89,9 @@ impl Recorder {
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
+        // The writer may be ahead of who handed a record over and counts it next.
+        let less = |n: usize| Some(n.saturating_sub(taken));
+        let _before = self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         let lost = self.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
@@ -100,6 +110,7 @@ impl Recorder {
         }
         if let Err(fault) = writer.files.append(&lines) {
             self.lost.fetch_add(lost + taken as u64, Ordering::Relaxed);
+            self.dropped.fetch_add(taken as u64, Ordering::Relaxed);
             return Err(fault);
         }
         self.written.fetch_add(taken as u64, Ordering::Relaxed);
@@ -122,6 +133,18 @@ impl Recorder {
     #[must_use]
     pub fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
+    }
+
+    /// Records that wait to be written, about.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Records lost since the boot.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 
     /// Records lost and not yet reported in the file.

@@ -14,6 +14,12 @@ use crate::time::UnixMillis;
 /// Version of the record schema, in every record.
 const SCHEMA: u32 = 1;
 
+/// Stands for an address that is not known; the schema wants something.
+const UNKNOWN: &str = "(unknown)";
+
+/// Stands for the addresses of operations that were counted together.
+const SEVERAL: &str = "(several)";
+
 /// Who a record is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Who {
@@ -154,17 +160,24 @@ impl Record {
         put("activity_id", json!(activity));
         put("activity_name", json!(activity_name));
         put("type_uid", json!(class * 100 + activity));
-        put(
-            "metadata",
-            json!({"version": "1.3.0", "product": {"name": "Standin", "vendor_name": "Standin"}, "uid": format!("{boot}/{sequence}"), "correlation_uid": self.request_id}),
-        );
+        let mut metadata = json!({"version": "1.3.0", "product": {"name": "Standin", "vendor_name": "Standin"}, "uid": format!("{boot}/{sequence}"), "correlation_uid": self.request_id});
+        if class == 3004 {
+            // The profile from which this class has its actor.
+            metadata["profiles"] = json!(["host"]);
+        }
+        put("metadata", metadata);
         put("actor", self.actor());
         if let Some(channel) = &self.channel {
-            let ip = channel.address.map(|a| a.to_string()).unwrap_or_default();
-            put("src_endpoint", json!({"ip": ip, "port": channel.port}));
+            let mut source = json!({"port": channel.port, "name": UNKNOWN});
+            if let Some(address) = channel.address {
+                source = json!({"ip": address.to_string(), "port": channel.port});
+            }
+            put("src_endpoint", source);
             put("dst_endpoint", json!({"hostname": channel.host, "svc_name": channel.listener}));
             unmapped.insert("connection".into(), json!(channel.connection));
             unmapped.insert("protocol".into(), json!(channel.protocol));
+        } else if class == 6003 {
+            put("src_endpoint", json!({"name": SEVERAL}));
         }
         let failed =
             |outcome: &str| if outcome == "success" || outcome == "allowed" { (1, "Success") } else { (2, "Failure") };
@@ -209,9 +222,6 @@ impl Record {
                 put("start_time", json!(operation.since.0));
                 put("end_time", json!(self.time.0));
                 put("status_detail", json!(operation.reason));
-                if let Some(statement) = &operation.statement {
-                    put("policy", json!({"name": statement}));
-                }
                 unmapped.insert("outcome".into(), json!(operation.outcome));
                 if let Event::Difference { principal, .. } = &self.event {
                     unmapped.insert("acl_principal".into(), json!(principal));
@@ -233,7 +243,7 @@ impl Record {
         put("status", json!(status));
         put("severity_id", json!(severity));
         put("unmapped", Value::Object(unmapped));
-        Value::Object(out).to_string()
+        one_line(&Value::Object(out))
     }
 
     fn actor(&self) -> Value {
@@ -245,8 +255,25 @@ impl Record {
         if let Some(name) = &self.who.session_name {
             actor.insert("session".into(), json!({"uid": name}));
         }
+        if let Event::Operation(operation) | Event::Difference { operation, .. } = &self.event
+            && let Operation { outcome, statement: Some(statement), .. } = operation
+        {
+            actor.insert("authorizations".into(), json!([{"decision": outcome, "policy": {"name": statement}}]));
+        }
         Value::Object(actor)
     }
+}
+
+/// JSON that is one line for every reader: there are some that end a line at
+/// more than its feed (Unicode Standard Annex 14, and Python's `splitlines`).
+#[must_use]
+pub fn one_line(value: &Value) -> String {
+    let text = value.to_string();
+    if !text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
+        return text;
+    }
+    // These stand in strings only, where they may be escaped.
+    text.replace('\u{85}', "\\u0085").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 
 #[cfg(test)]
@@ -256,7 +283,7 @@ mod tests {
     /// X-10: names cannot forge lines or fields.
     #[test]
     fn x_10_line_breaks_and_quotes_in_names_stay_inside_their_field() {
-        let hostile = "t\n{\"class_uid\":3002}\r\u{2028}\"";
+        let hostile = "t\n{\"class_uid\":3002}\r\u{2028}\u{2029}\u{85}\"";
         let record = Record {
             time: UnixMillis(5),
             who: Who::default(),
@@ -274,10 +301,78 @@ mod tests {
             }),
         };
         let line = record.json("boot", 7, "host/c/1");
-        assert!(!line.contains('\n') && !line.contains('\r'));
+        assert!(!line.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']), "{line}");
         let read: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(read["resources"][0]["name"], hostile);
         assert_eq!(read["class_uid"], 6003);
         assert_eq!(read["status"], "Failure");
+    }
+
+    /// One record of every kind, with what clients may put into names.
+    fn samples() -> Vec<Record> {
+        let who = Who {
+            account: "123456789012".into(),
+            subject: "arn:aws:iam::123456789012:role/app".into(),
+            actors: Vec::new(),
+            session_name: Some("pod-1".into()),
+            access_key_id: "ASIAEXAMPLE".into(),
+        };
+        let channel = Channel {
+            address: Some([192, 0, 2, 17].into()),
+            listener: "CLIENT".into(),
+            protocol: "SASL_SSL".into(),
+            host: "broker-1.example.com".into(),
+            ..Channel::default()
+        };
+        let operation = |outcome, statement: Option<&str>| Operation {
+            action: "kafka-cluster:WriteData".into(),
+            resource_type: "topic".into(),
+            resource: "or\n\"ders\"\u{2028}".into(),
+            outcome,
+            reason: "because".into(),
+            statement: statement.map(str::to_owned),
+            count: 34,
+            since: UnixMillis(1_795_562_019_275),
+        };
+        let login = |outcome, status| Event::Login { outcome, reason: "because".into(), status, seen: 2, sources: 1 };
+        let allowed = operation("allowed", Some("arn:aws:iam::123456789012:policy/app#Topic"));
+        let events = [
+            (true, login("success", 0)),
+            (true, login("refused", -203)),
+            (false, login("undecided", -301)),
+            (true, Event::SessionEnded { reason: "because".into() }),
+            (false, Event::Issued { credential_id: "SIMP1".into(), expires: UnixMillis(1_795_565_619_235) }),
+            (false, Event::Operation(allowed.clone())),
+            (true, Event::Operation(operation("denied", None))),
+            (true, Event::Operation(operation("undecided", None))),
+            (false, Event::Difference { operation: allowed, principal: "User:CN=app".into() }),
+            (false, Event::Lost { count: 3 }),
+        ];
+        let of = |(known, event)| Record {
+            time: UnixMillis(1_795_562_020_295),
+            who: who.clone(),
+            channel: (known || matches!(event, Event::Login { .. }))
+                .then(|| Channel { address: channel.address.filter(|_| known), ..channel.clone() }),
+            request_id: "b00t-1".into(),
+            event,
+        };
+        events.into_iter().map(of).collect()
+    }
+
+    /// The records that tests/ocsf/check holds against the published schema are
+    /// those of this version. Run with STANDIN_UPDATE_DOCUMENTS=1 to write them.
+    #[test]
+    fn samples_of_every_kind_of_record_are_kept() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/audit/records.jsonl");
+        let samples = samples();
+        let lines = samples.iter().enumerate().map(|(n, r)| r.json("b00t", n as u64, "host/demo/1") + "\n");
+        // Without what other crates choose for the order of members.
+        let sorted = |text: &str| -> Vec<Value> { text.lines().map(|l| serde_json::from_str(l).unwrap()).collect() };
+        let now: String = lines.collect();
+        if std::env::var_os("STANDIN_UPDATE_DOCUMENTS").is_some() {
+            std::fs::write(path, &now).unwrap();
+        }
+        let kept = std::fs::read_to_string(path).unwrap();
+        assert_eq!(sorted(&kept), sorted(&now), "run with STANDIN_UPDATE_DOCUMENTS=1 to write {path}");
     }
 }

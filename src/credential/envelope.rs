@@ -275,6 +275,8 @@ fn key(id: String, bytes: Secret) -> Result<Arc<Key>, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::time::SystemRandom;
 

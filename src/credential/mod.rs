@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Formats of credentials: secrets, what is sealed, SigV4 logins, certificates,
-//! temporary credentials, and what keeps bad ones cheap.
+//! temporary credentials, hosts' keys, and what keeps bad ones cheap.
 
 mod bearer;
 pub mod certificate;
 pub mod envelope;
 mod evidence;
+pub mod host;
 mod key_file;
 pub mod negative;
 pub mod replay;

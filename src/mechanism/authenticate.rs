@@ -3,7 +3,8 @@
 //! whether policies allow to connect over this channel, then the session.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::login::{LoggedIn, Login, Refusal};
@@ -36,6 +37,7 @@ pub(super) struct Entering {
     connect: Option<(ActionId, String)>,
     wait: Duration,
     attempt: Attempt,
+    began: Instant,
 }
 
 /// What was shown, after everything that can be checked without the service.
@@ -81,6 +83,7 @@ impl Engine {
             connect,
             wait,
             attempt: Attempt::default(),
+            began: Instant::now(),
         };
         let shown = self.check(&mut entering, payload);
         // A payload may hold anything a client has; none of it stays behind.
@@ -175,6 +178,11 @@ impl Engine {
         }
         let (now, wall) = (self.clock().steady(), self.clock().wall());
         let deadline = self.deadline(profile, held, now, wall)?;
+        let subject = held.client.principal.subject.arn();
+        let seat = profile.seats.take(subject, profile.settings.limits, now).map_err(|why| {
+            self.agent().counters().limited.fetch_add(1, Ordering::Relaxed);
+            Fault::new(Status::Busy, why)
+        })?;
         let begin = Begin {
             principal: Arc::new(held.client.principal.clone()),
             credential: held.key.clone(),
@@ -188,12 +196,22 @@ impl Engine {
             profile: entering.number,
             connect: entering.connect.clone(),
         };
-        self.agent().bind(held, channel, |context| Session::new(begin, channel_known.then(|| channel.clone()), context))
+        let bound = self
+            .agent()
+            .bind(held, channel, |context| Session::new(begin, channel_known.then(|| channel.clone()), context))?;
+        bound.1.sit(seat);
+        Ok(bound)
     }
 
     /// Counts and records how a login came out, and says what the host is told.
     pub(super) fn conclude(&self, entering: Entering, result: Entered) -> Result<LoggedIn, Refusal> {
-        let Entering { request_id, number, kind, channel, channel_known, attempt, .. } = entering;
+        let Entering { request_id, number, kind, channel, channel_known, attempt, began, .. } = entering;
+        let outcome = match &result {
+            Ok(_) => 0,
+            Err(fault) if fault.kind() == Kind::Refused => 1,
+            Err(_) => 2,
+        };
+        self.agent().counters().latency.note(outcome, began.elapsed());
         match result {
             Ok((id, session)) => {
                 // Where from is known later: the record waits for it.

@@ -94,10 +94,13 @@ impl Engine {
             let mut missing = Vec::new();
             for ((place, slot), ask) in outcomes.iter_mut().enumerate().zip(asks) {
                 let local = match ground {
-                    Ground::All(outcome) => Some(outcome),
-                    Ground::Stale if !self.rides_out(ask.action) => Some(Outcome::Undecided),
+                    Ground::All(outcome) => Some(self.grounded(outcome, ask.count)),
+                    Ground::Stale if !self.rides_out(ask.action) => Some(self.grounded(Outcome::Undecided, ask.count)),
                     Ground::Stale | Ground::Firm => context.decide(ask, request),
                 };
+                if local == Some(Outcome::Deny) && ask.log_deny {
+                    session.note_denied();
+                }
                 match local {
                     Some(outcome) => *slot = self.noted(outcome, ask.count),
                     None => missing.push(Missing { place, ask }),
@@ -114,6 +117,14 @@ impl Engine {
             outcomes,
         );
         Ok(())
+    }
+
+    /// Counts what was undecided because what is known is too old.
+    fn grounded(&self, outcome: Outcome, count: u32) -> Outcome {
+        if outcome == Outcome::Undecided {
+            self.agent().tally().undecided_stale.add(u64::from(count));
+        }
+        outcome
     }
 
     /// Counts an outcome that no context counts.

@@ -127,6 +127,16 @@ impl Engine {
         }
     }
 
+    /// Whether [`Engine::reload`] would accept these settings.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_reload<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<(), Fault> {
+        let known = self.given.lock().map_err(|_| Fault::internal("the settings failed earlier"))?;
+        let new = EngineSettings::of(&known.renewed(pairs)?)?;
+        Tuning::may_change(&self.settings.load(), &new)
+    }
+
     /// Changes settings of the running engine: those the host gave when it
     /// opened it, with `pairs` in their place, and the file read anew. All or
     /// nothing.
@@ -138,7 +148,7 @@ impl Engine {
         // Held until the end: one change at a time.
         let mut known = self.given.lock().map_err(|_| Fault::internal("the settings failed earlier"))?;
         let given = known.renewed(pairs)?;
-        let (old, new) = (self.settings.load_full(), Arc::new(EngineSettings::of(&given)?));
+        let (old, new) = (self.settings.load_full(), Arc::new(super::registry::settings_of(&given)?));
         self.tuning.change(&old, &new)?;
         if (old.shadow, &old.principals) != (new.shadow, &new.principals) {
             self.agent.begin_comparing();

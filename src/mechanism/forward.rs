@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Engine;
 use crate::channel::Channel;
-use crate::fault::{Fault, Status};
+use crate::fault::{Fault, Kind, Status};
 use crate::revision::Revision;
 use crate::service::ClientForm;
 use crate::session::{Begin, Session, SessionId, Standing};
@@ -110,6 +111,14 @@ impl Engine {
     /// undecided when the service does not answer in `wait` or the format is
     /// newer.
     pub fn import(&self, sealed: &[u8], wait: Duration) -> Result<SessionId, Fault> {
+        self.take_in(sealed, wait).inspect_err(|fault| {
+            if fault.kind() != Kind::Refused {
+                self.agent().counters().forwarded_undecided.fetch_add(1, Ordering::Relaxed);
+            }
+        })
+    }
+
+    fn take_in(&self, sealed: &[u8], wait: Duration) -> Result<SessionId, Fault> {
         if sealed.len() > LONGEST {
             return Err(Fault::new(Status::Malformed, "the forwarded session is too long"));
         }

@@ -42,6 +42,34 @@ pub const METRICS: &[&str] = &[
     "shadow-unknown-total",
     "shadow-uncompared-total",
     "shadow-differences",
+    "logins-undecided-busy-total",
+    "logins-undecided-timeout-total",
+    "logins-undecided-stale-total",
+    "logins-undecided-unavailable-total",
+    "logins-limited-total",
+    "login-success-within-1-ms-total",
+    "login-success-within-10-ms-total",
+    "login-success-within-100-ms-total",
+    "login-success-within-1000-ms-total",
+    "login-success-us-total",
+    "login-refused-within-1-ms-total",
+    "login-refused-within-10-ms-total",
+    "login-refused-within-100-ms-total",
+    "login-refused-within-1000-ms-total",
+    "login-refused-us-total",
+    "login-undecided-within-1-ms-total",
+    "login-undecided-within-10-ms-total",
+    "login-undecided-within-100-ms-total",
+    "login-undecided-within-1000-ms-total",
+    "login-undecided-us-total",
+    "operations-undecided-stale-total",
+    "operations-undecided-service-total",
+    "forwarded-undecided-total",
+    "sessions-ended-total",
+    "sessions-looping",
+    "feed-lag-ms",
+    "audit-records-waiting",
+    "audit-records-dropped-total",
 ];
 
 impl Engine {
@@ -55,6 +83,7 @@ impl Engine {
         let (tally, counters) = (agent.tally(), agent.counters());
         let sum = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let (allowed, denied) = agent.counted();
+        let latency = [0, 1, 2].map(|outcome| counters.latency.of(outcome));
         let evaluated = tally.evaluated.sum();
         [
             total(&counters.logins_success),
@@ -90,6 +119,34 @@ impl Engine {
             sum(differences.count(Differs::Unknown)),
             sum(differences.uncompared.sum()),
             count(differences.known()),
+            total(&counters.undecided_busy),
+            total(&counters.undecided_timed_out),
+            total(&counters.undecided_stale),
+            total(&counters.undecided_unavailable),
+            total(&counters.limited),
+            sum(latency[0].0[0]),
+            sum(latency[0].0[1]),
+            sum(latency[0].0[2]),
+            sum(latency[0].0[3]),
+            sum(latency[0].1),
+            sum(latency[1].0[0]),
+            sum(latency[1].0[1]),
+            sum(latency[1].0[2]),
+            sum(latency[1].0[3]),
+            sum(latency[1].1),
+            sum(latency[2].0[0]),
+            sum(latency[2].0[1]),
+            sum(latency[2].0[2]),
+            sum(latency[2].0[3]),
+            sum(latency[2].1),
+            sum(tally.undecided_stale.sum()),
+            sum(tally.undecided.sum().saturating_sub(tally.undecided_stale.sum())),
+            total(&counters.forwarded_undecided),
+            total(&counters.sessions_ended),
+            total(&counters.looping),
+            counters.feed_lag.load(Ordering::Relaxed),
+            count(self.recorder().waiting()),
+            sum(self.recorder().dropped()),
         ]
     }
 }

@@ -8,6 +8,7 @@ use crate::agent::Waiting;
 use crate::credential::negative::{Budget, NegativeCache};
 use crate::credential::replay::ReplayTable;
 use crate::credential::sigv4::LoginRules;
+use crate::session::Seats;
 use crate::settings::ProfileSettings;
 
 /// Signatures remembered per listener.
@@ -29,6 +30,7 @@ pub(super) struct Profile {
     pub(super) replays: Arc<ReplayTable>,
     pub(super) unknown: Arc<NegativeCache>,
     pub(super) budget: Arc<Budget>,
+    pub(super) seats: Arc<Seats>,
 }
 
 impl Profile {
@@ -49,6 +51,7 @@ impl Profile {
             replays: Arc::new(ReplayTable::new(REPLAYS, settings.login_max_age + 2 * settings.clock_skew)),
             unknown: Arc::new(NegativeCache::new(UNKNOWN_KEYS, UNKNOWN_FOR)),
             budget: Arc::new(Budget::new(ADDRESSES, settings.login_budget)),
+            seats: Arc::default(),
             settings,
         }
     }
@@ -69,6 +72,7 @@ impl Profile {
                 profile.budget = Arc::clone(&before.budget);
             }
             profile.unknown = Arc::clone(&before.unknown);
+            profile.seats = Arc::clone(&before.seats);
         }
         profile
     }

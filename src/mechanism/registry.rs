@@ -9,6 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 
 use super::{Engine, Outside};
+use crate::credential::host::HostCredential;
 use crate::fault::{Fault, Status};
 use crate::placement::Link;
 use crate::service::{self, Ends};
@@ -17,6 +18,8 @@ use crate::settings::{AgentProcess, EngineSettings, Given, Scope};
 use crate::time::{Clock, Random, SystemClock, SystemRandom};
 
 const ENGINES: usize = 256;
+/// The name of a host that has none.
+const LOCAL: &str = "host/local";
 
 /// Engines by number, found without a lock by every operation.
 static NUMBERED: [ArcSwapOption<Engine>; ENGINES] = [const { ArcSwapOption::const_empty() }; ENGINES];
@@ -42,7 +45,7 @@ fn named() -> Result<MutexGuard<'static, Vec<Named>>, Fault> {
 /// in which this opener and the first one differ; whatever keeps the store
 /// from being opened.
 pub fn open(given: &Given) -> Result<u8, Fault> {
-    let settings = EngineSettings::of(given)?;
+    let settings = settings_of(given)?;
     let name = settings.name.clone();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
@@ -65,6 +68,30 @@ pub fn open(given: &Given) -> Result<u8, Fault> {
         given.shown(Scope::Engine).iter().for_each(|line| journal.journal().line("info", line));
     }
     Ok(number)
+}
+
+/// The settings of an engine, with the name of the host that its credential
+/// says.
+///
+/// # Errors
+/// [`Status::InvalidSetting`]; whatever keeps the credential from being read.
+pub fn settings_of(given: &Given) -> Result<EngineSettings, Fault> {
+    let mut settings = EngineSettings::of(given)?;
+    if let Some(service) = &settings.service {
+        let name = HostCredential::read(&service.credential)?.name();
+        if settings.host != LOCAL && settings.host != name {
+            return Err(Fault::new(
+                Status::InvalidSetting,
+                format!(
+                    "standin.host={}: the credential {} is that of {name}; leave standin.host out",
+                    settings.host,
+                    service.credential.display()
+                ),
+            ));
+        }
+        settings.host = name;
+    }
+    Ok(settings)
 }
 
 fn link_to(

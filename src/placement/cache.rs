@@ -211,6 +211,13 @@ impl Cache {
         Ok(Some(State { plain, edition: table.edition }))
     }
 
+    /// Has the next [`Cache::state`] be written whatever the pause.
+    pub fn hurry(&self) {
+        if let Ok(mut written) = self.written.lock() {
+            written.last = None;
+        }
+    }
+
     /// Writes it, in the place of what was there.
     pub(super) fn store(&self, state: State, random: &dyn Random) -> Result<(), Fault> {
         let begun = Instant::now();

@@ -13,19 +13,24 @@ use crate::fault::{Fault, Kind, Status};
 use crate::identity::Identity;
 use crate::revision::{At, Revision};
 use crate::service::{
-    Answer, Change, DECIDE, DecisionPoint, Entitlements, Impersonation, Issued, Proof, Questions, RENEW,
-    SecurityService, SessionReport,
+    Answer, Change, DECIDE, DecisionPoint, Ends, Entitlements, Impersonation, Issued, Known, News, Proof, Questions,
+    RENEW, SecurityService, SessionReport,
 };
 use crate::session::CredentialKey;
+use crate::settings::EngineSettings;
 use crate::time::{Clock, Random, Steady, UnixMillis};
 
 /// How often an answer older than what is known is asked for again.
 const REFETCHES: usize = 5;
 /// Changes read at once.
 const CHANGES: usize = 1000;
-/// For how long another's reading of the feed counts as one's own,
-/// milliseconds.
-const JUST_NOW: i64 = 1000;
+/// What hosts seal for one another.
+const PURPOSES: [&str; 1] = ["forwarded-session"];
+/// How long the service is to wait for a change, milliseconds; where it does
+/// not, hosts have the feed read as often as they ask.
+const WAIT: i64 = 1000;
+/// For how long what was heard answers hosts, milliseconds: a wait and the way.
+const JUST_NOW: i64 = 2500;
 
 /// See the module's page.
 pub struct Keeper {
@@ -35,6 +40,8 @@ pub struct Keeper {
     host: String,
     /// Silence of the feed after which nothing is verified here, milliseconds.
     stale_after: i64,
+    /// Longest life of a credential, whatever a host asks for, milliseconds.
+    longest: i64,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     table: Mutex<Table>,
@@ -46,15 +53,22 @@ impl Keeper {
     /// A keeper for one host's agent.
     #[must_use]
     pub fn new(
-        (service, decisions): (Arc<dyn SecurityService>, Arc<dyn DecisionPoint>),
-        host: &str,
-        stale_after: i64,
+        (service, decisions): Ends,
+        settings: &EngineSettings,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
-        let host = host.to_owned();
-        let (table, following) = (Mutex::default(), Mutex::default());
-        Self { service, decisions, host, stale_after, clock, random, table, following }
+        Self {
+            service,
+            decisions,
+            host: settings.host.clone(),
+            stale_after: settings.stale_after,
+            longest: settings.credential_lifetime,
+            clock,
+            random,
+            table: Mutex::default(),
+            following: Mutex::default(),
+        }
     }
 
     /// Name of the host this agent belongs to.
@@ -84,13 +98,22 @@ impl Keeper {
     }
 
     /// Follows the feed and drops what is over; called several times a second.
+    /// Where the service holds the request until something changes, true: the
+    /// next turn may follow at once.
     ///
     /// # Errors
     /// Undecided when the service does not answer.
-    pub fn turn(&self) -> Result<(), Fault> {
+    pub fn turn(&self) -> Result<bool, Fault> {
         self.clock.tick();
         self.table()?.sweep(self.clock.steady(), self.clock.wall());
-        self.follow().map(drop)
+        let waits = self.service.waits();
+        self.follow(if waits { WAIT } else { 0 })?;
+        Ok(waits)
+    }
+
+    /// Ends a wait for the service, now and from now on.
+    pub fn interrupt(&self) {
+        self.service.interrupt();
     }
 
     /// Takes in what was kept before a restart.
@@ -120,43 +143,50 @@ impl Keeper {
         }
     }
 
-    /// Applies every change there is; the newest revision.
-    fn follow(&self) -> Result<Revision, Fault> {
+    /// The newest revision when the service was heard a moment ago, and every
+    /// change up to it is applied.
+    fn just_heard(&self) -> Result<Revision, Fault> {
+        let table = self.table()?;
+        let now = self.clock.steady();
+        match (table.applied, table.heard) {
+            (Some(applied), Some(heard)) if now.since(heard) <= JUST_NOW => Ok(applied),
+            _ => Err(Fault::unavailable("the agent's process does not hear the service")),
+        }
+    }
+
+    /// Applies every change there is; the newest revision. Waits for one up to
+    /// `wait` milliseconds where the service does.
+    fn follow(&self, wait: i64) -> Result<Revision, Fault> {
         let _one = match self.following.try_lock() {
             Ok(guard) => guard,
-            Err(TryLockError::WouldBlock) => {
-                let table = self.table()?;
-                let now = self.clock.steady();
-                return match (table.applied, table.heard) {
-                    (Some(applied), Some(heard)) if now.since(heard) <= JUST_NOW => Ok(applied),
-                    _ => Err(Fault::unavailable("the service has not yet answered another reader of the change feed")),
-                };
-            }
+            Err(TryLockError::WouldBlock) => return self.just_heard(),
             Err(TryLockError::Poisoned(_)) => return Err(Fault::internal("following changes failed earlier")),
         };
-        let newest = self.service.revision()?;
-        let mut applied = match self.table()?.applied {
-            Some(applied) if applied > newest => {
-                return Err(Fault::unavailable(format!(
-                    "the store went back from revision {} to {}: an older one was restored; restart what has it open",
-                    applied.0, newest.0
-                )));
-            }
-            Some(applied) => applied,
-            // Nothing was issued before.
-            None => newest,
-        };
-        while applied < newest {
-            let changes = self.service.changes(applied, CHANGES)?;
+        let mut wait = wait;
+        loop {
+            let after = self.table()?.applied;
+            let begun = self.clock.steady();
+            let News { newest, changes, waited } = self.service.follow(after, CHANGES, wait)?;
+            wait = 0;
             let mut table = self.table()?;
-            changes.iter().for_each(|change| table.apply(change));
-            applied = changes.last().map_or(newest, |c| c.revision);
+            match after {
+                Some(applied) if applied > newest => {
+                    return Err(Fault::unavailable(format!(
+                        "the store went back from revision {} to {}: an older one was restored, or a replica lags behind",
+                        applied.0, newest.0
+                    )));
+                }
+                // The first answer: what is kept already may be older.
+                None => table.doubt(),
+                Some(_) => changes.iter().for_each(|change| table.apply(change)),
+            }
+            let applied = changes.last().filter(|_| after.is_some()).map_or(newest, |c| c.revision);
             table.applied = Some(applied);
+            if applied >= newest {
+                table.heard = Some(begun.plus(waited));
+                return Ok(newest);
+            }
         }
-        let mut table = self.table()?;
-        table.applied = Some(newest);
-        table.heard = Some(self.clock.steady());
-        Ok(newest)
     }
 
     /// Keeps what a login brought, and what the host gets in its place; none
@@ -197,10 +227,19 @@ impl Keeper {
     }
 }
 
+/// Nothing else that the service has sealed, such as session tokens, is opened
+/// or made for a host.
+fn check_purpose(purpose: &str) -> Result<(), Fault> {
+    if PURPOSES.contains(&purpose) {
+        return Ok(());
+    }
+    Err(Fault::new(Status::InvalidArgument, format!("hosts do not seal for {purpose:?}")))
+}
+
 impl SecurityService for Keeper {
     fn log_in(&self, evidence: &Evidence, _host: &str, lifetime: i64, by: Steady) -> Result<At<Issued>, Fault> {
         for _ in 0..REFETCHES {
-            let answer = self.service.log_in(evidence, &self.host, lifetime, by)?;
+            let answer = self.service.log_in(evidence, &self.host, lifetime.min(self.longest), by)?;
             if let Some(answer) = self.keep(evidence, answer)? {
                 return Ok(answer);
             }
@@ -231,6 +270,7 @@ impl SecurityService for Keeper {
     }
 
     fn renew(&self, proof: &Proof, lifetime: i64, by: Steady) -> Result<Impersonation, Fault> {
+        let lifetime = lifetime.min(self.longest);
         let old = self.credential(&proof.token)?;
         let proven = old.prove(&self.host, self.clock.wall(), RENEW, lifetime.to_string().as_bytes());
         let new = match self.service.renew(&proven, lifetime, by) {
@@ -257,16 +297,22 @@ impl SecurityService for Keeper {
         self.service.entitlements(subject, access_key_id)
     }
 
+    fn known_as(&self, name: &str) -> Result<At<Option<Known>>, Fault> {
+        self.service.known_as(name)
+    }
+
     fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, Fault> {
+        check_purpose(purpose)?;
         self.service.seal(purpose, plain)
     }
 
     fn unseal(&self, purpose: &str, sealed: &[u8]) -> Result<Vec<u8>, Fault> {
+        check_purpose(purpose)?;
         self.service.unseal(purpose, sealed)
     }
 
     fn revision(&self) -> Result<Revision, Fault> {
-        self.follow()
+        if self.service.waits() { self.just_heard() } else { self.follow(0) }
     }
 
     fn changes(&self, after: Revision, limit: usize) -> Result<Vec<Change>, Fault> {

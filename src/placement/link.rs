@@ -22,7 +22,7 @@ use crate::fault::{Fault, Kind, Status};
 use crate::identity::Identity;
 use crate::revision::{At, Revision};
 use crate::service::{
-    Answer, Change, DecisionPoint, Entitlements, Impersonation, Issued, Proof, Questions, SecurityService,
+    Answer, Change, DecisionPoint, Entitlements, Impersonation, Issued, Known, Proof, Questions, SecurityService,
     SessionReport,
 };
 use crate::settings::AgentProcess;
@@ -261,6 +261,13 @@ impl SecurityService for Link {
         }
     }
 
+    fn known_as(&self, name: &str) -> Result<At<Option<Known>>, Fault> {
+        match self.call(&Request::KnownAs(name.to_owned()), PATIENCE)? {
+            Reply::Known(form) => form.known(),
+            _ => unexpected(),
+        }
+    }
+
     fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, Fault> {
         let ask = Seal { purpose: purpose.to_owned(), bytes: Bytes(plain.to_vec()) };
         match self.call(&Request::Seal(ask), PATIENCE)? {
@@ -286,7 +293,7 @@ impl SecurityService for Link {
 
     fn changes(&self, after: Revision, limit: usize) -> Result<Vec<Change>, Fault> {
         match self.call(&Request::Changes(After { revision: after.0, most: limit }), PATIENCE)? {
-            Reply::Changes(forms) => forms.into_iter().map(super::message::ChangeForm::change).collect(),
+            Reply::Changes(forms) => forms.into_iter().map(super::form::ChangeForm::change).collect(),
             _ => unexpected(),
         }
     }

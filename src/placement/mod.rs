@@ -8,6 +8,7 @@
 //! placements.
 
 mod cache;
+mod form;
 mod frame;
 mod keeper;
 mod link;

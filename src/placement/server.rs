@@ -15,11 +15,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
+use super::form::{ChangeForm, DecidedForm, EntitlementsForm, FaultForm, IssuedForm, KeptForm, KnownForm};
 use super::frame::Line;
-use super::message::{
-    Bytes, ChangeForm, DecidedForm, EntitlementsForm, FaultForm, Hello, IssuedForm, KeptForm, Nothing, Reply, Request,
-    VERSIONS, Welcome,
-};
+use super::message::{Bytes, Hello, Nothing, Reply, Request, VERSIONS, Welcome};
 use super::{Keeper, peer};
 use crate::audit::Journal;
 use crate::fault::{Fault, Kind, Status};
@@ -108,6 +106,7 @@ impl Server {
         if self.shared.stop.swap(true, Ordering::AcqRel) {
             return;
         }
+        self.shared.keeper.interrupt();
         let _woken = rustix::io::write(&self.shared.stopped, &1u64.to_ne_bytes());
         let _gone = std::fs::remove_file(&self.socket);
         let by = Instant::now() + wait;
@@ -234,8 +233,9 @@ fn repeat(shared: &Shared, mut turn: impl FnMut()) {
             turn();
             turned
         }));
+        let at_once = matches!(turned, Ok(Ok(true)));
         match turned {
-            Ok(Ok(())) if failing => {
+            Ok(Ok(_)) if failing => {
                 failing = false;
                 shared.journal.line("info", "the service is heard again");
             }
@@ -245,6 +245,9 @@ fn repeat(shared: &Shared, mut turn: impl FnMut()) {
             }
             Ok(_) => {}
             Err(_) => shared.journal.line("error", "a background task panicked; it runs again"),
+        }
+        if at_once {
+            continue;
         }
         let wait = Timespec { tv_sec: TURN / 1000, tv_nsec: (TURN % 1000) * 1_000_000 };
         let _woken = poll(&mut [PollFd::new(&shared.stopped, PollFlags::IN)], Some(&wait));
@@ -348,6 +351,7 @@ fn carry_out(keeper: &Keeper, request: Request) -> Result<Reply, Fault> {
             let changes = keeper.changes(Revision(ask.revision), ask.most.min(CHANGES))?;
             Reply::Changes(changes.iter().map(ChangeForm::of).collect())
         }
+        Request::KnownAs(name) => Reply::Known(KnownForm::of(&keeper.known_as(&name)?)),
         Request::Report(ask) => {
             let boot = ask.boot.clone();
             keeper.report(&boot, host, &ask.report())?;

@@ -141,13 +141,16 @@ impl Table {
             Happening::IdentityEnded(identity) => {
                 self.drop_where(|_, kept| kept.client.principal.subject == *identity);
             }
-            Happening::Gap => {
-                // Whose key ended is not known: each has to be asked about anew.
-                self.kept.values_mut().for_each(|kept| kept.leases.clear());
-                self.edition += 1;
-            }
+            Happening::Gap => self.doubt(),
             Happening::Entitlements(_) | Happening::SessionEnded(_) | Happening::KeyAppeared(_) => {}
         }
+    }
+
+    /// Changes were missed. Whose key ended is not known: each has to be asked
+    /// about anew.
+    pub(super) fn doubt(&mut self) {
+        self.kept.values_mut().for_each(|kept| kept.leases.clear());
+        self.edition += 1;
     }
 
     /// Drops what is over.

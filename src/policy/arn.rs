@@ -73,6 +73,15 @@ impl Namespace {
         self.cluster.is_some()
     }
 
+    /// The text that [`Namespace::parse`] reads.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match &self.cluster {
+            Some(cluster) => format!("{}{CLUSTER}{cluster}", self.front),
+            None => self.front.trim_end_matches(':').to_owned(),
+        }
+    }
+
     /// The region in its ARNs.
     #[must_use]
     pub fn region(&self) -> &str {

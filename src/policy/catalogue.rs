@@ -59,6 +59,7 @@ pub const KNOWN: &[Known] = &[
     iot("iot:Receive", "topic"),
     iot("iot:Subscribe", "topicfilter"),
     sts("sts:AssumeRole"),
+    sts("sts:AssumeRoleWithWebIdentity"),
     sts("sts:TagSession"),
     sts("sts:SetSourceIdentity"),
 ];

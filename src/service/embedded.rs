@@ -6,6 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use super::impersonation::{check, issue};
+use super::wire::ScopeForm;
 use super::{
     Answer, Change, Client, DECIDE, DecisionPoint, Entitlements, Happening, Impersonation, Issued, Known, LiveSession,
     PolicyText, Proof, Questions, RENEW, SecurityService, SessionReport, Set, Shelf,
@@ -17,7 +18,7 @@ use crate::credential::{Evidence, Secret};
 use crate::decision::{Inputs, Keys};
 use crate::fault::{Fault, Kind, Status};
 use crate::identity::{Attributes, Identity, Principal};
-use crate::policy::{ActionId, ActionTable};
+use crate::policy::{ActionId, ActionTable, ArnMatch, Namespace, Scope};
 use crate::revision::{At, Revision};
 use crate::settings::EngineSettings;
 use crate::time::{Clock, Random, Steady, UnixMillis};
@@ -26,6 +27,8 @@ use crate::time::{Clock, Random, Steady, UnixMillis};
 const ACTIONS: usize = 4096;
 /// How many compiled sets are kept for the next question.
 const RECENT: usize = 256;
+/// Most ways of naming resources that are kept.
+const PLACES: usize = 256;
 
 fn broken<T>(_: T) -> Fault {
     Fault::internal("the embedded service failed earlier")
@@ -33,17 +36,25 @@ fn broken<T>(_: T) -> Fault {
 
 /// See the module's page.
 pub struct Embedded {
-    store: Store,
-    shelf: Shelf,
+    store: Arc<Store>,
+    /// How the resources of this machine's host are named.
+    own: Arc<Place>,
+    /// The same of hosts on other machines.
+    places: Mutex<HashMap<ScopeForm, Arc<Place>>>,
     /// Actions hosts have asked about.
     actions: Mutex<ActionTable>,
     /// The sets last decided with: the shelf itself keeps none.
     recent: Mutex<VecDeque<Arc<Set>>>,
     /// Keys used since the last report, and when.
     used: Mutex<HashMap<String, i64>>,
-    resource_tags: Vec<(String, String)>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+}
+
+/// Policies compiled for one way of naming resources.
+struct Place {
+    shelf: Shelf,
+    resource_tags: Vec<(String, String)>,
 }
 
 impl Embedded {
@@ -54,9 +65,51 @@ impl Embedded {
     pub fn open(settings: &EngineSettings, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, Fault> {
         let files = StoreFiles { store: settings.store.clone(), key_file: settings.key_file.clone() };
         let store = Store::open(&files, Arc::clone(&clock), Arc::clone(&random))?;
-        let resource_tags = settings.cluster_tags.clone();
-        let (shelf, actions, recent) = (Shelf::new(settings), Mutex::default(), Mutex::default());
-        Ok(Self { store, shelf, actions, recent, used: Mutex::default(), resource_tags, clock, random })
+        let own = Place { shelf: Shelf::new(settings), resource_tags: settings.cluster_tags.clone() };
+        Ok(Self::of(Arc::new(store), own, clock, random))
+    }
+
+    /// The service on an open store, for hosts on other machines.
+    #[must_use]
+    pub fn over(store: Arc<Store>, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        let scope = Scope { namespaces: Vec::new(), arn_match: ArnMatch::Fields };
+        let own = Place { shelf: Shelf::of(scope), resource_tags: Vec::new() };
+        Self::of(store, own, clock, random)
+    }
+
+    fn of(store: Arc<Store>, own: Place, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        let (actions, recent, places) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { store, own: Arc::new(own), places, actions, recent, used: Mutex::default(), clock, random }
+    }
+
+    fn place(&self, scope: &ScopeForm) -> Result<Arc<Place>, Fault> {
+        let mut places = self.places.lock().map_err(broken)?;
+        if let Some(known) = places.get(scope) {
+            return Ok(Arc::clone(known));
+        }
+        let read = |text: &String| Namespace::parse(text).map_err(|e| Fault::new(Status::InvalidArgument, e));
+        let namespaces = scope.namespaces.iter().map(read).collect::<Result<_, _>>()?;
+        let shelf = Shelf::of(Scope { namespaces, arn_match: scope.arn_match() });
+        let place = Arc::new(Place { shelf, resource_tags: scope.tags.clone() });
+        if places.len() >= PLACES {
+            places.clear();
+        }
+        places.insert(scope.clone(), Arc::clone(&place));
+        Ok(place)
+    }
+
+    /// Decides for a host on another machine, whose resources are named as
+    /// `scope` says. `body` is the very text the proof was made over.
+    ///
+    /// # Errors
+    /// As [`DecisionPoint::decide`].
+    pub fn decide_for(&self, scope: &ScopeForm, proof: &Proof, body: &[u8]) -> Result<At<Vec<Answer>>, Fault> {
+        let place = self.place(scope)?;
+        let client = check(self.store.ring(), proof, self.clock.wall(), DECIDE, body)?;
+        // What cannot be read was proven all the same: it is of a newer version.
+        let questions = serde_json::from_slice(body)
+            .map_err(|e| Fault::new(Status::NewerFormat, format!("the questions cannot be read: {e}")))?;
+        self.decide_at(&place, client, &questions)
     }
 
     fn entitled(&self, subject: &Identity) -> Result<At<Entitlements>, Fault> {
@@ -129,6 +182,41 @@ impl Embedded {
             recent.push_front(Arc::clone(set));
         }
         Ok(())
+    }
+
+    fn decide_at(&self, place: &Place, client: Client, questions: &Questions) -> Result<At<Vec<Answer>>, Fault> {
+        let Client { principal, access_key_id, session_policies } = client;
+        let At { revision, value: entitlements } = self.entitlements(&principal.subject, &access_key_id)?;
+        let (ids, actions) = self.number(questions)?;
+        let set = place.shelf.set(&entitlements, &session_policies, &actions)?;
+        self.keep(&set)?;
+        let compiled = &set.compiled;
+        let principal = principal.with_identity_tags(&entitlements.tags);
+        let channel = questions.channel();
+        let inputs = Inputs {
+            principal: &principal,
+            channel: &channel,
+            address: questions.address,
+            client_id: &questions.client_id,
+            now: self.clock.wall(),
+            resource_tags: &place.resource_tags,
+            keys: Keys::Host,
+        };
+        let answer = |(id, question): (ActionId, &super::Question)| {
+            let verdict = match &question.resource {
+                Some(resource) => compiled.decide(id, resource, &inputs),
+                None => compiled.decide_any(id, &inputs),
+            };
+            let statement = verdict.statement.map(|s| compiled.statement(s)).map(|s| (s.policy.to_owned(), s.index));
+            Answer {
+                outcome: verdict.outcome,
+                reason: verdict.reason,
+                statement,
+                valid_until: verdict.valid_until,
+                cacheable: verdict.cacheable,
+            }
+        };
+        Ok(At { revision, value: ids.into_iter().zip(&questions.items).map(answer).collect() })
     }
 }
 
@@ -247,39 +335,7 @@ impl SecurityService for Embedded {
 
 impl DecisionPoint for Embedded {
     fn decide(&self, proof: &Proof, questions: &Questions, _by: Steady) -> Result<At<Vec<Answer>>, Fault> {
-        let now = self.clock.wall();
-        let Client { principal, access_key_id, session_policies } =
-            check(self.store.ring(), proof, now, DECIDE, &questions.body()?)?;
-        let At { revision, value: entitlements } = self.entitlements(&principal.subject, &access_key_id)?;
-        let (ids, actions) = self.number(questions)?;
-        let set = self.shelf.set(&entitlements, &session_policies, &actions)?;
-        self.keep(&set)?;
-        let compiled = &set.compiled;
-        let principal = principal.with_identity_tags(&entitlements.tags);
-        let channel = questions.channel();
-        let inputs = Inputs {
-            principal: &principal,
-            channel: &channel,
-            address: questions.address,
-            client_id: &questions.client_id,
-            now,
-            resource_tags: &self.resource_tags,
-            keys: Keys::Host,
-        };
-        let answer = |(id, question): (ActionId, &super::Question)| {
-            let verdict = match &question.resource {
-                Some(resource) => compiled.decide(id, resource, &inputs),
-                None => compiled.decide_any(id, &inputs),
-            };
-            let statement = verdict.statement.map(|s| compiled.statement(s)).map(|s| (s.policy.to_owned(), s.index));
-            Answer {
-                outcome: verdict.outcome,
-                reason: verdict.reason,
-                statement,
-                valid_until: verdict.valid_until,
-                cacheable: verdict.cacheable,
-            }
-        };
-        Ok(At { revision, value: ids.into_iter().zip(&questions.items).map(answer).collect() })
+        let client = check(self.store.ring(), proof, self.clock.wall(), DECIDE, &questions.body()?)?;
+        self.decide_at(&self.own, client, questions)
     }
 }

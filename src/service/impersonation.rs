@@ -44,6 +44,20 @@ pub struct Proof {
     signature: Option<[u8; 32]>,
 }
 
+impl Proof {
+    /// A proof as it came over the wire.
+    #[must_use]
+    pub fn of(token: Vec<u8>, host: &str, at: UnixMillis, signature: [u8; 32]) -> Self {
+        Self { token, host: host.to_owned(), at, signature: Some(signature) }
+    }
+
+    /// The signature; none when this only names a credential.
+    #[must_use]
+    pub fn signature(&self) -> Option<&[u8; 32]> {
+        self.signature.as_ref()
+    }
+}
+
 fn text(host: &str, at: UnixMillis, purpose: &str, body: &[u8]) -> String {
     let hash = digest::digest(&digest::SHA256, body);
     let hex: String = hash.as_ref().iter().map(|b| format!("{b:02x}")).collect();

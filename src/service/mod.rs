@@ -6,8 +6,10 @@
 mod client;
 mod decision_point;
 mod embedded;
+mod http;
 mod impersonation;
 mod shelf;
+pub mod wire;
 
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use aws_lc_rs::digest;
 pub use client::{Client, ClientForm};
 pub use decision_point::{Answer, DECIDE, DecisionPoint, Question, Questions};
 pub use embedded::Embedded;
+pub use http::{Enrolment, Remote, enroll};
 pub use impersonation::{Impersonation, Proof};
 pub use shelf::{Set, Shelf};
 
@@ -107,6 +110,17 @@ pub struct Change {
     pub revision: Revision,
     /// What.
     pub what: Happening,
+}
+
+/// What the change feed says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    /// The newest revision when it was read.
+    pub newest: Revision,
+    /// Changes, oldest first; without any there were none up to `newest`.
+    pub changes: Vec<Change>,
+    /// How long the service waited before it read, milliseconds.
+    pub waited: i64,
 }
 
 /// A live session as operators see it.
@@ -214,6 +228,30 @@ pub trait SecurityService: Send + Sync {
     /// Undecided when the service does not answer.
     fn changes(&self, after: Revision, limit: usize) -> Result<Vec<Change>, Fault>;
 
+    /// Changes after `after`, at most `limit` revisions; without `after` only
+    /// the newest revision. A service that is asked over a network waits up to
+    /// `wait` milliseconds for the first one; an embedded one answers at once.
+    ///
+    /// # Errors
+    /// Undecided when the service does not answer.
+    fn follow(&self, after: Option<Revision>, limit: usize, wait: i64) -> Result<News, Fault> {
+        let _at_once = wait;
+        let newest = self.revision()?;
+        let changes = match after {
+            Some(after) if after < newest => self.changes(after, limit)?,
+            _ => Vec::new(),
+        };
+        Ok(News { newest, changes, waited: 0 })
+    }
+
+    /// True when [`SecurityService::follow`] waits.
+    fn waits(&self) -> bool {
+        false
+    }
+
+    /// Ends a wait in [`SecurityService::follow`], now and from now on.
+    fn interrupt(&self) {}
+
     /// Tells operators of this boot's live sessions; a report without changes
     /// shows that it lives.
     ///
@@ -228,8 +266,12 @@ pub type Ends = (Arc<dyn SecurityService>, Arc<dyn DecisionPoint>);
 /// Opens the service the settings name.
 ///
 /// # Errors
-/// As [`Embedded::open`].
+/// As [`Embedded::open`] and [`Remote::open`].
 pub fn open(settings: &EngineSettings, clock: &Arc<dyn Clock>, random: &Arc<dyn Random>) -> Result<Ends, Fault> {
+    if let Some(service) = &settings.service {
+        let remote = Arc::new(Remote::open(settings, service, Arc::clone(clock), Arc::clone(random))?);
+        return Ok((Arc::clone(&remote) as _, remote));
+    }
     let embedded = Arc::new(Embedded::open(settings, Arc::clone(clock), Arc::clone(random))?);
     Ok((Arc::clone(&embedded) as _, embedded))
 }

@@ -38,7 +38,12 @@ impl Shelf {
     #[must_use]
     pub fn new(settings: &EngineSettings) -> Self {
         let arn_match = if settings.arn_match_aws { ArnMatch::Aws } else { ArnMatch::Fields };
-        let scope = Scope { namespaces: settings.namespaces.clone(), arn_match };
+        Self::of(Scope { namespaces: settings.namespaces.clone(), arn_match })
+    }
+
+    /// An empty shelf for the resources of this scope.
+    #[must_use]
+    pub fn of(scope: Scope) -> Self {
         Self { scope, documents: Mutex::default(), sets: Mutex::default() }
     }
 

@@ -5,18 +5,20 @@
 mod cache;
 mod context;
 pub mod kept;
+mod seats;
 mod stripe;
 mod table;
 mod tally;
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
 pub use cache::{Cache, Place};
 pub use context::{Ask, Common, Context, Request};
 pub use kept::{Kept, Wanted};
+pub use seats::{Seat, Seats};
 pub use stripe::Striped;
 pub use table::{SessionId, Table};
 pub use tally::{Fresh, Tally};
@@ -109,6 +111,10 @@ pub struct Session {
     recorded: AtomicBool,
     /// Decisions others may repeat. Whatever could end one takes all back.
     handed_out: kept::HandedOut,
+    /// What it counts for on its listener, until its connection is closed.
+    seat: Mutex<Option<Seat>>,
+    /// Denials worth logging since somebody looked.
+    denied: AtomicU32,
     /// Sealed for other hosts, with the revision it was sealed at.
     pub(crate) exported: ArcSwapOption<(Revision, Vec<u8>)>,
 }
@@ -127,6 +133,8 @@ impl Session {
             retire_at: AtomicI64::new(i64::MAX),
             recorded: AtomicBool::new(false),
             handed_out: kept::HandedOut::default(),
+            seat: Mutex::default(),
+            denied: AtomicU32::new(0),
             exported: ArcSwapOption::empty(),
         }
     }
@@ -168,6 +176,7 @@ impl Session {
     /// Ends the session: from now on everything is denied. False when it was
     /// ended before.
     pub(crate) fn end(&self) -> bool {
+        self.leave();
         let before = self.standing.swap(Standing::Ended as u8, Ordering::AcqRel);
         self.handed_out.take_back(true);
         before != Standing::Ended as u8
@@ -214,7 +223,31 @@ impl Session {
     /// Marks the session as belonging to a closed connection: it is dropped at
     /// `at` at the latest, and serves requests in flight until then.
     pub(crate) fn retire(&self, at: Steady) {
+        self.leave();
         self.retire_at.fetch_min(at.0, Ordering::AcqRel);
+    }
+
+    /// Keeps its seat on the listener.
+    pub(crate) fn sit(&self, seat: Option<Seat>) {
+        if let Ok(mut own) = self.seat.lock() {
+            *own = seat;
+        }
+    }
+
+    fn leave(&self) {
+        if let Ok(mut own) = self.seat.lock() {
+            drop(own.take());
+        }
+    }
+
+    /// Notes a denial worth logging.
+    pub(crate) fn note_denied(&self) {
+        self.denied.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many there were since the last call.
+    pub(crate) fn take_denied(&self) -> u32 {
+        self.denied.swap(0, Ordering::Relaxed)
     }
 
     /// True when its connection is closed.

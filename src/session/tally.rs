@@ -49,6 +49,8 @@ pub struct Tally {
     pub denied: Striped,
     /// Operations undecided.
     pub undecided: Striped,
+    /// Of those: what is known was too old.
+    pub undecided_stale: Striped,
 }
 
 impl Tally {
@@ -66,6 +68,7 @@ impl Tally {
             allowed: Striped::default(),
             denied: Striped::default(),
             undecided: Striped::default(),
+            undecided_stale: Striped::default(),
         }
     }
 

@@ -31,7 +31,13 @@ impl AgentProcess {
         }
         // What holds secrets is the agent's: a host that could read it too
         // would gain nothing by the other process.
-        for name in ["standin.store", "standin.key.file"] {
+        for name in [
+            "standin.store",
+            "standin.key.file",
+            "standin.service.url",
+            "standin.service.ca",
+            "standin.host.credential",
+        ] {
             if given.text(name).is_some() {
                 return Err(invalid(format!("{name} belongs to the agent's settings with {PLACEMENT}=process")));
             }

@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Given;
 use super::agent::AgentProcess;
 use super::given::invalid;
+use super::service::{CA, CREDENTIAL, URL};
+use super::{Given, ServiceSettings};
 use crate::acl::Principals;
 use crate::fault::Fault;
 use crate::policy::Namespace;
@@ -26,7 +27,10 @@ pub struct EngineSettings {
     pub name: String,
     /// The agent's process, when it is one of its own.
     pub agent: Option<AgentProcess>,
-    /// The store's file; empty when the agent is a process of its own.
+    /// The service, when it is on another machine.
+    pub service: Option<ServiceSettings>,
+    /// The store's file; empty when the agent is a process of its own or the
+    /// service is on another machine.
     pub store: PathBuf,
     /// The key file; empty as the store.
     pub key_file: PathBuf,
@@ -77,10 +81,13 @@ impl EngineSettings {
     /// accepted.
     pub fn of(given: &Given) -> Result<Self, Fault> {
         let agent = AgentProcess::of(given)?;
-        let (store, key_file) = if agent.is_some() { Default::default() } else { files(given)? };
+        let service = if agent.is_some() { None } else { ServiceSettings::of(given)? };
+        let elsewhere = agent.is_some() || service.is_some();
+        let (store, key_file) = if elsewhere { Default::default() } else { files(given)? };
+        let beside = service.as_ref().map_or(&store, |s| &s.credential);
         let audit_dir = given
             .text("standin.audit.dir")
-            .map_or_else(|| store.parent().unwrap_or(Path::new(".")).join("audit"), PathBuf::from);
+            .map_or_else(|| beside.parent().unwrap_or(Path::new(".")).join("audit"), PathBuf::from);
         let namespaces = namespaces(given)?;
         let cluster_tags = given
             .list("standin.cluster.tags")
@@ -104,6 +111,7 @@ impl EngineSettings {
         Ok(Self {
             name: given.or_default("standin.engine").to_owned(),
             agent,
+            service,
             store,
             key_file,
             host,
@@ -145,6 +153,10 @@ impl EngineSettings {
             note(one.socket != two.socket, "standin.agent.socket");
             note(one.user != two.user, "standin.agent.user");
         }
+        let (own, others) = (self.service.as_ref(), other.service.as_ref());
+        note(own.map(|s| &s.urls) != others.map(|s| &s.urls), URL);
+        note(own.map(|s| &s.ca) != others.map(|s| &s.ca), CA);
+        note(own.map(|s| &s.credential) != others.map(|s| &s.credential), CREDENTIAL);
         note(self.store != other.store, "standin.store");
         note(self.key_file != other.key_file, "standin.key.file");
         note(self.host != other.host, "standin.host");
@@ -173,7 +185,14 @@ impl EngineSettings {
 
 /// The store's file and the key file.
 fn files(given: &Given) -> Result<(PathBuf, PathBuf), Fault> {
-    let store = PathBuf::from(given.required("standin.store")?);
+    let store = given.required("standin.store")?;
+    if store.contains("://") {
+        // A URL may hold a password: it is not in the text.
+        return Err(invalid(
+            "standin.store names a database: the path of a file is accepted; hosts reach a store in a database through `standin serve`".into(),
+        ));
+    }
+    let store = PathBuf::from(store.strip_prefix("sqlite:").unwrap_or(store));
     let key_file = given.text("standin.key.file").map_or_else(
         || {
             let mut name = store.clone().into_os_string();

@@ -6,13 +6,15 @@ mod agent;
 mod engine;
 mod given;
 mod profile;
+mod service;
 mod table;
 mod tuning;
 
 pub use agent::{AgentProcess, AgentSettings};
 pub use engine::{Decide, EngineSettings};
 pub use given::Given;
-pub use profile::{EvidenceKind, ProfileSettings};
+pub use profile::{EvidenceKind, Limits, ProfileSettings};
+pub use service::ServiceSettings;
 pub use table::{SETTINGS, Scope, Setting};
 pub use tuning::{CHANGEABLE, Tuning};
 
@@ -32,6 +34,15 @@ mod tests {
         let fault = given(&[("standin.sotre", "/x")]).unwrap_err();
         assert_eq!(fault.status, Status::InvalidSetting);
         assert!(fault.text.contains("did you mean standin.store?"), "{fault}");
+    }
+
+    #[test]
+    fn a_database_is_no_store_of_a_host_and_its_password_is_not_shown() {
+        let of = |store: &str| EngineSettings::of(&given(&[("standin.store", store)]).unwrap());
+        let fault = of("postgres://ann:hunter2@host/db").unwrap_err();
+        assert_eq!(fault.status, Status::InvalidSetting);
+        assert!(fault.text.contains("standin serve") && !fault.text.contains("hunter2"), "{fault}");
+        assert_eq!(of("sqlite:/x/store.db").unwrap().store, Path::new("/x/store.db"));
     }
 
     #[test]

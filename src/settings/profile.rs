@@ -37,6 +37,17 @@ impl EvidenceKind {
     }
 }
 
+/// Limits of one listener; zero for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Sessions in all.
+    pub sessions: usize,
+    /// Sessions of one identity.
+    pub of_identity: usize,
+    /// Logins of one identity per second.
+    pub logins: u32,
+}
+
 /// The settings of one listener, validated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProfileSettings {
@@ -66,6 +77,8 @@ pub struct ProfileSettings {
     pub login_waiting: usize,
     /// Failed logins per second and address.
     pub login_budget: u32,
+    /// Sessions and logins at most.
+    pub limits: Limits,
     /// True when repeated signatures are refused.
     pub refuse_replay: bool,
     /// True when unencrypted channels are accepted.
@@ -120,6 +133,7 @@ impl ProfileSettings {
         if !certificate_identity.is_empty() {
             check_certificate_identity(&certificate_identity)?;
         }
+        let count = |name: &str| Ok(usize::try_from(given.millis(name, 0, 16_000_000)?).unwrap_or(0));
         Ok(Self {
             hosts,
             regions,
@@ -134,6 +148,11 @@ impl ProfileSettings {
             login_wait: given.millis("standin.login.wait.ms", 10, 30_000)?,
             login_waiting: usize::try_from(given.millis("standin.login.waiting", 1, 1024)?).unwrap_or(2),
             login_budget: u32::try_from(given.millis("standin.login.budget", 1, 100_000)?).unwrap_or(50),
+            limits: Limits {
+                sessions: count("standin.session.limit")?,
+                of_identity: count("standin.session.limit.identity")?,
+                logins: u32::try_from(given.millis("standin.login.limit.identity", 0, 100_000)?).unwrap_or(0),
+            },
             refuse_replay: given.one_of("standin.replay", &["audit", "refuse"])? == "refuse",
             allow_plaintext: given.one_of("standin.allow.plaintext", &["false", "true"])? == "true",
             retire_grace: given.millis("standin.retire.grace.ms", 0, 600_000)?,

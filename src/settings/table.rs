@@ -36,7 +36,25 @@ pub const SETTINGS: &[Setting] = &[
         "standin.store",
         Scope::Engine,
         "",
-        "Path of the store: one SQLite file, shared by the processes of this machine. Required, except by hosts with `standin.agent.placement=process`.",
+        "Path of the store: one SQLite file, shared by the processes of this machine. This or standin.service.url is required, except by hosts with `standin.agent.placement=process`.",
+    ),
+    row(
+        "standin.service.url",
+        Scope::Engine,
+        "",
+        "Address of the security service, `https://HOST:PORT`, instead of a store on this machine. Several, comma-separated: replicas, of which one that answers is used.",
+    ),
+    row(
+        "standin.service.ca",
+        Scope::Engine,
+        "",
+        "Path of a PEM file with the certificates of the authorities that the service's certificate may come from. Required with standin.service.url.",
+    ),
+    row(
+        "standin.host.credential",
+        Scope::Engine,
+        "",
+        "Path of this host's credential, as `standin host enroll` made it. Required with standin.service.url.",
     ),
     row(
         "standin.key.file",
@@ -90,7 +108,7 @@ pub const SETTINGS: &[Setting] = &[
         "standin.host",
         Scope::Engine,
         "host/local",
-        "Name of this host in audit records (`via`): `host/<cluster>/<node>`, letters, digits and +=,.@-_/.",
+        "Name of this host in audit records (`via`): `host/<cluster>/<node>`, letters, digits and +=,.@-_/. With standin.service.url it is the name in standin.host.credential.",
     ),
     row(
         "standin.cluster.arn",
@@ -126,7 +144,7 @@ pub const SETTINGS: &[Setting] = &[
         "standin.audit.dir",
         Scope::Engine,
         "<directory of the store>/audit",
-        "Directory of the audit files (JSON lines, one per boot and rotation).",
+        "Directory of the audit files (JSON lines, one per boot and rotation). Without a store: beside standin.host.credential.",
     ),
     row(
         "standin.audit.flush.ms",
@@ -279,6 +297,24 @@ pub const SETTINGS: &[Setting] = &[
         Scope::Profile,
         "50",
         "Failed logins per second and client address before further ones are put off (1 to 100000).",
+    ),
+    row(
+        "standin.session.limit",
+        Scope::Profile,
+        "0",
+        "Most sessions on this listener; further logins are told to retry (0 for no limit, to 16000000). Listeners with equal settings count together.",
+    ),
+    row(
+        "standin.session.limit.identity",
+        Scope::Profile,
+        "0",
+        "Most sessions of one identity on this listener; further logins are told to retry (0 for no limit, to 16000000).",
+    ),
+    row(
+        "standin.login.limit.identity",
+        Scope::Profile,
+        "0",
+        "Logins per second of one identity on this listener; further ones are told to retry (0 for no limit, to 100000).",
     ),
     row(
         "standin.replay",

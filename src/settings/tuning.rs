@@ -59,21 +59,30 @@ impl Tuning {
         }
     }
 
+    /// Whether a running engine can go from `old` to `new`.
+    ///
+    /// # Errors
+    /// As [`Tuning::change`].
+    pub fn may_change(old: &EngineSettings, new: &EngineSettings) -> Result<(), Fault> {
+        let mut fixed = old.differing(new);
+        fixed.retain(|name| !CHANGEABLE.contains(name));
+        if fixed.is_empty() {
+            return Ok(());
+        }
+        Err(invalid(format!(
+            "{} cannot change in a running engine, and nothing was changed; restart the host for it ({} can change)",
+            fixed.join(", "),
+            CHANGEABLE.join(", ")
+        )))
+    }
+
     /// Puts `new` in force in place of `old`. All or nothing.
     ///
     /// # Errors
     /// [`crate::fault::Status::InvalidSetting`] naming settings that differ and
     /// cannot change in a running engine.
     pub fn change(&self, old: &EngineSettings, new: &EngineSettings) -> Result<(), Fault> {
-        let mut fixed = old.differing(new);
-        fixed.retain(|name| !CHANGEABLE.contains(name));
-        if !fixed.is_empty() {
-            return Err(invalid(format!(
-                "{} cannot change in a running engine, and nothing was changed; restart the host for it ({} can change)",
-                fixed.join(", "),
-                CHANGEABLE.join(", ")
-            )));
-        }
+        Self::may_change(old, new)?;
         let set = |place: &AtomicI64, value: i64| place.store(value, Ordering::Relaxed);
         set(&self.audit_flush, new.audit_flush);
         set(&self.audit_window, new.audit_window);

@@ -47,7 +47,7 @@ fn users_and_groups() {
     store.add_to_group("t", "ops", "ann").unwrap();
     store.add_to_group("t", "ops", "ann").unwrap();
     store.add_to_group("t", "ops", "bob").unwrap();
-    assert_eq!(store.groups_of("ann").unwrap(), [group.clone()]);
+    assert_eq!(store.groups_of("ann").unwrap(), std::slice::from_ref(&group));
     assert_eq!(store.groups().unwrap()[0].1.len(), 2);
     store.remove_from_group("t", "ops", "bob").unwrap();
     assert_eq!(store.remove_from_group("t", "ops", "bob").unwrap_err().status, Status::NotFound);
@@ -72,7 +72,7 @@ fn keys() {
     assert_eq!((row.identity.name(), row.unique_id), ("ann", store.user("ann").unwrap().unique_id));
     assert!(store.login_key("AKIAUNKNOWN").unwrap().value.is_none());
     assert_eq!(store.keys(None).unwrap().len(), 2);
-    assert_eq!(store.keys(Some("ann")).unwrap(), [key.clone()]);
+    assert_eq!(store.keys(Some("ann")).unwrap(), std::slice::from_ref(&key));
     assert_eq!(store.keys(Some("eve")).unwrap_err().status, Status::NotFound);
     store.keys_used(&[(key.id.clone(), 20), (key.id.clone(), 10), ("AKIAUNKNOWN".into(), 5)]).unwrap();
     assert_eq!(store.keys(Some("ann")).unwrap()[0].last_used, Some(20));
@@ -116,7 +116,7 @@ fn policies() {
     store.put_inline("t", Owner::User("ann"), "own", ALLOW).unwrap();
     let row = &store.policies().unwrap()[0];
     assert_eq!((row.default_version, row.attached, row.document.as_str()), (7, 2, DENY));
-    assert_eq!(store.policies_of(Owner::Group("ops")).unwrap().attached, [arn.clone()]);
+    assert_eq!(store.policies_of(Owner::Group("ops")).unwrap().attached, std::slice::from_ref(&arn));
     assert_eq!(store.policies_of(Owner::User("ann")).unwrap().inline, [("own".to_owned(), ALLOW.to_owned())]);
     store.set_boundary("t", Owner::User("ann"), Some("p")).unwrap();
     assert_eq!(store.delete_policy("t", "p", true).unwrap_err().status, Status::Conflict);
@@ -145,7 +145,7 @@ fn roles_and_sessions() {
     let store = &home.store;
     store.create_user("t", "/", "ann", &[]).unwrap();
     let role = store.create_role("t", "/", "app", TRUST, 900, &tags(&[("x", "y")])).unwrap();
-    assert_eq!(store.roles().unwrap(), [role.clone()]);
+    assert_eq!(store.roles().unwrap(), std::slice::from_ref(&role));
     assert_eq!(store.role("app").unwrap(), role);
     assert_eq!(store.update_role("t", "app", None, Some(1800)).unwrap().max_session, 1800);
     assert_eq!(store.update_role("t", "app", Some(TRUST), None).unwrap().max_session, 1800);

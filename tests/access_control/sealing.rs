@@ -87,7 +87,7 @@ fn a_prepared_key_seals_when_it_is_time() {
     let prepared = home.store.prepare_sealing("t").unwrap();
     let [new] = prepared.prepared.clone().try_into().unwrap();
     assert_eq!((prepared.key, file(&home)), (old.clone(), vec![old.clone(), new.clone()]));
-    assert_eq!(home.store.prepare_sealing("t").unwrap().prepared, [new.clone()], "one is enough");
+    assert_eq!(home.store.prepare_sealing("t").unwrap().prepared, std::slice::from_ref(&new), "one is enough");
     let done = home.store.rotate_sealing("t").unwrap();
     assert_eq!((done.key.as_str(), done.sealed), (new.as_str(), 3));
     assert_eq!(file(&home), [new, old]);

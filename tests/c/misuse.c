@@ -289,10 +289,10 @@ static void sizes(void) {
         login.login = login_of(&on, bytes("{}"));
         EXPECT(STANDIN_INVALID_ARGUMENT, standin_login_now(on.engine, &login.login, 1, &older, NULL));
     }
-    struct { standin_metric metric; uint64_t newer; } metrics[100];
+    struct { standin_metric metric; uint64_t newer; } metrics[128];
     memset(metrics, 0xa5, sizeof metrics);
     size_t n;
-    EXPECT(STANDIN_OK, standin_metrics(on.engine, &metrics[0].metric, sizeof metrics[0], 100, &n));
+    EXPECT(STANDIN_OK, standin_metrics(on.engine, &metrics[0].metric, sizeof metrics[0], 128, &n));
     CHECK(metrics[0].metric.size == sizeof(standin_metric) && metrics[0].newer == 0xa5a5a5a5a5a5a5a5);
     CHECK(n > 20 && strcmp(metrics[0].metric.name, "logins-success-total") == 0);
     CHECK(metrics[0].metric.value >= 2);

@@ -34,7 +34,7 @@ static void *work(void *argument) {
     for (size_t round = 0; round < ROUNDS; round++) {
         uint8_t room[4096];
         standin_buffer buffer = {room, sizeof room, 0};
-        standin_metric metrics[64];
+        standin_metric metrics[128];
         standin_info info = {.size = sizeof info};
         standin_outcome outcome = STANDIN_ALLOW;
         uint32_t number = 0;
@@ -48,7 +48,7 @@ static void *work(void *argument) {
             break;
         }
         case 1:
-            note(standin_metrics(on.engine, metrics, sizeof metrics[0], 64, &n) == STANDIN_OK);
+            note(standin_metrics(on.engine, metrics, sizeof metrics[0], 128, &n) == STANDIN_OK);
             break;
         case 2: {
             standin_login login = login_of(&on, bytes("{\"version\":\"2020_10_22\"}"));

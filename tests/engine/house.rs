@@ -35,7 +35,8 @@ pub(crate) struct House {
     pub(crate) profile: u32,
     pub(crate) store: Store,
     pub(crate) service: Arc<Stub>,
-    _agent: Option<Agent>,
+    #[allow(dead_code, reason = "only one of the two runs looks into it")]
+    pub(crate) agent: Option<Agent>,
     /// Moves only when told, when the house was built on it.
     pub(crate) clock: Arc<ManualClock>,
     time: Arc<dyn Clock>,
@@ -104,18 +105,21 @@ pub(crate) fn apart() -> bool {
 }
 
 /// The other side of the socket.
+#[allow(dead_code, reason = "only one of the two runs looks into it")]
 pub(crate) struct Agent {
+    pub(crate) keeper: Arc<Keeper>,
+    pub(crate) socket: std::path::PathBuf,
     _server: Server,
 }
 
 impl Agent {
     pub(crate) fn start(socket: &Path, settings: &EngineSettings, stub: &Arc<Stub>, clock: &Arc<dyn Clock>) -> Self {
         let ends = (Arc::clone(stub) as _, Arc::clone(stub) as _);
-        let keeper = Keeper::new(ends, &settings.host, settings.stale_after, Arc::clone(clock), Arc::new(SystemRandom));
+        let keeper = Keeper::new(ends, settings, Arc::clone(clock), Arc::new(SystemRandom));
         let keeper = Arc::new(keeper);
         let user = rustix::process::geteuid().as_raw();
-        let server = Server::start(socket, &[user], keeper, Arc::new(Journal::default()), || ()).unwrap();
-        Self { _server: server }
+        let server = Server::start(socket, &[user], Arc::clone(&keeper), Arc::new(Journal::default()), || ()).unwrap();
+        Self { keeper, socket: socket.to_owned(), _server: server }
     }
 }
 
@@ -130,7 +134,7 @@ fn build(time: Arc<dyn Clock>, clock: Arc<ManualClock>, more: &[(&str, &str)]) -
     let profile = engine.profile(&given).unwrap();
     let write = engine.agent().intern("kafka-cluster:WriteData", "topic").unwrap();
     let read = engine.agent().intern("kafka-cluster:ReadData", "topic").unwrap();
-    House { dir, number, engine, profile, store, service, _agent: agent, clock, time, given, write, read }
+    House { dir, number, engine, profile, store, service, agent, clock, time, given, write, read }
 }
 
 /// Another engine on the same store: a controller beside the broker.
@@ -180,6 +184,11 @@ pub(crate) fn channel(address: &str) -> Channel {
 }
 
 impl House {
+    #[allow(dead_code, reason = "not every run looks at it")]
+    pub(crate) fn time(&self) -> &dyn Clock {
+        &*self.time
+    }
+
     /// Starts another engine on this store, with the same actions.
     pub(crate) fn neighbour(&self) -> Neighbour {
         let (number, service, agent) = start(self.dir.path(), &self.time, &given(self.dir.path(), &[]));

@@ -16,6 +16,7 @@ mod evidence;
 mod faults;
 mod forwarded;
 mod house;
+mod limits;
 mod login;
 mod remote;
 mod repeats;

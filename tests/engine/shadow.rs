@@ -68,7 +68,10 @@ fn a_difference_is_told_once_and_counted_from_then_on() {
     ];
     assert_eq!(told(&house), first);
     let record = house.records().into_iter().find(|r| r["unmapped"]["outcome"] == "shadow-allowed").unwrap();
-    assert_eq!(record["policy"]["name"], "inline/arn:aws:iam::123456789012:user/writer/own#Data");
+    assert_eq!(
+        record["actor"]["authorizations"][0]["policy"]["name"],
+        "inline/arn:aws:iam::123456789012:user/writer/own#Data"
+    );
     assert_eq!(record["unmapped"]["acl_principal"], "User:writer");
     assert_eq!(record["src_endpoint"]["ip"], "192.0.2.7");
     let lines = house.engine.journal().take(1000);

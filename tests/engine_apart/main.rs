@@ -26,6 +26,7 @@ mod forwarded;
 mod house;
 #[path = "../engine/login.rs"]
 mod login;
+mod protocol;
 #[path = "../engine/remote.rs"]
 mod remote;
 #[path = "../engine/service.rs"]

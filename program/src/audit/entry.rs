@@ -47,6 +47,11 @@ impl Entry {
         text(&self.record, path)
     }
 
+    /// The number of a field of the record.
+    pub(crate) fn number(&self, path: &str) -> Option<i64> {
+        self.record.pointer(path).and_then(Value::as_i64)
+    }
+
     pub(crate) fn of_record(record: Value) -> Self {
         let number = |path: &str| record.pointer(path).and_then(Value::as_i64);
         let kind = match (number("/class_uid"), number("/activity_id")) {
@@ -69,7 +74,7 @@ impl Entry {
             }
         };
         let count = number("/count").filter(|n| *n != 1).map(|n| format!("{n} times; ")).unwrap_or_default();
-        let policy = text(&record, "/policy/name");
+        let policy = text(&record, "/actor/authorizations/0/policy/name");
         let detail = format!(
             "{count}{}{}",
             text(&record, "/status_detail"),
@@ -91,9 +96,18 @@ impl Entry {
     }
 
     pub(crate) fn of_administration(row: AdminRow) -> Self {
-        let record = json!({"time": row.time, "class_uid": 3004, "class_name": "Entity Management", "category_uid": 3, "activity_name": row.action,
-            "actor": {"user": {"uid": row.actor, "account": {"uid": row.account}}}, "entity": {"uid": row.target}, "status": "Success", "status_id": 1,
-            "metadata": {"version": "1.3.0", "product": {"name": "Standin", "vendor_name": "Standin"}, "uid": format!("store/{}", row.revision.0)},
+        // Verbs of IAM as the activities of OCSF's class.
+        let activity = match row.action.as_str() {
+            a if a.starts_with("Create") || a.starts_with("Assume") => 1,
+            a if a.starts_with("Delete") => 4,
+            a if a.starts_with("Enable") => 8,
+            a if a.starts_with("Disable") => 9,
+            _ => 3,
+        };
+        let record = json!({"time": row.time, "class_uid": 3004, "class_name": "Entity Management", "category_uid": 3,
+            "activity_id": activity, "activity_name": row.action, "type_uid": 300_400 + activity,
+            "actor": {"user": {"uid": row.actor, "account": {"uid": row.account}}}, "entity": {"uid": row.target}, "status": "Success", "status_id": 1, "severity_id": 1,
+            "metadata": {"version": "1.3.0", "profiles": ["host"], "product": {"name": "Standin", "vendor_name": "Standin"}, "uid": format!("store/{}", row.revision.0)},
             "unmapped": {"revision": row.revision.0, "outcome": "success"}, "comment": row.detail});
         Self {
             time: row.time,

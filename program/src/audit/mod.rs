@@ -4,43 +4,48 @@
 
 mod entry;
 mod files;
+mod filter;
+mod gaps;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
+use standin::access_control::Store;
+use standin::audit::one_line;
 use standin::fault::Fault;
 use standin::revision::Revision;
 
 pub(crate) use entry::{Entry, Kind};
 pub(crate) use files::Files;
+use filter::Filter;
 
 use crate::Desk;
 use crate::output::{self, Output, date};
 use crate::progress::Progress;
 
-/// Filters.
+/// How often `--follow` looks for more.
+const POLL: Duration = Duration::from_millis(200);
+
+/// What to list.
 #[derive(Args)]
 pub(crate) struct Audit {
     /// Directory of the audit files; by default `audit` beside the store.
     #[arg(long)]
     dir: Option<PathBuf>,
-    /// Only records about this identity (part of its ARN).
+    #[command(flatten)]
+    filter: Filter,
+    /// Only the newest so many.
+    #[arg(long, conflicts_with = "follow")]
+    last: Option<usize>,
+    /// Go on with what is written from now on, until interrupted.
     #[arg(long)]
-    identity: Option<String>,
-    /// Only this action (part of its name).
-    #[arg(long)]
-    action: Option<String>,
-    /// Only this outcome: success, refused, allowed, denied, undecided.
-    #[arg(long)]
-    outcome: Option<String>,
-    /// Only the record with this request id.
-    #[arg(long)]
-    request: Option<String>,
-    /// Only records of the last so many seconds.
-    #[arg(long)]
-    since: Option<i64>,
+    follow: bool,
+    /// Look for records that are missing, instead: their numbers have no gaps.
+    #[arg(long, conflicts_with_all = ["follow", "last"])]
+    gaps: bool,
 }
 
 /// The directory of the audit files beside a store.
@@ -48,47 +53,95 @@ pub(crate) fn beside(store: &Path) -> PathBuf {
     store.parent().unwrap_or(Path::new(".")).join("audit")
 }
 
+/// Administration after a revision, which is moved on.
+fn administration(store: &Store, after: &mut Revision, hand: &mut dyn FnMut(Entry)) -> Result<(), Fault> {
+    loop {
+        let rows = store.administration(*after, 1000)?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        *after = last.revision;
+        rows.into_iter().map(Entry::of_administration).for_each(&mut *hand);
+    }
+}
+
 impl Audit {
     pub(crate) fn run(self, desk: &Desk) -> Result<ExitCode, Fault> {
-        let mut entries = Vec::new();
         let dir = match self.dir.clone() {
             Some(dir) => dir,
             None => beside(&desk.files()?.store),
         };
+        let mut files = Files::new(dir);
+        files.since = self.filter.files_since();
+        files.boot = self.filter.boot();
+        if self.gaps {
+            return gaps::report(desk, &mut files);
+        }
+        let mut entries = Vec::new();
         let mut progress = Progress::new("records", false);
-        Files::new(dir).read(true, &mut |entry| {
+        let filter = &self.filter;
+        let mut keep = |entry: Entry| {
             progress.step();
-            entries.push(entry);
-        })?;
+            if filter.takes(&entry) {
+                entries.push(entry);
+            }
+        };
+        files.read(!self.follow, &mut keep)?;
         let store = desk.store()?;
         let mut after = Revision(0);
-        loop {
-            let rows = store.administration(after, 1000)?;
-            let Some(last) = rows.last() else { break };
-            after = last.revision;
-            rows.iter().for_each(|_| progress.step());
-            entries.extend(rows.into_iter().map(Entry::of_administration));
-        }
+        administration(&store, &mut after, &mut keep)?;
         drop(progress);
-        let from = self.since.map(|s| crate::explain::now().0 - s * 1000);
-        let within = |wanted: &Option<String>, value: &str| wanted.as_ref().is_none_or(|w| value.contains(w.as_str()));
-        entries.retain(|e| {
-            from.is_none_or(|t| e.time >= t)
-                && (within(&self.identity, &e.who) || within(&self.identity, &e.target))
-                && within(&self.action, &e.action)
-                && self.outcome.as_ref().is_none_or(|o| *o == e.outcome)
-                && self.request.as_ref().is_none_or(|r| *r == e.field("/metadata/correlation_uid"))
-        });
         entries.sort_by_key(|e| e.time);
-        if desk.output == Output::Json {
-            entries.iter().for_each(|e| output::line(&e.record.to_string()));
-        } else {
-            let rows: Vec<Value> = entries
-                .iter()
-                .map(|e| json!({"time": date(e.time), "who": e.who, "action": e.action, "target": e.target.escape_debug().to_string(), "outcome": e.outcome, "detail": e.detail}))
-                .collect();
-            desk.output.list(&["time", "who", "action", "target", "outcome", "detail"], &rows);
+        if let Some(last) = self.last {
+            entries.drain(..entries.len().saturating_sub(last));
         }
-        Ok(ExitCode::SUCCESS)
+        if !self.follow {
+            print(desk.output, &entries);
+            return Ok(ExitCode::SUCCESS);
+        }
+        loop {
+            entries.sort_by_key(|e| e.time);
+            entries.drain(..).for_each(|e| line(desk.output, &e));
+            std::thread::sleep(POLL);
+            let mut keep = |entry: Entry| {
+                if filter.takes(&entry) {
+                    entries.push(entry);
+                }
+            };
+            files.read(false, &mut keep)?;
+            administration(&store, &mut after, &mut keep)?;
+        }
     }
+}
+
+/// Names from clients stay on their line.
+fn target(entry: &Entry) -> String {
+    entry.target.escape_debug().to_string()
+}
+
+fn print(output: Output, entries: &[Entry]) {
+    if output == Output::Json {
+        entries.iter().for_each(|e| line(output, e));
+        return;
+    }
+    let rows: Vec<Value> = entries
+        .iter()
+        .map(|e| json!({"time": date(e.time), "who": e.who, "action": e.action, "target": target(e), "outcome": e.outcome, "detail": e.detail.escape_debug().to_string()}))
+        .collect();
+    output.list(&["time", "who", "action", "target", "outcome", "detail"], &rows);
+}
+
+/// One record on a line of its own.
+fn line(output: Output, e: &Entry) {
+    if output == Output::Json {
+        output::line(&one_line(&e.record));
+        return;
+    }
+    let columns = [
+        date(e.time),
+        e.who.clone(),
+        e.action.clone(),
+        target(e),
+        e.outcome.clone(),
+        e.detail.escape_debug().to_string(),
+    ];
+    output::line(columns.join("  ").trim_end());
 }

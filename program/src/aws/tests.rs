@@ -284,10 +284,13 @@ fn changed(request: &Request<Bytes>, change: &Change) -> Request<Bytes> {
             *other.body_mut() = body.into();
         }
         Change::Signature(at, byte) => {
-            let mut text = request.headers()["authorization"].as_bytes().to_vec();
-            let from = text.len() - 64;
-            text[from + at] = b"0123456789abcdef"[usize::from(byte & 15)];
-            other.headers_mut().insert("authorization", text.try_into().unwrap());
+            // What another change left of the header may be short.
+            let header = request.headers().get("authorization").map(|h| h.as_bytes().to_vec()).unwrap_or_default();
+            let mut text = header.clone();
+            if let Some(digit) = header.len().checked_sub(64).and_then(|from| text.get_mut(from + at)) {
+                *digit = b"0123456789abcdef"[usize::from(byte & 15)];
+                other.headers_mut().insert("authorization", text.try_into().unwrap());
+            }
         }
         Change::Header(name, text) => {
             other.headers_mut().insert(*name, text.parse().unwrap());

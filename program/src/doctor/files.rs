@@ -2,12 +2,12 @@
 //! Files that a broker's settings name: who may read them, and whether they
 //! are what they should be.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use standin::access_control::{Store, StoreFiles};
-use standin::settings::EngineSettings;
+use standin::access_control::{Store, StoreFiles, schema};
+use standin::settings::{AgentProcess, EngineSettings};
 use standin::time::{SystemClock, SystemRandom};
 
 use super::node::{Listener, Node};
@@ -78,12 +78,61 @@ pub(super) fn store(node: &Node<'_>, engine: &EngineSettings, out: &mut Findings
     if !open {
         return None;
     }
+    // Opening it would bring it up to date, and older brokers may still run.
+    if let Some(format) = format_of(&files.store).filter(|f| *f < schema::newest()) {
+        let text = format!(
+            "the store has format {format}, this program is of format {}; the first process of this version that opens it brings it up to date",
+            schema::newest()
+        );
+        out.warn("store-format", entry, text, &[]);
+        return None;
+    }
     match Store::open(&files, Arc::new(SystemClock::new()), Arc::new(SystemRandom)) {
         Ok(store) => Some(store),
         Err(fault) => {
             out.wrong("store", entry, fault.text, &[]);
             None
         }
+    }
+}
+
+/// The format a SQLite file says it has (the user version in its header; "The
+/// Database Header" of SQLite's file format).
+fn format_of(store: &Path) -> Option<u32> {
+    let mut header = [0; 64];
+    std::fs::File::open(store).ok()?.read_exact_at(&mut header, 0).ok()?;
+    let version = header.strip_prefix(b"SQLite format 3\0")?.get(44..48)?;
+    Some(u32::from_be_bytes(version.try_into().ok()?))
+}
+
+/// The socket of an agent that is a process of its own.
+pub(super) fn agent(node: &Node<'_>, agent: &AgentProcess, out: &mut Findings) {
+    let entry = node.properties.entry("standin.agent.socket");
+    let shown = agent.socket.display();
+    let metadata = match std::fs::metadata(&agent.socket) {
+        Ok(metadata) => metadata,
+        Err(e) => {
+            out.wrong("agent", entry, format!("{shown}: {e}; `standin agent` makes it"), &[]);
+            return;
+        }
+    };
+    if !metadata.file_type().is_socket() {
+        out.wrong("agent", entry, format!("{shown} is no socket"), &[]);
+        return;
+    }
+    if metadata.uid() != agent.user {
+        let text = format!(
+            "{shown} belongs to the user {}, standin.agent.user is {}: the host does not talk to it",
+            metadata.uid(),
+            agent.user
+        );
+        out.wrong("agent", node.properties.entry("standin.agent.user"), text, &[]);
+    }
+    let dir = agent.socket.parent().unwrap_or(Path::new("."));
+    if let Some(mode) = mode(dir).filter(|m| m & 0o027 != 0) {
+        let text =
+            format!("{} has mode {mode:04o}: others may get at the agent, or put another in its place", dir.display());
+        out.wrong("agent", entry, text, &[&format!("chmod 750 {}", dir.display())]);
     }
 }
 

@@ -62,7 +62,13 @@ impl Doctor {
             logins::check(&node, &mut out);
             files::native(&node, &mut out);
             if let Some(engine) = &engine {
-                let store = files::store(&node, engine, &mut out);
+                let store = match &engine.agent {
+                    Some(agent) => {
+                        files::agent(&node, agent, &mut out);
+                        None
+                    }
+                    None => files::store(&node, engine, &mut out),
+                };
                 files::audit_dir(&node, engine, &mut out);
                 clock::check(engine, store.as_ref(), &mut out);
             }

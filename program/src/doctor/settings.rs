@@ -53,6 +53,10 @@ pub(super) fn check(node: &Node<'_>, out: &mut Findings) -> Option<EngineSetting
         let line = "standin.cluster.arn=arn:aws:kafka:REGION:ACCOUNT:cluster/NAME/UUID";
         out.wrong("setting-value", None, text, &[line]);
     }
+    if engine.as_ref().is_some_and(|e| e.shadow) {
+        let text = "Kafka's ACLs decide for clients of Standin too; policies are only compared with them";
+        out.warn("shadow", properties.entry("standin.mode"), text, &["standin.mode=enforce"]);
+    }
     // Where the engine's own are wrong, the region is not another fault.
     let known = engine.as_ref().and_then(|e| e.namespaces.first()).map(|n| n.region().to_owned());
     let region = known.unwrap_or_else(|| "unknown".to_owned());

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use standin::access_control::{Database, Work};
-use standin::fault::{Fault, Status};
+use standin::fault::{Fault, Kind, Status};
 use tokio::runtime::Runtime;
 
 use link::{Link, Trouble};
@@ -63,7 +63,7 @@ impl Postgres {
     /// or one of a newer format.
     pub fn open(url: &str) -> Result<Self, Fault> {
         let database = Self::connect(url)?;
-        database.with_link(|link| tables::update(link))?;
+        database.with_link(tables::update)?;
         Ok(database)
     }
 
@@ -73,7 +73,7 @@ impl Postgres {
     /// As [`Postgres::open`].
     pub fn make(url: &str) -> Result<Self, Fault> {
         let database = Self::connect(url)?;
-        database.with_link(|link| tables::make(link))?;
+        database.with_link(tables::make)?;
         Ok(database)
     }
 
@@ -138,7 +138,7 @@ impl Postgres {
         let mut runs = 0;
         loop {
             runs += 1;
-            let (link, room) = self.lease(pool, by)?;
+            let (link, room) = self.lease(pool, by).map_err(undecided)?;
             let outcome = attempt(&link, begin, &mut *work);
             let trouble = link.trouble();
             room.give_back(link);
@@ -218,6 +218,15 @@ impl Drop for Postgres {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+/// A password that was changed under an open store is no answer to who asks:
+/// what cannot be asked is undecided, whatever the reason.
+fn undecided(fault: Fault) -> Fault {
+    match fault.kind() {
+        Kind::Undecided => fault,
+        _ => Fault { status: Status::Unavailable, ..fault },
     }
 }
 

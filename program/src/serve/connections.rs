@@ -26,8 +26,8 @@ use super::router::{Peer, router};
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long the head of a request may take, and a connection may be idle.
 const HEAD: Duration = Duration::from_secs(75);
-/// Longest head of a request, bytes.
-const HEAD_LONGEST: usize = 64 * 1024;
+/// About the longest head of a request, bytes; it holds no more than two of these.
+const HEAD_LONGEST: usize = 32 * 1024;
 /// How long requests under way are waited for at the end.
 const ENDING: Duration = Duration::from_secs(10);
 /// Pause after a failure to accept, such as too many open files.

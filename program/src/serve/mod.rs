@@ -4,11 +4,14 @@
 //! connections are the only asynchronous part of Standin.
 
 mod connections;
+mod feed;
+mod hosts;
 mod metrics;
 mod probes;
 mod router;
 mod state;
 mod tls;
+mod wire;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -55,6 +58,7 @@ impl Serve {
         let issuers = aws::issuers(self.oidc_ca.as_deref())?;
         let aws = Aws::new(Arc::clone(&store), Arc::new(SystemClock::new()), Arc::new(SystemRandom), issuers);
         let state = Arc::new(State::new(store, aws, self.max_working));
+        feed::Feed::start(&state)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_io()
             .enable_time()

@@ -15,7 +15,9 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 
-use super::{State, probes};
+use standin::service::wire::path;
+
+use super::{State, feed, probes, wire};
 
 /// Longest body of a request, bytes.
 pub(super) const BODY: usize = 1 << 20;
@@ -33,16 +35,17 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// All routes.
 pub(super) fn router(state: Arc<State>) -> Router {
-    Router::new()
+    let mut router = Router::new()
         .route("/health", blocking("health", probes::health))
         .route("/ready", blocking("ready", probes::ready))
         .route("/metrics", blocking("metrics", probes::metrics))
         .route("/", blocking("aws", aws))
-        .fallback_service(
-            blocking("unknown", |_, _| text(StatusCode::NOT_FOUND, "text/plain", "no such page\n"))
-                .with_state(Arc::clone(&state)),
-        )
-        .with_state(state)
+        .route(path::CHANGES, any(changes));
+    for (path, name, handle) in wire::ROUTES {
+        router = router.route(path, blocking(name, handle));
+    }
+    let unknown = blocking("unknown", |_, _| text(StatusCode::NOT_FOUND, "text/plain", "no such page\n"));
+    router.fallback_service(unknown.with_state(Arc::clone(&state))).with_state(state)
 }
 
 /// The query protocols of IAM and STS.
@@ -71,29 +74,75 @@ pub(crate) fn blocking(name: &'static str, handle: Handle) -> MethodRouter<Arc<S
 }
 
 async fn run(state: Arc<State>, handle: Handle, request: Request<Body>) -> Response<Bytes> {
-    let (parts, body) = request.into_parts();
-    let body = match tokio::time::timeout(ARRIVAL, Limited::new(body, BODY).collect()).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(e)) if e.is::<http_body_util::LengthLimitError>() => {
-            return text(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", "the request is too long\n");
-        }
-        Ok(Err(_)) => return text(StatusCode::BAD_REQUEST, "text/plain", "the request did not arrive whole\n"),
-        Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "text/plain", "the request arrived too slowly\n"),
+    match whole(request).await {
+        Ok(request) => match working(&state, move |state| Ok(handle(state, request))).await {
+            Ok(response) => response,
+            Err(Unworked::Busy) => {
+                let mut response = text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "busy\n");
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                response
+            }
+            Err(Unworked::Defect) => text(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "a defect\n"),
+        },
+        Err(response) => response,
+    }
+}
+
+/// Changes wait without keeping a thread.
+async fn changes(
+    axum::extract::State(state): axum::extract::State<Arc<State>>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let begun = Instant::now();
+    let response = match whole(request).await {
+        Ok(request) => feed::changes(Arc::clone(&state), request).await,
+        Err(response) => response,
     };
+    state.metrics.request("changes", response.status().as_u16(), begun.elapsed());
+    response.map(Body::from)
+}
+
+/// The request with its whole body, or what is answered to one that does not
+/// arrive.
+async fn whole(request: Request<Body>) -> Result<Request<Bytes>, Response<Bytes>> {
+    let (parts, body) = request.into_parts();
+    match tokio::time::timeout(ARRIVAL, Limited::new(body, BODY).collect()).await {
+        Ok(Ok(body)) => Ok(Request::from_parts(parts, body.to_bytes())),
+        Ok(Err(e)) if e.is::<http_body_util::LengthLimitError>() => {
+            Err(text(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", "the request is too long\n"))
+        }
+        Ok(Err(_)) => Err(text(StatusCode::BAD_REQUEST, "text/plain", "the request did not arrive whole\n")),
+        Err(_) => Err(text(StatusCode::REQUEST_TIMEOUT, "text/plain", "the request arrived too slowly\n")),
+    }
+}
+
+/// Why work was not done.
+pub(super) enum Unworked {
+    /// Too much is going on.
+    Busy,
+    /// It panicked.
+    Defect,
+}
+
+/// Does work that may wait for the store, when there is room for it.
+pub(super) async fn working<T, E>(
+    state: &Arc<State>,
+    work: impl FnOnce(&State) -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<Unworked> + Send + 'static,
+{
     let Ok(Ok(_room)) = tokio::time::timeout(ROOM, state.working.acquire()).await else {
         state.metrics.busy.fetch_add(1, Ordering::Relaxed);
-        let mut response = text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "busy\n");
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        return response;
+        return Err(Unworked::Busy.into());
     };
-    let request = Request::from_parts(parts, body);
-    let worker = Arc::clone(&state);
-    let work = move || catch_unwind(AssertUnwindSafe(|| handle(&worker, request)));
-    match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(response)) => response,
+    let worker = Arc::clone(state);
+    match tokio::task::spawn_blocking(move || catch_unwind(AssertUnwindSafe(|| work(&worker)))).await {
+        Ok(Ok(result)) => result,
         Ok(Err(_)) | Err(_) => {
             state.metrics.panics.fetch_add(1, Ordering::Relaxed);
-            text(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "a defect\n")
+            Err(Unworked::Defect.into())
         }
     }
 }

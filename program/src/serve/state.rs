@@ -5,8 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use standin::access_control::Store;
+use standin::service::Embedded;
+use standin::time::{Clock, SystemClock, SystemRandom};
 use tokio::sync::Semaphore;
 
+use super::feed::Feed;
+use super::hosts::Hosts;
 use super::metrics::Metrics;
 use crate::aws::Aws;
 
@@ -14,6 +18,14 @@ use crate::aws::Aws;
 pub(crate) struct State {
     /// The store.
     pub(crate) store: Arc<Store>,
+    /// The service on it.
+    pub(crate) service: Embedded,
+    /// The time.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// What is known of hosts.
+    pub(super) hosts: Hosts,
+    /// Who waits for changes.
+    pub(super) feed: Feed,
     /// The query protocols of IAM and STS.
     pub(crate) aws: Aws,
     /// What is counted.
@@ -26,8 +38,19 @@ pub(crate) struct State {
 impl State {
     /// The state of a service on this store.
     pub(crate) fn new(store: Arc<Store>, aws: Aws, working: usize) -> Self {
-        let working = Semaphore::new(working.clamp(1, 512));
-        Self { store, aws, metrics: Metrics::default(), working, stopping: AtomicBool::new(false) }
+        let working = working.clamp(1, 512);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        Self {
+            service: Embedded::over(Arc::clone(&store), Arc::clone(&clock), Arc::new(SystemRandom)),
+            store,
+            aws,
+            clock,
+            hosts: Hosts::default(),
+            feed: Feed::default(),
+            metrics: Metrics::default(),
+            working: Semaphore::new(working),
+            stopping: AtomicBool::new(false),
+        }
     }
 
     /// No new requests are wanted.

@@ -3,11 +3,14 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses what it needs")]
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Arc;
 
 use serde_json::Value;
+use standin::access_control::{Store, StoreFiles};
+use standin::time::{SystemClock, SystemRandom};
 
 pub const ALLOW: &str =
     r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kafka-cluster:*","Resource":"*"}}"#;
@@ -27,6 +30,21 @@ impl Place {
             std::fs::write(place.path(name), text).unwrap();
         }
         place
+    }
+
+    /// A directory with a store in which there is nothing.
+    pub fn bare() -> Self {
+        let place = Self { dir: tempfile::tempdir().unwrap() };
+        place.store("s");
+        place
+    }
+
+    /// Makes a store in which there is nothing.
+    pub fn store(&self, dir: &str) {
+        let path = self.path(dir);
+        std::fs::DirBuilder::new().mode(0o700).create(&path).unwrap();
+        let files = StoreFiles { store: path.join("store.db"), key_file: path.join("store.db.key") };
+        Store::create(&files, "123456789012", Arc::new(SystemClock::new()), Arc::new(SystemRandom)).unwrap();
     }
 
     pub fn path(&self, name: &str) -> std::path::PathBuf {

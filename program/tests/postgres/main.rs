@@ -10,6 +10,8 @@
 mod every;
 #[path = "../../../tests/access_control/history.rs"]
 mod history;
+#[path = "../../../tests/access_control/managed.rs"]
+mod managed;
 #[path = "../../../tests/access_control/people.rs"]
 mod people;
 #[path = "../../../tests/access_control/sealing.rs"]
@@ -19,4 +21,5 @@ mod opening;
 mod replicas;
 mod server;
 mod support;
+mod tls;
 mod weather;

@@ -16,12 +16,29 @@ impl Server {
         Self { dir, url }
     }
 
+    /// A standby of this one.
+    pub(crate) fn standby(&self) -> Self {
+        let dir = tempfile::tempdir_in("/tmp").unwrap();
+        let url = run(&["standby".as_ref(), dir.path().as_os_str(), self.path().as_os_str()]);
+        Self { dir, url }
+    }
+
+    /// Lets a standby take over.
+    pub(crate) fn promote(&self) {
+        control("promote", self.path());
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
     pub(crate) fn start(&self) {
         control("start", self.path());
+    }
+
+    /// Starts it so that it can be reached by TCP as well.
+    pub(crate) fn start_listening(&self, port: u16) {
+        run(&["start".as_ref(), self.path().as_os_str(), port.to_string().as_ref()]);
     }
 
     pub(crate) fn stop(&self) {
@@ -49,8 +66,12 @@ impl Drop for Server {
 }
 
 fn control(what: &str, dir: &Path) -> String {
+    run(&[what.as_ref(), dir.as_os_str()])
+}
+
+fn run(arguments: &[&std::ffi::OsStr]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/postgres");
-    let done = Command::new(script).arg(what).arg(dir).output().unwrap();
-    assert!(done.status.success(), "{what}: {}", String::from_utf8_lossy(&done.stderr));
+    let done = Command::new(script).args(arguments).output().unwrap();
+    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8(done.stdout).unwrap().trim().to_owned()
 }

@@ -14,7 +14,7 @@ use standin::revision::Revision;
 use standin::time::SystemClock;
 
 use crate::server::Server;
-use crate::support::{ALLOW, Home, home, home_at, open};
+use crate::support::{ALLOW, Home, home, home_at, open, raw};
 
 /// Makes users with a policy until told to stop; the names that were answered.
 fn write(store: &Store, me: usize, stop: &AtomicBool, answered: &Mutex<BTreeSet<String>>) {
@@ -84,10 +84,10 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// X-06, P1-40: two services write and read while the server is killed and
+/// Two services write and read while the server is killed and
 /// restarted, again and again.
 #[test]
-fn x_06_a_server_killed_and_restarted_loses_nothing_that_was_answered() {
+fn a_server_killed_and_restarted_loses_nothing_that_was_answered() {
     let server = Server::new();
     let home = home_at(&server.url);
     home.store.create_user("t", "/", "ann", &[]).unwrap();
@@ -101,9 +101,8 @@ fn x_06_a_server_killed_and_restarted_loses_nothing_that_was_answered() {
         scope.spawn(|| read(&second, &key.id, &stop, &worked));
         for round in 0..4 {
             let (before, reads) = (answered.lock().unwrap().len(), worked.load(Ordering::Relaxed));
-            until("writes and reads go on", || {
-                answered.lock().unwrap().len() > before + 3 && worked.load(Ordering::Relaxed) > reads + 3
-            });
+            until("writes go on", || answered.lock().unwrap().len() > before + 3);
+            until("reads go on", || worked.load(Ordering::Relaxed) > reads + 3);
             if round % 2 == 0 {
                 server.kill();
             } else {
@@ -117,6 +116,41 @@ fn x_06_a_server_killed_and_restarted_loses_nothing_that_was_answered() {
         }
     });
     assert!(home.store.login_key(&key.id).unwrap().value.is_some());
+    check(&home, &answered.lock().unwrap());
+}
+
+/// The server is killed and its standby takes over: writes and reads go on
+/// there, and what was answered is there.
+#[test]
+fn a_standby_that_takes_over_has_what_was_answered() {
+    let primary = Server::new();
+    let standby = primary.standby();
+    let folder = |server: &Server| server.url.split_once("host=").unwrap().1.split('&').next().unwrap().to_owned();
+    let both = primary.url.replace(&folder(&primary), &format!("{}&host={}", folder(&primary), folder(&standby)));
+    let mut home = home_at(&primary.url);
+    home.store.create_user("t", "/", "ann", &[]).unwrap();
+    let (key, _) = home.store.create_key("t", "ann").unwrap();
+    // From now on nothing is answered that the standby does not have.
+    raw(&primary.url, "ALTER SYSTEM SET synchronous_standby_names = '*'").unwrap();
+    raw(&primary.url, "SELECT pg_reload_conf()").unwrap();
+    home.url = home.url.replace(&primary.url, &both);
+    let (store, second) = (home.again().unwrap(), home.again().unwrap());
+    let (stop, answered, worked) = (AtomicBool::new(false), Mutex::default(), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        let _stop = Stop(&stop);
+        scope.spawn(|| write(&store, 1, &stop, &answered));
+        scope.spawn(|| read(&second, &key.id, &stop, &worked));
+        let go_on = |what: &str| {
+            let (before, reads) = (answered.lock().unwrap().len(), worked.load(Ordering::Relaxed));
+            until(what, || answered.lock().unwrap().len() > before + 3 && worked.load(Ordering::Relaxed) > reads + 3);
+        };
+        go_on("before");
+        primary.kill();
+        let fault = second.login_key(&key.id).err().unwrap();
+        assert_eq!(fault.kind(), Kind::Undecided, "{fault}");
+        standby.promote();
+        go_on("after");
+    });
     check(&home, &answered.lock().unwrap());
 }
 

@@ -82,11 +82,18 @@ pub(super) fn resolve(env: Env, settings: jbyteArray, out: jbyteArray) -> Result
     env.write(out, &content).map(|()| 0)
 }
 
-/// Changes settings of the open engine, all or nothing.
-pub(super) fn reload(env: Env, engine: jlong, settings: jbyteArray, why: jbyteArray) -> Result<jint, Fault> {
+/// Changes settings of the open engine, all or nothing, or only says whether
+/// that would be.
+pub(super) fn reload(
+    env: Env,
+    engine: jlong,
+    settings: jbyteArray,
+    only_check: jint,
+    why: jbyteArray,
+) -> Result<jint, Fault> {
     let reloaded = env.bytes(settings).and_then(|bytes| {
-        let pairs = texts(&bytes)?;
-        mechanism::engine(engine_number(engine)?)?.reload(pairs)
+        let (pairs, engine) = (texts(&bytes)?, mechanism::engine(engine_number(engine)?)?);
+        if only_check == 0 { engine.reload(pairs) } else { engine.check_reload(pairs) }
     });
     reloaded.map(|()| 0).inspect_err(|fault| env.explain(why, &fault.text))
 }

@@ -78,7 +78,7 @@ natives! {
     resolve c"([B[B)I" (settings: jbyteArray, out: jbyteArray) -> jint;
     close c"(JI)I" (engine: jlong, wait: jint) -> jint;
     profile c"(J[B[B)I" (engine: jlong, settings: jbyteArray, why: jbyteArray) -> jint;
-    reload c"(J[B[B)I" (engine: jlong, settings: jbyteArray, why: jbyteArray) -> jint;
+    reload c"(J[BI[B)I" (engine: jlong, settings: jbyteArray, only_check: jint, why: jbyteArray) -> jint;
     action c"(J[B[B)I" (engine: jlong, name: jbyteArray, resource_type: jbyteArray) -> jint;
     login c"(JII[B[BI[B)I" (engine: jlong, profile: jint, mechanism: jint, payload: jbyteArray, facts: jbyteArray, wait: jint, out: jbyteArray) -> jint;
     bind c"(J[B[B)I" (session: jlong, facts: jbyteArray, out: jbyteArray) -> jint;

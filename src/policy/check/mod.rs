@@ -312,7 +312,11 @@ impl Looking<'_> {
     }
 
     fn conditions(&self, actions: &[&Known], out: &mut Findings<'_>) {
-        let sts = actions.iter().any(|a| a.action.starts_with("sts:"));
+        let of_service =
+            ["Action", "NotAction"].iter().flat_map(|name| self.statement.texts(name)).any(|(text, ..)| {
+                let text = text.to_lowercase();
+                text == "*" || text.starts_with("sts:") || text.starts_with("iam:")
+            });
         let named = |kind: &str| actions.iter().any(|a| a.resource_type == kind);
         let Some(block) = self.statement.node.member("Condition") else { return };
         for operator in block.members() {
@@ -322,7 +326,7 @@ impl Looking<'_> {
                 let negative =
                     operator.name.contains("Not") || operator.name.ends_with("IfExists") || operator.name == "Null";
                 let outcome = if negative { "it is as if the key were missing" } else { "the condition is never met" };
-                if !supplied(&member.name, &key, sts) {
+                if !supplied(&member.name, &key, of_service) {
                     let found = format!("no host supplies {}: {outcome}", shown_text(&member.name));
                     out.add(
                         "condition-key",
@@ -352,12 +356,12 @@ fn kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
     all.into_iter()
 }
 
-/// True when some host supplies the key.
-fn supplied(name: &str, key: &Key, assuming: bool) -> bool {
+/// True when some host supplies the key, or the service itself for its own
+/// actions.
+fn supplied(name: &str, key: &Key, of_service: bool) -> bool {
     let name = name.to_lowercase();
-    key.origin() != Origin::Channel
-        || name.starts_with("iot:")
-        || assuming && (name.starts_with("sts:") || name.starts_with("aws:requesttag/") || name == "aws:tagkeys")
+    let own = ["sts:", "iam:", "aws:requesttag/"].iter().any(|head| name.starts_with(head)) || name == "aws:tagkeys";
+    key.origin() != Origin::Channel || name.starts_with("iot:") || of_service && own
 }
 
 #[cfg(test)]

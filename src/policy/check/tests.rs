@@ -45,6 +45,15 @@ fn what_matches_here_is_not_told() {
 }
 
 #[test]
+fn keys_of_the_service_are_supplied_for_its_own_actions() {
+    for action in ["sts:AssumeRole", "iam:PutUserPermissionsBoundary", "*"] {
+        let key = if action == "sts:AssumeRole" { "sts:ExternalId" } else { "iam:PermissionsBoundary" };
+        let members = format!(r#""Action":"{action}","Resource":"*","Condition":{{"StringEquals":{{"{key}":"x"}}}}"#);
+        assert_eq!(found(&members, &scope()), [], "{members}");
+    }
+}
+
+#[test]
 fn what_matches_nothing_here_is_told_with_its_place() {
     let action = "$.Statement[0].Action";
     let resource = "$.Statement[0].Resource";
@@ -69,7 +78,7 @@ fn what_matches_nothing_here_is_told_with_its_place() {
             resource.into(),
         ),
         (
-            format!(r#""Action":"kafka-cluster:ReadData","Resource":"*","Condition":{{"StringEquals":{{"aws:VpcSourceIp":"x"}}}}"#),
+            r#""Action":"kafka-cluster:ReadData","Resource":"*","Condition":{"StringEquals":{"aws:VpcSourceIp":"x"}}"#.to_owned(),
             "condition-key",
             key("StringEquals.aws:VpcSourceIp"),
         ),

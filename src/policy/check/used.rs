@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What of a policy was used: its statements beside what the audit counted.
 
+use super::super::catalogue::Known;
 use super::super::document::Document;
 use super::super::explain::{How, Question, bears};
 use super::super::pattern::{NoValues, Pattern};
@@ -46,7 +47,7 @@ pub fn unused(text: &str, scope: &Scope, usages: &[Usage<'_>]) -> Result<Vec<Fin
     let mut out = Findings::new(text);
     let Some(root) = read(text, &mut Problems::new(text)) else { return Ok(Vec::new()) };
     for (n, statement) in statements(&root).iter().enumerate() {
-        let about = statement.texts("Action").iter().any(|(text, ..)| !covered(text).is_empty());
+        let about = statement.texts("Action").iter().any(|(text, ..)| !of_hosts(text).is_empty());
         let allows = statement.texts("Effect").first().is_some_and(|(text, ..)| *text == "Allow");
         if !about || !allows {
             continue;
@@ -70,6 +71,11 @@ fn allowed(document: &Document, statement: usize, scope: &Scope, (u, inputs): Do
     matches!(bears(document, statement, scope, &question, inputs), Some(How::Applies | How::Unmet(_)))
 }
 
+/// The actions that hosts count; those of the service itself are in no count.
+fn of_hosts(pattern: &str) -> Vec<&'static Known> {
+    covered(pattern).into_iter().filter(|k| k.service != "iam").collect()
+}
+
 fn listed(mut names: Vec<&str>) -> Option<String> {
     names.sort_unstable();
     names.dedup();
@@ -81,7 +87,7 @@ fn actions(statement: &Place<'_>, own: &[Done<'_>], out: &mut Findings<'_>) {
         let Ok(pattern) = Pattern::read(text, false, true) else { continue };
         let names = own.iter().map(|(u, _)| u.action.as_str());
         let used: Vec<&str> = names.filter(|action| pattern.matches_without_case(action, &NoValues)).collect();
-        let all = covered(text);
+        let all = of_hosts(text);
         if used.is_empty() && !all.is_empty() {
             out.add(
                 "action-not-used",

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use standin::access_control::{Attached, Owner};
+use standin::access_control::{Attached, Effective, Owner};
 use standin::channel::Channel;
 use standin::decision::{GivenKeys, Inputs, Keys, Outcome, Reason, Verdict};
 use standin::identity::{Attributes, Identity, IdentityKind, Principal};
@@ -68,10 +68,7 @@ struct Simulated {
 }
 
 /// The policies and tags of the user, group or role of this ARN.
-fn principal_of(
-    permit: &Permit<'_>,
-    arn: &str,
-) -> Result<(Vec<Attached>, Option<Attached>, Vec<(String, String)>), Problem> {
+fn principal_of(permit: &Permit<'_>, arn: &str) -> Result<Effective, Problem> {
     let missing = || Problem::new(Code::NoSuchEntity, format!("{arn} cannot be found."));
     if let Some((_, name)) = arn.split_once(":group/") {
         let name = name.rsplit('/').next().unwrap_or_default();
@@ -86,11 +83,10 @@ fn principal_of(
         for (name, document) in own.inline {
             policies.push(Attached { name: format!("inline/{}/{name}", group.arn), hash: [0; 32], document });
         }
-        return Ok((policies, None, Vec::new()));
+        return Ok(Effective { policies, ..Effective::default() });
     }
     let identity = Identity::parse(arn).map_err(|_| missing())?;
-    let effective = permit.store.entitlements(&identity)?.value.ok_or_else(missing)?;
-    Ok((effective.policies, effective.boundary, effective.tags))
+    permit.store.entitlements(&identity)?.value.ok_or_else(missing)
 }
 
 fn named(policy: &Attached) -> Result<Named, Problem> {
@@ -127,7 +123,7 @@ pub(crate) fn principal(call: &Call<'_>, x: &mut Xml) -> Result<(), Problem> {
     let form = call.form;
     let arn = form.need("PolicySourceArn")?;
     let permit = call.permit(source(call, arn)?)?;
-    let (policies, boundary, tags) = principal_of(&permit, arn)?;
+    let Effective { policies, boundary, tags } = principal_of(&permit, arn)?;
     let mut keys = context(form)?;
     match form.get("CallerArn") {
         Some(caller) => describe(caller, &[], &mut keys)?,
@@ -245,7 +241,7 @@ pub(crate) fn keys_of_custom(call: &Call<'_>, x: &mut Xml) -> Result<(), Problem
 pub(crate) fn keys_of_principal(call: &Call<'_>, x: &mut Xml) -> Result<(), Problem> {
     let arn = call.form.need("PolicySourceArn")?;
     let permit = call.permit(source(call, arn)?)?;
-    let (policies, ..) = principal_of(&permit, arn)?;
+    let Effective { policies, .. } = principal_of(&permit, arn)?;
     let mut documents: Vec<Named> = policies.iter().map(named).collect::<Result<_, _>>()?;
     documents.extend(listed(call.form, "PolicyInputList")?);
     show_keys(x, documents.iter());

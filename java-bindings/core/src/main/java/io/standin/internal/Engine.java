@@ -125,8 +125,21 @@ public final class Engine implements AutoCloseable {
    * @throws StandinException with what is wrong and what is accepted; then nothing changed
    */
   public void reload(Map<String, String> settings) throws StandinException {
+    reload(settings, 0);
+  }
+
+  /**
+   * Whether {@link #reload} would accept these settings.
+   *
+   * @throws StandinException with what is wrong and what is accepted
+   */
+  public void checkReload(Map<String, String> settings) throws StandinException {
+    reload(settings, 1);
+  }
+
+  private void reload(Map<String, String> settings, int onlyCheck) throws StandinException {
     byte[] why = new byte[4096];
-    int status = Native.reload(id(), pairs(settings), why);
+    int status = Native.reload(id(), pairs(settings), onlyCheck, why);
     if (status != 0) {
       throw new StandinException(status, new String(Fields.content(why), StandardCharsets.UTF_8));
     }

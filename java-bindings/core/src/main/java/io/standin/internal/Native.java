@@ -27,7 +27,7 @@ final class Native {
 
   static native int profile(long engine, byte[] settings, byte[] why);
 
-  static native int reload(long engine, byte[] settings, byte[] why);
+  static native int reload(long engine, byte[] settings, int onlyCheck, byte[] why);
 
   static native int action(long engine, byte[] name, byte[] resourceType);
 

@@ -105,6 +105,12 @@ class NativeMisuseTest {
           contained(Native.profile(engine, one, other));
           contained(Native.action(engine, one, other));
           contained(Native.bind(session, one, other));
+          contained(Native.reload(engine, one, 1, other));
+          contained(Native.aclPrincipal(engine, one, other));
+          for (long of : new long[] {0, session, -1}) {
+            ByteBuffer asked = request(action, TOPIC);
+            contained(Native.compare(engine, of, one, other, asked, asked.position(), 1));
+          }
           for (int number : new int[] {1, 0, -1, Integer.MIN_VALUE}) {
             contained(Native.login(engine, profile, number, copy(one), other, 0, new byte[99]));
           }
@@ -132,6 +138,7 @@ class NativeMisuseTest {
         contained(Native.authorizeOne(session, number, number, number, TOPIC, NOTHING, number));
         contained(Native.authorizeAny(session, number, NOTHING, number));
         contained(Native.importSession(number, facts(), number));
+        contained(Native.mode(number));
       }
       assertTrue(allowed(session, action), "it still works");
       assertEquals(0, open.metrics()[Engine.metricNames().indexOf("worker-panics-total")]);
@@ -169,6 +176,10 @@ class NativeMisuseTest {
           contained(Native.authorize(session, ByteBuffer.allocateDirect(0), bytes, count, 0));
           contained(Native.authorize(session, ByteBuffer.allocate(64), bytes, count, 0));
           contained(Native.authorize(session, null, bytes, count, 0));
+          byte[] who = Fields.join(List.of(TOPIC, TOPIC));
+          contained(Native.compare(engine, session, who, facts(), asked, bytes, count));
+          contained(Native.compare(engine, 0, who, facts(), asked, bytes, count));
+          contained(Native.compare(engine, 0, who, null, null, bytes, count));
           for (int at = length; at < asked.capacity(); at++) {
             assertEquals(0, asked.get(at), "written behind the request");
           }

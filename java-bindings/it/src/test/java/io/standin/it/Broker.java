@@ -28,6 +28,9 @@ final class Broker {
   /** Where brokers of the tests live. */
   static final Path WORK = ROOT.resolve("build/it");
 
+  /** Of one command; to start two processes takes a busy machine its time. */
+  private static final int LONGEST_S = 300;
+
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final Path dir;
@@ -106,9 +109,9 @@ final class Broker {
       builder.redirectOutput(out.toFile()).redirectError(errors.toFile());
       Process process = builder.start();
       process.getOutputStream().close();
-      if (!process.waitFor(120, TimeUnit.SECONDS)) {
+      if (!process.waitFor(LONGEST_S, TimeUnit.SECONDS)) {
         process.destroyForcibly();
-        throw new IllegalStateException(command + " did not end within 120 s");
+        throw new IllegalStateException(command + " did not end within " + LONGEST_S + " s");
       }
       Ended ended = new Ended(process.exitValue(), Files.readString(out), Files.readString(errors));
       Files.delete(out);
@@ -192,6 +195,14 @@ final class Broker {
     }
   }
 
+  /** Starts the agent's process again, where it is one of its own. */
+  void startAgent() {
+    Ended ended = script("agent", dir);
+    if (ended.code() != 0) {
+      throw new IllegalStateException("the agent did not start again: " + ended.errors());
+    }
+  }
+
   /** Its name: that of its directory. */
   String name() {
     return dir.getFileName().toString();
@@ -248,7 +259,7 @@ final class Broker {
     return cluster().replace(":cluster/", ":" + type + "/") + "/" + name;
   }
 
-  /** Id of the process of this role: {@code broker} or {@code controller}. */
+  /** Id of the process of this role: {@code broker}, {@code controller} or {@code agent}. */
   long pid(String role) {
     try {
       return Long.parseLong(Files.readString(dir.resolve(role + ".pid")).trim());

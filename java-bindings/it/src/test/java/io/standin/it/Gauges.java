@@ -48,6 +48,21 @@ final class Gauges implements AutoCloseable {
     throw new IllegalStateException("no metric " + name + " among " + plugins);
   }
 
+  /** Names of all that the authorizer of this role has. */
+  Set<String> names(String role) throws Exception {
+    ObjectName plugin =
+        new ObjectName(
+            "kafka.server:type=plugins,config=authorizer.class.name,class=StandinAuthorizer,role="
+                + role);
+    Set<String> names = new java.util.TreeSet<>();
+    for (javax.management.MBeanAttributeInfo each : beans.getMBeanInfo(plugin).getAttributes()) {
+      if (each.getName().startsWith("standin-")) {
+        names.add(each.getName());
+      }
+    }
+    return names;
+  }
+
   /** How many connections of a listener were cut because their session was over. */
   double killed(String listener) throws Exception {
     double sum = 0;

@@ -42,6 +42,11 @@ final class Iam {
     return key(name, made.get("arn").asText());
   }
 
+  /** ARN of a user. */
+  String arn(String user) {
+    return broker.standin("user", "show", user).get(0).get("arn").asText();
+  }
+
   /** Makes a further access key for a user. */
   Keys key(String user, String arn) {
     Path file = temporary("keys");

@@ -297,7 +297,11 @@ class ResumeTest {
     return workers.stream().mapToInt(Worker::done).sum();
   }
 
-  private void awaitStandstill() throws Exception {
+  /** Waits until nothing is decided any more, and what was decided before is done. */
+  private void awaitStandstill(Gauges gauges) throws Exception {
+    long undecided = gauges.standin("operations-undecided-total");
+    Wait.until(
+        60, "undecided operations", () -> gauges.standin("operations-undecided-total") > undecided);
     int[] last = {-1};
     long[] since = {0};
     Wait.until(
@@ -362,7 +366,7 @@ class ResumeTest {
       Map<Worker, Integer> before = new HashMap<>();
       try (StoreLock lock = StoreLock.of(broker)) {
         assertTrue(lock.isHeld());
-        awaitStandstill();
+        awaitStandstill(gauges);
         // Now groups are joined that nobody can decide about.
         workers.forEach(Worker::newRound);
         patient = patientCalls(admin, topic);

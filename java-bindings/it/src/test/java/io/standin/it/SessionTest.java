@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.net.InetAddress;
+import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.common.message.SaslAuthenticateRequestData;
 import org.apache.kafka.common.protocol.Errors;
@@ -256,6 +257,56 @@ class SessionTest {
         assertEquals(Errors.NONE, Wire.fetch(there, topic));
       }
     }
+  }
+
+  @Test
+  void sessions_end_by_identity_key_and_address() throws Exception {
+    InetAddress other = InetAddress.getByAddress(new byte[] {127, 0, 0, 3});
+    String topic = Iam.fresh("topic");
+    Topics.create(broker, topic);
+    String name = Iam.fresh("user");
+    Keys user = iam.user(name, Policy.connect(broker).produce(topic));
+    Keys further = iam.key(name, user.arn());
+    Keys bystander = iam.user(Iam.fresh("user"), Policy.connect(broker).produce(topic));
+    try (RawClient stays = RawClient.loggedIn(broker, bystander);
+        RawClient first = RawClient.loggedIn(broker, user);
+        RawClient second = RawClient.loggedIn(broker, further);
+        RawClient third = RawClient.connect(broker, "CLIENT", other)) {
+      third.logIn(user);
+      for (RawClient client : List.of(stays, first, second, third)) {
+        assertEquals(Errors.NONE, Wire.produce(client, topic));
+      }
+      Wait.until("three sessions", () -> listed("--identity", name) == 3);
+      assertEquals(1, listed("--identity", user.arn(), "--address", "127.0.0.3"));
+      assertEquals(1, ended("--address", "127.0.0.3"));
+      Wait.until("the end of the third", () -> Wire.produce(third, topic) == DENIED);
+      assertEquals(Errors.NONE, Wire.produce(first, topic));
+      assertEquals(1, ended("--key", further.id()));
+      Wait.until("the end of the second", () -> Wire.produce(second, topic) == DENIED);
+      Wait.until("one session", () -> listed("--identity", name) == 1);
+      assertEquals(1, ended("--identity", name));
+      Wait.until("the end of the first", () -> Wire.produce(first, topic) == DENIED);
+      assertEquals(Errors.NONE, Wire.produce(stays, topic));
+      // It may log in again: nothing but the session has ended.
+      Thread.sleep(1100);
+      assertEquals(Errors.NONE, first.logIn(user).error());
+      assertEquals(Errors.NONE, Wire.produce(first, topic));
+    }
+    assertEquals(2, broker.tryStandin("session", "end").code());
+  }
+
+  private int listed(String... which) {
+    return sessions("list", which);
+  }
+
+  private int ended(String... which) {
+    return sessions("end", which);
+  }
+
+  private int sessions(String verb, String... which) {
+    List<String> command = new ArrayList<>(List.of("session", verb));
+    command.addAll(List.of(which));
+    return broker.standin(command.toArray(String[]::new)).get(0).size();
   }
 
   @Test

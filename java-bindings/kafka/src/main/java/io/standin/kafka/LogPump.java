@@ -11,11 +11,14 @@ final class LogPump implements AutoCloseable {
   private static final long EVERY_MS = 500;
 
   private final Engine engine;
+  private final Runnable also;
   private final Thread thread;
   private volatile boolean stop;
 
-  LogPump(Engine engine) {
+  /** Runs {@code also} each time. */
+  LogPump(Engine engine, Runnable also) {
     this.engine = engine;
+    this.also = also;
     thread = new Thread(this::run, "standin-log");
     thread.setDaemon(true);
     thread.start();
@@ -24,6 +27,7 @@ final class LogPump implements AutoCloseable {
   private void run() {
     while (!stop) {
       drain();
+      also.run();
       try {
         Thread.sleep(EVERY_MS);
       } catch (InterruptedException e) {

@@ -10,9 +10,11 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.kafka.common.Endpoint;
+import org.apache.kafka.common.Reconfigurable;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.acl.AclBinding;
 import org.apache.kafka.common.acl.AclBindingFilter;
@@ -39,7 +41,7 @@ import org.slf4j.LoggerFactory;
  * Decides for principals that Standin authenticated by their IAM policies, and for all others by
  * Kafka's own ACLs. A name that is reserved for Standin without one of its sessions is denied.
  */
-public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable {
+public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable, Reconfigurable {
   private static final Logger LOG = LoggerFactory.getLogger(StandinAuthorizer.class);
   private static final String HANDLER_THREAD = "data-plane-kafka-request-handler-";
   private static final int WAIT_MS = 1000;
@@ -51,6 +53,8 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   private KafkaActions actions;
   private Pause pause;
   private LogPump log;
+  private Dynamic dynamic;
+  private Object superUsers;
   private StandinMetrics metrics;
 
   /** Null unless ACLs decide for everybody. */
@@ -73,10 +77,13 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
     }
     actions = new KafkaActions(engine::action);
     pause = Pause.of(configs);
-    log = new LogPump(engine);
     quieten();
+    dynamic = new Dynamic(engine, configs);
+    superUsers = configs.get("super.users");
     warn(configs);
-    follow(configs);
+    follow(false);
+    // Others that share the engine may change its mode.
+    log = new LogPump(engine, () -> follow(false));
   }
 
   private static void quieten() {
@@ -102,14 +109,37 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   }
 
   /** Takes the mode from the engine. */
-  private void follow(Map<String, ?> configs) {
+  private synchronized void follow(boolean anew) {
     boolean now = engine.isShadow();
-    shadow = now ? new Shadow(others, engine, actions, configs.get("super.users")) : null;
-    if (now) {
-      LOG.warn(
-          "standin.mode=shadow: Kafka's ACLs decide for everybody, policies are only compared with"
-              + " them");
+    boolean before = shadow != null;
+    if (now == before && !anew) {
+      return;
     }
+    shadow = now ? new Shadow(others, engine, actions, superUsers) : null;
+    if (now != before) {
+      LOG.warn(
+          now
+              ? "standin.mode=shadow: Kafka's ACLs decide for everybody, policies are only compared"
+                  + " with them"
+              : "standin.mode=enforce: policies decide for principals of Standin");
+    }
+  }
+
+  @Override
+  public Set<String> reconfigurableConfigs() {
+    return Dynamic.SETTINGS;
+  }
+
+  @Override
+  public void validateReconfiguration(Map<String, ?> configs) {
+    dynamic.check(configs);
+  }
+
+  @Override
+  public void reconfigure(Map<String, ?> configs) {
+    dynamic.change(configs);
+    // Rules may have changed, and with them who is whom.
+    follow(true);
   }
 
   private static void warn(Map<String, ?> configs) {

@@ -163,23 +163,13 @@ class ConvertTest {
         acl.resourceType() == ResourceType.CLUSTER ? "kafka-cluster" : name);
   }
 
-  /** As {@code kafka-acls.sh --list} prints it, or one JSON object a line. */
+  /** As {@code kafka-acls.sh --list} prints it, or as our own exporter does. */
   private static String text(List<StandardAcl> acls, boolean json) {
     StringBuilder text = new StringBuilder();
     for (StandardAcl acl : acls) {
       text.append(
           json
-              ? ("{\"resourceType\":\"%s\",\"name\":\"%s\",\"patternType\":\"%s\","
-                      + "\"principal\":\"%s\",\"host\":\"%s\",\"operation\":\"%s\","
-                      + "\"permissionType\":\"%s\"}\n")
-                  .formatted(
-                      acl.resourceType(),
-                      acl.resourceName(),
-                      acl.patternType(),
-                      acl.principal(),
-                      acl.host(),
-                      acl.operation(),
-                      acl.permissionType())
+              ? AclExport.line(acl.toBinding()) + "\n"
               : "Current ACLs for resource `%s`: \n \t%s \n\n"
                   .formatted(acl.toBinding().pattern(), acl.toBinding().entry()));
     }

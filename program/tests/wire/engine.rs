@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A host's engine at a service on another machine: logins, operations,
+//! changes, outages.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use standin::access_control::Owner;
+use standin::channel::Channel;
+use standin::credential::Secret;
+use standin::decision::Outcome;
+use standin::fault::{Kind, Status};
+use standin::mechanism::{self, Batch, Engine, Login};
+use standin::policy::ActionId;
+use standin::session::{Ask, SessionId};
+use standin::settings::EvidenceKind;
+
+use crate::place::{Place, Serving, clock, message, policy, until};
+
+/// A host with an open engine.
+struct Host {
+    number: u8,
+    engine: Arc<Engine>,
+    profile: u32,
+    write: ActionId,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        mechanism::close(self.number, Duration::from_secs(5)).unwrap();
+    }
+}
+
+impl Host {
+    fn open(place: &Place, port: u16, credential: &Path, more: &[(&str, &str)]) -> Self {
+        let given = place.given(port, credential, more);
+        let number = mechanism::open(&given).unwrap();
+        let engine = mechanism::engine(number).unwrap();
+        let profile = engine.profile(&given).unwrap();
+        let write = engine.agent().intern("kafka-cluster:WriteData", "topic").unwrap();
+        engine.agent().let_ride(write).unwrap();
+        Self { number, engine, profile, write }
+    }
+
+    fn try_login(&self, key: &(String, Secret)) -> Result<SessionId, standin::fault::Fault> {
+        let mut payload = message(key, None, clock().wall()).into_bytes();
+        let channel = Channel {
+            address: Some("192.0.2.7".parse().unwrap()),
+            port: 5000,
+            secure: true,
+            listener: "CLIENT".into(),
+            protocol: "SASL_SSL".into(),
+            ..Channel::default()
+        };
+        let login = Login {
+            profile: self.profile,
+            kind: EvidenceKind::MskIam,
+            payload: &mut payload,
+            channel,
+            channel_known: true,
+            connect: Some((self.engine.kafka_connect(), String::new())),
+            wait: Duration::from_secs(20),
+        };
+        self.engine.log_in(login).map(|done| done.id).map_err(|refusal| refusal.fault)
+    }
+
+    fn enter(&self, key: &(String, Secret)) -> SessionId {
+        self.try_login(key).unwrap_or_else(|f| panic!("{f}"))
+    }
+
+    fn decide(&self, id: SessionId, topic: &str) -> Outcome {
+        let ask = Ask { action: self.write, resource: topic, count: 1, log_allow: true, log_deny: true };
+        let batch = Batch { wait: Duration::from_secs(5), ..Batch::default() };
+        let mut outcome = [Outcome::Undecided];
+        self.engine.authorize(id, batch, std::iter::once(ask), &mut outcome).unwrap();
+        outcome[0]
+    }
+
+    fn becomes(&self, id: SessionId, topic: &str, expected: Outcome) {
+        until(&format!("{expected:?}"), || self.decide(id, topic) == expected);
+    }
+
+    fn count(&self, counter: impl Fn(&standin::agent::Counters) -> &std::sync::atomic::AtomicU64) -> u64 {
+        counter(self.engine.agent().counters()).load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    fn log(&self) -> String {
+        self.engine.journal().take(1000).join("\n")
+    }
+}
+
+fn again(place: &Place, port: u16) -> Serving {
+    Serving::start(place, port)
+}
+
+/// P1-03, P1-05, P1-06, P1-09: one question for many connections, decisions
+/// without any, changes at once.
+#[test]
+fn p1_05_one_question_per_credential_and_none_per_operation() {
+    let place = Place::new();
+    let serving = place.serve();
+    let host = Host::open(&place, serving.port, &place.enroll(&serving, "demo/1"), &[]);
+    let alice = place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "a*"));
+    let sessions: Vec<SessionId> = (0..200).map(|_| host.enter(&alice)).collect();
+    assert_eq!(host.count(|c| &c.service_logins), 1);
+    assert_eq!(host.count(|c| &c.local_logins), 199);
+    // What has a verification key is verified with it, not believed.
+    let forged = (alice.0.clone(), Secret::new(b"wrong".to_vec()));
+    assert_eq!(host.try_login(&forged).unwrap_err().status, Status::SignatureMismatch);
+    drop(serving);
+    for (n, id) in sessions.iter().enumerate() {
+        assert_eq!(host.decide(*id, &format!("a{n}")), Outcome::Allow);
+        assert_eq!(host.decide(*id, &format!("b{n}")), Outcome::Deny);
+    }
+    assert_eq!(host.count(|c| &c.service_logins), 1);
+}
+
+/// a change reaches an open connection, in both directions; a disabled
+/// key ends it.
+#[test]
+fn x_09_changes_reach_open_connections() {
+    let place = Place::new();
+    let serving = place.serve();
+    let host = Host::open(&place, serving.port, &place.enroll(&serving, "demo/1"), &[]);
+    let alice = place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "a"));
+    let id = host.enter(&alice);
+    assert_eq!((host.decide(id, "a"), host.decide(id, "b")), (Outcome::Allow, Outcome::Deny));
+    let allow = |topic| policy("Allow", &["kafka-cluster:WriteData"], topic);
+    for _ in 0..5 {
+        place.store.put_inline("test", Owner::User("alice"), "own", &allow("b")).unwrap();
+        host.becomes(id, "b", Outcome::Allow);
+        assert_eq!(host.decide(id, "a"), Outcome::Deny);
+        place.store.put_inline("test", Owner::User("alice"), "own", &allow("a")).unwrap();
+        host.becomes(id, "a", Outcome::Allow);
+    }
+    until("the report", || place.store.sessions().unwrap().len() == 1);
+    let shown = place.store.sessions().unwrap().remove(0);
+    assert_eq!((shown.host.as_str(), shown.listener.as_str()), ("host/demo/1", "CLIENT"));
+    let second = host.enter(&alice);
+    until("both", || place.store.sessions().unwrap().len() == 2);
+    place.store.end_session("test", &shown.id).unwrap();
+    until("its end", || host.decide(id, "a") == Outcome::Deny);
+    assert_eq!(host.decide(second, "a"), Outcome::Allow);
+    place.store.set_key_active("test", &alice.0, false).unwrap();
+    host.becomes(second, "a", Outcome::Deny);
+    assert_eq!(host.try_login(&alice).unwrap_err().kind(), Kind::Refused);
+}
+
+/// P1-21, X-06: an outage refuses nobody and allows nothing new; a revocation
+/// during it takes effect when the service is back, or when the silence is too
+/// long.
+#[test]
+fn x_06_an_outage_refuses_nobody_and_allows_nothing_new() {
+    let place = Place::new();
+    let serving = place.serve();
+    let port = serving.port;
+    let bounds = [("standin.stale.after.ms", "1500"), ("standin.stale.grace.ms", "600000")];
+    let host = Host::open(&place, port, &place.enroll(&serving, "demo/1"), &bounds);
+    let alice = place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "a"));
+    let bob = place.user("bob", &policy("Allow", &["kafka-cluster:WriteData"], "b"));
+    let id = host.enter(&alice);
+    assert!(serving.terminate().success());
+    // Never seen: not known, not refused.
+    assert_eq!(host.try_login(&bob).unwrap_err().kind(), Kind::Undecided);
+    assert_eq!(host.decide(id, "a"), Outcome::Allow);
+    until("the end of local logins", || {
+        assert_eq!(host.decide(id, "a"), Outcome::Allow);
+        match host.try_login(&alice) {
+            Ok(_) => false,
+            Err(fault) => {
+                assert_eq!(fault.kind(), Kind::Undecided, "{}", fault.text);
+                true
+            }
+        }
+    });
+    place.store.set_key_active("test", &alice.0, false).unwrap();
+    assert_eq!(host.decide(id, "a"), Outcome::Allow, "nobody has told it");
+    let _serving = again(&place, port);
+    host.becomes(id, "a", Outcome::Deny);
+    host.enter(&bob);
+    let fault = host.try_login(&alice).unwrap_err();
+    assert_eq!(fault.kind(), Kind::Refused, "{}", fault.text);
+    let mut log = String::new();
+    until("word of it in the log", || {
+        log.push_str(&host.log());
+        log.contains("the change feed cannot be read") && log.contains("the change feed is heard again")
+    });
+}
+
+/// silence beyond the last bound is *undecided*, not a denial, and ends
+/// by itself.
+#[test]
+fn x_09_silence_beyond_the_bound_is_undecided() {
+    let place = Place::new();
+    let serving = place.serve();
+    let port = serving.port;
+    let bounds = [("standin.stale.after.ms", "1000"), ("standin.stale.grace.ms", "1500")];
+    let host = Host::open(&place, port, &place.enroll(&serving, "demo/1"), &bounds);
+    let alice = place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "a"));
+    let id = host.enter(&alice);
+    assert_eq!(host.decide(id, "a"), Outcome::Allow);
+    // Heartbeats keep it fresh though nothing changes.
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < Duration::from_millis(2500) {
+        assert_eq!(host.decide(id, "a"), Outcome::Allow);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drop(serving);
+    until("silence", || {
+        let outcome = host.decide(id, "a");
+        assert_ne!(outcome, Outcome::Deny);
+        outcome == Outcome::Undecided
+    });
+    let _serving = again(&place, port);
+    host.becomes(id, "a", Outcome::Allow);
+}
+
+/// The service is down when the host starts: the host starts, puts logins off,
+/// and recovers by itself.
+#[test]
+fn a_host_starts_without_the_service_and_recovers() {
+    let place = Place::new();
+    let serving = place.serve();
+    let port = serving.port;
+    let file = place.enroll(&serving, "demo/1");
+    drop(serving);
+    let host = Host::open(&place, port, &file, &[]);
+    let alice = place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "a"));
+    assert_eq!(host.try_login(&alice).unwrap_err().kind(), Kind::Undecided);
+    assert!(host.log().contains("nothing can be decided yet"));
+    let _serving = again(&place, port);
+    until("a login", || match host.try_login(&alice) {
+        Ok(_) => true,
+        Err(fault) => {
+            assert_eq!(fault.kind(), Kind::Undecided, "{}", fault.text);
+            false
+        }
+    });
+    let id = host.enter(&alice);
+    host.becomes(id, "a", Outcome::Allow);
+    place
+        .store
+        .put_inline("test", Owner::User("alice"), "no", &policy("Deny", &["kafka-cluster:WriteData"], "a"))
+        .unwrap();
+    host.becomes(id, "a", Outcome::Deny);
+}
+
+/// A host that is revoked while it is connected goes on no longer than one that
+/// hears nothing, and refuses nobody.
+#[test]
+fn a_host_revoked_while_connected_goes_silent() {
+    let place = Place::new();
+    let serving = place.serve();
+    let bounds = [("standin.stale.after.ms", "1000"), ("standin.stale.grace.ms", "1500")];
+    let host = Host::open(&place, serving.port, &place.enroll(&serving, "demo/1"), &bounds);
+    let alice = place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "a"));
+    let id = host.enter(&alice);
+    place.store.revoke_host("test", "demo/1").unwrap();
+    until("silence", || host.decide(id, "a") == Outcome::Undecided);
+    assert_eq!(host.try_login(&alice).unwrap_err().kind(), Kind::Undecided);
+    let mut log = String::new();
+    until("word of it in the log", || {
+        log.push_str(&host.log());
+        log.contains("was revoked")
+    });
+}
+
+/// P1-10, P1-23: operations decided by the service, each proven by the
+/// client's own credential.
+#[test]
+fn p1_10_operations_decided_by_the_service() {
+    let place = Place::new();
+    let serving = place.serve();
+    let more = [("standin.decide", "remote"), ("standin.decide.ttl.ms", "0")];
+    let host = Host::open(&place, serving.port, &place.enroll(&serving, "demo/1"), &more);
+    let alice = place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "a"));
+    let bob = place.user("bob", &policy("Allow", &["kafka-cluster:WriteData"], "b"));
+    let (alice, bob) = (host.enter(&alice), host.enter(&bob));
+    for _ in 0..20 {
+        assert_eq!((host.decide(alice, "a"), host.decide(alice, "b")), (Outcome::Allow, Outcome::Deny));
+        assert_eq!((host.decide(bob, "a"), host.decide(bob, "b")), (Outcome::Deny, Outcome::Allow));
+    }
+    drop(serving);
+    assert_eq!(host.decide(alice, "a"), Outcome::Undecided);
+}
+
+/// Forwarded sessions are sealed and read by the service, for hosts of it.
+#[test]
+fn a_forwarded_session_is_taken_in_by_another_host() {
+    let place = Place::new();
+    let serving = place.serve();
+    let broker = Host::open(&place, serving.port, &place.enroll(&serving, "demo/1"), &[]);
+    let controller = Host::open(&place, serving.port, &place.enroll(&serving, "demo/2"), &[]);
+    let alice = place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "a"));
+    let sealed = broker.engine.export(broker.enter(&alice)).unwrap();
+    let id = controller.engine.import(&sealed, Duration::from_secs(20)).unwrap();
+    assert_eq!((controller.decide(id, "a"), controller.decide(id, "b")), (Outcome::Allow, Outcome::Deny));
+    place.store.set_key_active("test", &alice.0, false).unwrap();
+    controller.becomes(id, "a", Outcome::Deny);
+    let mut altered = sealed;
+    *altered.last_mut().unwrap() ^= 1;
+    assert_eq!(controller.engine.import(&altered, Duration::from_secs(20)).unwrap_err().kind(), Kind::Refused);
+}
+
+/// Impersonation credentials are renewed over the wire before they end.
+#[test]
+fn p1_08_credentials_are_renewed_before_they_end() {
+    let place = Place::new();
+    let serving = place.serve();
+    let more = [("standin.credential.lifetime.ms", "4000")];
+    let host = Host::open(&place, serving.port, &place.enroll(&serving, "demo/1"), &more);
+    let alice = place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "a"));
+    host.enter(&alice);
+    until("a renewal", || host.count(|c| &c.renewals) > 0);
+}
+
+/// What cannot be right is said at the start.
+#[test]
+fn settings_that_do_not_fit_stop_the_start() {
+    let place = Place::new();
+    let serving = place.serve();
+    let file = place.enroll(&serving, "demo/1");
+    let refused = |more: &[(&str, &str)], why: &str| {
+        let fault = mechanism::open(&place.given(serving.port, &file, more)).unwrap_err();
+        assert_eq!(fault.status, Status::InvalidSetting, "{}", fault.text);
+        assert!(fault.text.contains(why), "{}", fault.text);
+    };
+    refused(&[("standin.store", "x.db")], "standin.service.url and standin.store are both set");
+    refused(&[("standin.service.url", "")], "standin.store is missing");
+    refused(&[("standin.service.url", "http://localhost:1")], "https://HOST:PORT");
+    refused(&[("standin.service.url", "https://localhost:1/path")], "https://HOST:PORT");
+    refused(&[("standin.service.ca", "")], "standin.service.ca is missing");
+    refused(&[("standin.service.ca", "/no/such/file")], "standin.service.ca=/no/such/file");
+    refused(&[("standin.service.ca", file.to_str().unwrap())], "no certificate");
+    refused(&[("standin.host.credential", "")], "standin.host.credential is missing");
+    refused(&[("standin.host.credential", "/no/such/file")], "standin host enroll");
+    refused(&[("standin.host", "host/other/1")], "leave standin.host out");
+    let alone = standin::settings::Given::read(
+        [("standin.store", "x.db"), ("standin.service.ca", "x"), ("standin.engine", "alone")],
+        None,
+    );
+    let fault = standin::settings::EngineSettings::of(&alone.unwrap()).unwrap_err();
+    assert!(fault.text.contains("standin.service.ca is set"), "{}", fault.text);
+}

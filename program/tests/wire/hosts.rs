@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Who is believed: hosts, their enrolment, and their requests.
+
+use standin::credential::host::{HostCredential, HostKey};
+use standin::fault::{Kind, Status};
+use standin::identity::Identity;
+use standin::service::{DECIDE, DecisionPoint, Questions, RENEW, SecurityService};
+use standin::time::SystemRandom;
+
+use crate::place::{Place, clock, evidence, policy};
+use crate::raw::{Request, exchange};
+
+fn soon() -> standin::time::Steady {
+    clock().steady().plus(20_000)
+}
+
+/// X-07: one code, one host, once, in its time, and not by guessing.
+#[test]
+fn x_07_a_code_enrols_its_host_once() {
+    let place = Place::new();
+    let serving = place.serve();
+    let text = |code: &standin::credential::Secret| String::from_utf8(code.expose().to_vec()).unwrap();
+    let (_, code) = place.store.create_host("test", "demo/1", true, 60_000).unwrap();
+    place.store.create_host("test", "demo/2", true, 60_000).unwrap();
+    let refused = |name: &str, code: &str| {
+        let fault = place.enroll_by(&serving, name, code).unwrap_err();
+        assert_eq!(fault.status, Status::NotAllowed, "{}", fault.text);
+    };
+    refused("demo/2", &text(&code));
+    refused("demo/3", &text(&code));
+    refused("demo/1", "");
+    // As people write it.
+    let file = place.enroll_by(&serving, "demo/1", &text(&code).to_lowercase().replace('-', " ")).unwrap();
+    refused("demo/1", &text(&code));
+    let first = place.remote(serving.port, &file);
+    first.revision().unwrap();
+
+    // Another key, by another code; the first is no longer believed.
+    let (_, again) = place.store.invite_host("test", "host/demo/1", 60_000).unwrap();
+    first.revision().unwrap();
+    let second = place.remote(serving.port, &place.enroll_by(&serving, "demo/1", &text(&again)).unwrap());
+    second.revision().unwrap();
+    assert_eq!(first.revision().unwrap_err().kind(), Kind::Undecided);
+
+    // Ended, and guessed at too often.
+    let (_, short) = place.store.invite_host("test", "demo/1", 1).unwrap();
+    crate::place::until("its end", || clock().wall().0 > place.store.host("demo/1").unwrap().code_ends.unwrap());
+    refused("demo/1", &text(&short));
+    let (_, guessed) = place.store.invite_host("test", "demo/1", 60_000).unwrap();
+    for n in 0..10 {
+        refused("demo/1", &format!("GUESS{n}"));
+    }
+    refused("demo/1", &text(&guessed));
+    second.revision().unwrap();
+    let acts = place.store.administration(standin::revision::Revision(0), 100).unwrap();
+    let acts: Vec<(&str, &str)> = acts.iter().map(|a| (a.action.as_str(), a.actor.as_str())).collect();
+    assert!(acts.contains(&("EnrollHost", "host/demo/1")) && acts.contains(&("CreateHost", "test")), "{acts:?}");
+}
+
+/// P1-23: whatever is changed of a request, or sent again, is not believed;
+/// and nothing is said about clients for it.
+#[test]
+fn p1_23_only_a_hosts_own_fresh_request_is_believed() {
+    let place = Place::new();
+    let serving = place.serve();
+    let credential = HostCredential::read(&place.enroll(&serving, "demo/1")).unwrap();
+    let other = HostCredential::read(&place.enroll(&serving, "demo/2")).unwrap();
+    let body = r#"{"limit":10,"wait":0}"#;
+    let good = || Request::of(&credential, "/v1/changes", body);
+    let request = good();
+    assert_eq!(request.send(&place, serving.port).status, 200);
+    let replayed = request.send(&place, serving.port);
+    assert_eq!((replayed.status, replayed.status_number()), (401, Status::Replayed.number().into()));
+
+    let wrong = |change: &dyn Fn(&mut Request), expected: Status| {
+        let mut request = good();
+        change(&mut request);
+        let answer = request.send(&place, serving.port);
+        assert_eq!((answer.status, answer.status_number()), (401, expected.number().into()), "{}", answer.body);
+    };
+    wrong(&|r| r.body = r#"{"limit":11,"wait":0}"#.into(), Status::SignatureMismatch);
+    wrong(&|r| r.path = "/v1/changes?x=1".into(), Status::SignatureMismatch);
+    wrong(&|r| r.nonce.push('x'), Status::SignatureMismatch);
+    wrong(&|r| r.at.0 += 1, Status::SignatureMismatch);
+    wrong(&|r| r.host = other.host.arn().to_owned(), Status::SignatureMismatch);
+    wrong(&|r| r.sign(&other), Status::SignatureMismatch);
+    wrong(&|r| r.signature = Some(Vec::new()), Status::SignatureMismatch);
+    wrong(&|r| r.signature = None, Status::Malformed);
+    wrong(&|r| r.nonce = "short".into(), Status::Malformed);
+    for (host, expected) in [
+        ("arn:aws:iam::123456789012:host/no", Status::UnknownKey),
+        ("host/demo/1", Status::UnknownKey),
+        ("demo/1", Status::UnknownKey),
+    ] {
+        wrong(
+            &|r| {
+                r.host = host.into();
+                r.sign(&credential);
+            },
+            expected,
+        );
+    }
+    for off in [-3_600_000, -46_000, 46_000, 3_600_000] {
+        wrong(
+            &|r| {
+                r.at.0 += off;
+                r.sign(&credential);
+            },
+            Status::ClockSkew,
+        );
+    }
+    for off in [-40_000, 40_000] {
+        let mut request = good();
+        request.at.0 += off;
+        request.sign(&credential);
+        assert_eq!(request.send(&place, serving.port).status, 200);
+    }
+    // A host that was made and not enrolled has no key.
+    let (row, _) = place.store.create_host("test", "demo/3", true, 60_000).unwrap();
+    let unborn = HostCredential { host: row.identity, key: HostKey::generate(&SystemRandom).unwrap() };
+    let answer = Request::of(&unborn, "/v1/changes", body).send(&place, serving.port);
+    assert_eq!((answer.status, answer.status_number()), (401, Status::UnknownKey.number().into()));
+    let text = exchange(&place, serving.port, b"GET /metrics HTTP/1.1\r\nhost: l\r\nconnection: close\r\n\r\n").body;
+    let counted = text.lines().find_map(|l| l.strip_prefix("standin_serve_hosts_refused_total ")).unwrap();
+    assert!(counted.parse::<u32>().unwrap() > 15, "{counted}");
+}
+
+/// X-07: an impersonation credential that was stolen is of no use at another
+/// host, however that host proves itself.
+#[test]
+fn x_07_a_stolen_impersonation_credential_is_refused_at_another_host() {
+    let place = Place::new();
+    let serving = place.serve();
+    let own = place.remote(serving.port, &place.enroll(&serving, "demo/1"));
+    let thief = place.remote(serving.port, &place.enroll(&serving, "demo/2"));
+    let key = place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "*"));
+    let stolen = own.log_in(&evidence(&key, None), "host/demo/1", 600_000, soon()).unwrap().value.impersonation;
+    let questions = Questions::new(&standin::channel::Channel::default(), None, "", Vec::new());
+    for claimed in ["host/demo/1", "host/demo/2"] {
+        let proof = stolen.prove(claimed, clock().wall(), RENEW, b"600000");
+        assert_eq!(thief.renew(&proof, 600_000, soon()).err().unwrap().kind(), Kind::Refused, "{claimed}");
+        let proof = stolen.prove(claimed, clock().wall(), DECIDE, &questions.body().unwrap());
+        assert_eq!(thief.decide(&proof, &questions, soon()).err().unwrap().kind(), Kind::Refused, "{claimed}");
+    }
+    let proof = stolen.prove("host/demo/1", clock().wall(), RENEW, b"600000");
+    own.renew(&proof, 600_000, soon()).unwrap();
+}
+
+/// A host that is revoked is not believed from its next request on, and its
+/// clients are not refused for it.
+#[test]
+fn a_revoked_host_is_not_believed_and_its_clients_are_not_refused() {
+    let place = Place::new();
+    let serving = place.serve();
+    let host = place.remote(serving.port, &place.enroll(&serving, "demo/1"));
+    let key = place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "*"));
+    host.log_in(&evidence(&key, None), "host/demo/1", 600_000, soon()).unwrap();
+    place.store.revoke_host("test", "demo/1").unwrap();
+    for fault in [
+        host.log_in(&evidence(&key, None), "host/demo/1", 600_000, soon()).err().unwrap(),
+        host.revision().unwrap_err(),
+        host.seal("forwarded-session", b"x").unwrap_err(),
+    ] {
+        assert_eq!(fault.kind(), Kind::Undecided);
+        assert!(fault.text.contains("revoked"), "{}", fault.text);
+    }
+}
+
+/// What a host may not do, though it is believed.
+#[test]
+fn a_host_opens_only_what_hosts_seal() {
+    let place = Place::new();
+    let serving = place.serve();
+    let host = place.remote(serving.port, &place.enroll(&serving, "demo/1"));
+    let key = place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "*"));
+    let issued = host.log_in(&evidence(&key, None), "host/demo/1", 600_000, soon()).unwrap();
+    for purpose in ["impersonation-token", "session-token", "store-mark", ""] {
+        assert_eq!(host.unseal(purpose, &issued.value.impersonation.token).unwrap_err().kind(), Kind::Misuse);
+        assert_eq!(host.seal(purpose, b"forged").unwrap_err().kind(), Kind::Misuse);
+    }
+    let token = host.unseal("forwarded-session", &issued.value.impersonation.token);
+    assert_eq!(token.unwrap_err().kind(), Kind::Refused);
+    // Sessions of another boot are another host's.
+    let report = standin::service::SessionReport { over: vec!["other/1".into()], ..Default::default() };
+    assert_eq!(host.report("own", "host/demo/1", &report).unwrap_err().kind(), Kind::Misuse);
+    host.report("own", "host/demo/1", &Default::default()).unwrap();
+    let thief = place.remote(serving.port, &place.enroll(&serving, "demo/2"));
+    assert!(thief.report("own", "host/demo/2", &Default::default()).is_err());
+    // Keys to verify with are not for every host.
+    let (_, code) = place.store.create_host("test", "demo/3", false, 60_000).unwrap();
+    let file = place.enroll_by(&serving, "demo/3", std::str::from_utf8(code.expose()).unwrap()).unwrap();
+    let without = place.remote(serving.port, &file);
+    let issued = without.log_in(&evidence(&key, None), "host/demo/3", 600_000, soon()).unwrap();
+    assert!(issued.value.verification.is_none());
+    assert_eq!(issued.value.client.principal.subject, Identity::parse("arn:aws:iam::123456789012:user/alice").unwrap());
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The service on another machine: a real `standin serve` over TLS, asked by
+//! the library as brokers ask it, in fair weather and in bad.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod api;
+mod conformance;
+mod engine;
+mod hosts;
+mod place;
+mod raw;
+mod weather;

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Requests as bytes, for what the library never sends; and a service that
+//! answers with bytes.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use standin::credential::host::{HostCredential, SignedRequest};
+use standin::time::UnixMillis;
+
+use crate::place::{Certificate, Place};
+
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// An answer.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
+    }
+
+    pub(crate) fn status_number(&self) -> i64 {
+        self.json()["status"].as_i64().unwrap()
+    }
+}
+
+/// Sends these bytes and reads all that comes back.
+pub(crate) fn exchange(place: &Place, port: u16, request: &[u8]) -> Answer {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(&place.ca).unwrap() {
+        roots.add(certificate.unwrap()).unwrap();
+    }
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connection = ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").unwrap()).unwrap();
+    let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut stream = StreamOwned::new(connection, socket);
+    stream.write_all(request).unwrap();
+    let mut text = Vec::new();
+    // The end without a farewell is an end too.
+    let _end = stream.read_to_end(&mut text);
+    let text = String::from_utf8(text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text:?}"));
+    let mut lines = head.lines();
+    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let headers = lines.filter_map(|l| l.split_once(": ")).map(|(n, v)| (n.to_lowercase(), v.to_owned())).collect();
+    Answer { status, headers, body: body.to_owned() }
+}
+
+/// A request of a host, with everything about it to be changed.
+pub(crate) struct Request {
+    pub(crate) method: &'static str,
+    pub(crate) path: String,
+    pub(crate) host: String,
+    pub(crate) at: UnixMillis,
+    pub(crate) nonce: String,
+    pub(crate) version: String,
+    pub(crate) body: String,
+    pub(crate) signature: Option<Vec<u8>>,
+}
+
+impl Request {
+    /// A request that is right.
+    pub(crate) fn of(credential: &HostCredential, path: &str, body: &str) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let mut request = Self {
+            method: "POST",
+            path: path.to_owned(),
+            host: credential.host.arn().to_owned(),
+            at: crate::place::clock().wall(),
+            nonce: format!("nonce-of-a-test-{}", NUMBER.fetch_add(1, Ordering::SeqCst)),
+            version: "1".to_owned(),
+            body: body.to_owned(),
+            signature: None,
+        };
+        request.sign(credential);
+        request
+    }
+
+    /// Signs it as it is.
+    pub(crate) fn sign(&mut self, credential: &HostCredential) {
+        let Self { method, path, host, at, nonce, body, .. } = self;
+        let signed = SignedRequest { method, path, host, at: *at, nonce, body: body.as_bytes() };
+        self.signature = Some(credential.key.sign(&signed));
+    }
+
+    pub(crate) fn send(&self, place: &Place, port: u16) -> Answer {
+        let Self { method, path, host, at, nonce, version, body, .. } = self;
+        let signature = self.signature.as_ref().map(|s| STANDARD.encode(s));
+        let signature = signature.map(|s| format!("standin-signature: {s}\r\n")).unwrap_or_default();
+        let text = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\nstandin-version: {version}\r\nstandin-host: {host}\r\nstandin-time: {}\r\nstandin-nonce: {nonce}\r\n{signature}\r\n{body}",
+            body.len(),
+            at.0
+        );
+        exchange(place, port, text.as_bytes())
+    }
+}
+
+/// The head of a request that came, by lower-case names.
+pub(crate) type Head = BTreeMap<String, String>;
+/// Answers one request; an empty answer closes the connection.
+pub(crate) type Answering = dyn Fn(&Head) -> Vec<u8> + Send + Sync;
+
+/// A service that answers with bytes.
+pub(crate) struct Pretender {
+    pub(crate) port: u16,
+    answering: Arc<Mutex<Arc<Answering>>>,
+    pub(crate) requests: Arc<AtomicUsize>,
+    over: Arc<AtomicBool>,
+}
+
+impl Drop for Pretender {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+        drop(TcpStream::connect(("127.0.0.1", self.port)));
+    }
+}
+
+impl Pretender {
+    pub(crate) fn new(certificate: &Certificate) -> Self {
+        let config = server(&certificate.chain, &certificate.key);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let nothing: Arc<Answering> = Arc::new(|_: &Head| Vec::new());
+        let answering = Arc::new(Mutex::new(nothing));
+        let (requests, over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (answers, count, end) = (Arc::clone(&answering), Arc::clone(&requests), Arc::clone(&over));
+        std::thread::spawn(move || {
+            for socket in listener.incoming() {
+                if end.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (config, answers, count) = (Arc::clone(&config), Arc::clone(&answers), Arc::clone(&count));
+                std::thread::spawn(move || connection(socket.unwrap(), config, &answers, &count));
+            }
+        });
+        Self { port, answering, requests, over }
+    }
+
+    pub(crate) fn answers(&self, with: impl Fn(&Head) -> Vec<u8> + Send + Sync + 'static) {
+        *self.answering.lock().unwrap() = Arc::new(with);
+    }
+}
+
+fn server(chain: &Path, key: &Path) -> Arc<ServerConfig> {
+    let chain = CertificateDer::pem_file_iter(chain).unwrap().map(Result::unwrap).collect();
+    let config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, PrivateKeyDer::from_pem_file(key).unwrap())
+        .unwrap();
+    Arc::new(config)
+}
+
+fn connection(socket: TcpStream, config: Arc<ServerConfig>, answering: &Mutex<Arc<Answering>>, count: &AtomicUsize) {
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut stream = StreamOwned::new(ServerConnection::new(config).unwrap(), socket);
+    while let Some(head) = read_request(&mut stream) {
+        count.fetch_add(1, Ordering::SeqCst);
+        let answer = Arc::clone(&*answering.lock().unwrap());
+        let answer = answer(&head);
+        if answer.is_empty() || stream.write_all(&answer).is_err() || stream.flush().is_err() {
+            return;
+        }
+        if String::from_utf8_lossy(&answer).contains("connection: close") {
+            stream.conn.send_close_notify();
+            drop(stream.flush());
+            return;
+        }
+    }
+}
+
+fn read_request(stream: &mut impl Read) -> Option<Head> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    let text = String::from_utf8(head).ok()?;
+    let head: Head =
+        text.lines().filter_map(|l| l.split_once(": ")).map(|(n, v)| (n.to_lowercase(), v.to_owned())).collect();
+    let length = head.get("content-length").and_then(|l| l.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).ok()?;
+    Some(head)
+}
+
+/// An HTTP answer.
+pub(crate) fn http(status: &str, headers: &str, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len()).into_bytes()
+}
+
+/// An answer of the very form the service answers in.
+pub(crate) fn genuine(head: &Head, status: &str, body: &str) -> Vec<u8> {
+    let now = crate::place::clock().wall().0;
+    let headers = format!(
+        "content-type: application/json\r\nstandin-version: 1\r\nstandin-time: {now}\r\nstandin-nonce: {}\r\n",
+        head["standin-nonce"]
+    );
+    http(status, &headers, body)
+}
