@@ -39,7 +39,7 @@ final class HandedOut {
   private static final int MISSES = 32;
 
   /** How many questions are not tried after one that was not handed out. */
-  private static final int PAUSE = 1000;
+  private static final int PAUSE = 100;
 
   /** A decision stands in one of two neighbours. */
   private Kept[] slots = NONE;

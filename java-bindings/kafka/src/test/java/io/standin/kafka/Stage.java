@@ -42,7 +42,7 @@ final class Stage implements AutoCloseable {
   /** Makes a store in a new directory below, for an engine of this name. */
   Stage(Path parent, String engine) throws Exception {
     dir = Files.createTempDirectory(parent, "stage");
-    program("init", "--dir", dir.resolve("standin").toString());
+    program("init", "--dir", dir.resolve("standin").toString(), "--admin", "first");
     configs.put("node.id", "1");
     configs.put("standin.engine", engine);
     configs.put("standin.store", dir.resolve("standin/store.db").toString());
