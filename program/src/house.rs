@@ -47,7 +47,10 @@ impl House {
             tags: settings.cluster_tags,
             audit_dir: Some(settings.audit_dir),
             // The store of an agent of its own is not the host's to know.
-            store: settings.agent.is_none().then(|| StoreFiles { store: settings.store, key_file: settings.key_file }),
+            store: settings
+                .agent
+                .is_none()
+                .then_some(StoreFiles { store: settings.store, key_file: settings.key_file }),
             from: path.display().to_string(),
         })
     }

@@ -51,7 +51,12 @@ fn translated(step: &str) -> String {
 /// there is no store.
 fn format(link: &Link) -> Result<Option<(u32, u32)>, Fault> {
     let c: &dyn Connection = link;
-    if !c.one::<bool>("SELECT to_regclass('store_format') IS NOT NULL", &[])? {
+    // Read from the catalogue: `to_regclass` may answer from what this
+    // connection knew before it waited for another that made the table.
+    let there =
+        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relname = 'store_format' AND n.nspname = ANY (current_schemas(false)))";
+    if !c.one::<bool>(there, &[])? {
         return Ok(None);
     }
     let narrow = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);

@@ -283,7 +283,7 @@ impl Tried<'_> {
         let (policy, index) = at.value[1].statement.clone().unwrap();
         assert!(policy.ends_with("own") && index == 1, "{policy} {index}");
         let refused = |proof: &Proof, questions: &Questions| {
-            let fault = self.decisions.decide(proof, questions, self.soon()).err().expect("a refusal");
+            let fault = self.decisions.decide(proof, questions, self.soon()).expect_err("a refusal");
             assert_eq!(fault.kind(), Kind::Refused, "{}", fault.text);
         };
         refused(&proof("host/elsewhere/1"), &questions);

@@ -38,13 +38,13 @@ fn ask_all(remote: &Remote, wait: i64) -> Vec<Fault> {
     vec![
         remote.log_in(&evidence(&key(), None), "host/demo/1", 60_000, by()).err().expect("no login"),
         remote.renew(&proof, 60_000, by()).err().expect("no renewal"),
-        remote.decide(&proof, &questions, by()).err().expect("no decision"),
-        remote.entitlements(&who, "AKIAIOSFODNN7EXAMPLE").err().expect("no policies"),
-        remote.seal("forwarded-session", b"x").err().expect("nothing sealed"),
-        remote.unseal("forwarded-session", b"x").err().expect("nothing unsealed"),
-        remote.revision().err().expect("no revision"),
-        remote.follow(Some(standin::revision::Revision(1)), 10, 0).err().expect("no changes"),
-        remote.report("boot", "host/demo/1", &SessionReport::default()).err().expect("no report"),
+        remote.decide(&proof, &questions, by()).expect_err("no decision"),
+        remote.entitlements(&who, "AKIAIOSFODNN7EXAMPLE").expect_err("no policies"),
+        remote.seal("forwarded-session", b"x").expect_err("nothing sealed"),
+        remote.unseal("forwarded-session", b"x").expect_err("nothing unsealed"),
+        remote.revision().expect_err("no revision"),
+        remote.follow(Some(standin::revision::Revision(1)), 10, 0).expect_err("no changes"),
+        remote.report("boot", "host/demo/1", &SessionReport::default()).expect_err("no report"),
     ]
 }
 
@@ -62,7 +62,8 @@ fn x_09_whatever_is_not_an_answer_of_the_service_decides_nothing() {
     let pretender = Pretender::new(&place.certificate);
     let remote = place.remote(pretender.port, &credential(&place));
     let refusal = r#"{"status":-202,"text":"bad signature"}"#;
-    let weather: Vec<(&str, Box<dyn Fn(&Head) -> Vec<u8> + Send + Sync>)> = vec![
+    type Answering = Box<dyn Fn(&Head) -> Vec<u8> + Send + Sync>;
+    let weather: Vec<(&str, Answering)> = vec![
         ("nothing", Box::new(|_| Vec::new())),
         ("garbage", Box::new(|_| b"\x00\xff\x13\x37 nothing of HTTP\r\n\r\n".to_vec())),
         ("another protocol", Box::new(|_| b"220 mail.example.com ESMTP\r\n".to_vec())),
