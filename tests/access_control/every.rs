@@ -174,3 +174,30 @@ fn roles_and_sessions() {
     assert_eq!(store.role("app").unwrap_err().status, Status::NotFound);
     assert_eq!(store.wait(Revision(0), std::time::Duration::ZERO).unwrap(), store.revision().unwrap());
 }
+
+#[test]
+fn hosts() {
+    let home = home();
+    let store = &home.store;
+    let (made, code) = store.create_host("t", "node-1", true, 60_000).unwrap();
+    assert!(made.verification_keys && made.public_key.is_none());
+    let code = String::from_utf8(code.expose().to_vec()).unwrap();
+    // Of many attempts at once only as many count as are allowed.
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..4 {
+                    assert!(store.enroll_host("node-1", "wrong", &[7; 32]).is_err());
+                }
+            });
+        }
+    });
+    assert!(store.enroll_host("node-1", &code, &[7; 32]).is_err(), "the attempts are used up");
+    let (_, code) = store.invite_host("t", "node-1", 60_000).unwrap();
+    let code = String::from_utf8(code.expose().to_vec()).unwrap();
+    assert_eq!(store.enroll_host("node-1", &code, &[7; 32]).unwrap().public_key, Some(vec![7; 32]));
+    assert!(store.enroll_host("node-1", &code, &[8; 32]).is_err(), "a code is good once");
+    assert_eq!(store.hosts().unwrap().len(), 1);
+    store.revoke_host("t", "node-1").unwrap();
+    assert!(store.host("node-1").unwrap().disabled);
+}
