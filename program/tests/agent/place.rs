@@ -38,9 +38,11 @@ impl Drop for Agent {
 }
 
 impl Agent {
-    /// What it wrote to its log; ends it.
+    /// What it wrote to its log; ends it, in good order so that all is written.
     pub(crate) fn log(mut self) -> String {
-        self.child.kill().unwrap();
+        let process = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        // It may have ended by itself.
+        drop(rustix::process::kill_process(process, rustix::process::Signal::TERM));
         let mut text = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
         text
