@@ -24,11 +24,15 @@ mod faults;
 mod forwarded;
 #[path = "../engine/house.rs"]
 mod house;
+#[path = "../engine/limits.rs"]
+mod limits;
 #[path = "../engine/login.rs"]
 mod login;
 mod protocol;
 #[path = "../engine/remote.rs"]
 mod remote;
+#[path = "../engine/repeats.rs"]
+mod repeats;
 #[path = "../engine/service.rs"]
 mod service;
 #[path = "../engine/shadow.rs"]

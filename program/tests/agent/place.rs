@@ -42,7 +42,7 @@ impl Agent {
     pub(crate) fn log(mut self) -> String {
         let process = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         // It may have ended by itself.
-        drop(rustix::process::kill_process(process, rustix::process::Signal::TERM));
+        let _gone = rustix::process::kill_process(process, rustix::process::Signal::TERM);
         let mut text = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
         text
