@@ -46,10 +46,12 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Three brokers and a controller of its own, each restarted in its turn under load. */
 @Order(1)
+@Tag("long")
 class ClusterTest {
   private static final int NODES = 3;
   private static final Duration SHORT = Duration.ofMillis(100);

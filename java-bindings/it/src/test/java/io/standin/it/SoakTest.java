@@ -27,6 +27,7 @@ import org.apache.kafka.common.protocol.Errors;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -36,6 +37,7 @@ import org.junit.jupiter.api.Timeout;
  * and controller hold is looked at too.
  */
 @Order(1)
+@Tag("long")
 class SoakTest {
   private static final int SMOKE_S = 15;
   private static final int MINUTES = Integer.getInteger("standin.soak.minutes", 0);
