@@ -135,7 +135,7 @@ class OperationsTest(BrokerTest):
     def test_administering_the_broker_needs_more_than_all_topics(self):
         client = self.connected("control", self.all, version=5)
         self.assertEqual(client.publish("$CONTROL/dynamic-security/v1", b"{}"), DENIED)
-        admin = self.store.user("admin", *EVERYTHING, allow("mosquitto:Control", "topic/$CONTROL/dynamic-security/*"))
+        admin = self.store.user("operator", *EVERYTHING, allow("mosquitto:Control", "topic/$CONTROL/dynamic-security/*"))
         client = self.connected("control-admin", admin, version=5)
         # Allowed by policy; what the broker then says of it is its own business.
         self.assertNotEqual(client.publish("$CONTROL/dynamic-security/v1", b"{}"), DENIED)
