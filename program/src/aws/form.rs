@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use standin::credential::sigv4::percent;
+
 use super::problem::{Code, Problem};
 
 /// Most parameters.
@@ -18,21 +20,7 @@ fn malformed(text: &str) -> Problem {
 }
 
 fn decode(text: &str) -> Result<String, Problem> {
-    let bad = || malformed("a parameter is not percent-encoded UTF-8");
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let digit = |b: Option<u8>| b.and_then(|b| char::from(b).to_digit(16)).ok_or_else(bad);
-                let (high, low) = (digit(rest.next())?, digit(rest.next())?);
-                u8::try_from(high * 16 + low).map_err(|_| bad())?
-            }
-            b'+' => b' ',
-            other => other,
-        });
-    }
-    String::from_utf8(bytes).map_err(|_| bad())
+    percent::decode(text).ok_or_else(|| malformed("a parameter is not percent-encoded UTF-8"))
 }
 
 impl Form {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Writing the XML of answers.
 
+use standin::credential::sigv4::percent;
+
 /// XML being written. Elements that are empty are not left out: clients tell
 /// an empty list from a missing one.
 #[derive(Debug, Default)]
@@ -94,13 +96,7 @@ fn escape(text: &str, out: &mut String) {
 /// Text percent-encoded as policy documents are in answers (RFC 3986).
 pub(crate) fn percent(text: &str) -> String {
     let mut out = String::with_capacity(text.len() * 2);
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
+    percent::encode(text, &mut out);
     out
 }
 

@@ -5,9 +5,12 @@
 mod claim;
 mod key;
 mod payload;
+pub mod percent;
 mod request;
 mod sign;
 mod token;
+
+use percent::encode;
 
 pub use claim::{Claim, ClaimForm, LoginRules};
 pub use key::{KeyScope, LEASE, SigningKey};
@@ -28,15 +31,4 @@ const EMPTY_HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca49599
 /// Lower-case hexadecimal.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// Appends `text` percent-encoded (RFC 3986: all but unreserved characters).
-fn encode(text: &str, out: &mut String) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
 }

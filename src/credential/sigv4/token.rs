@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::claim::{Claim, Fields, Form};
 use super::payload::LONGEST;
+use super::percent;
 use crate::fault::{Fault, Status};
 
 const BASE64URL: GeneralPurpose = GeneralPurpose::new(
@@ -112,23 +113,9 @@ pub fn read_token(payload: &[u8]) -> Result<Claim, Fault> {
 
 const ACCEPTED: &str = "the token is neither a presigned URL (https://HOST/?Action=...) nor one in base64url";
 
-/// Percent-decoding; a plus is a blank, as in the queries of the Go signer.
+/// A parameter's text.
 pub(super) fn decode(text: &str) -> Result<String, Fault> {
-    let bad = || malformed("a parameter of the token is not percent-encoded UTF-8");
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let digit = |b: Option<u8>| b.and_then(|b| char::from(b).to_digit(16)).ok_or_else(bad);
-                let (high, low) = (digit(rest.next())?, digit(rest.next())?);
-                u8::try_from(high * 16 + low).map_err(|_| bad())?
-            }
-            b'+' => b' ',
-            other => other,
-        });
-    }
-    String::from_utf8(bytes).map_err(|_| bad())
+    percent::decode(text).ok_or_else(|| malformed("a parameter of the token is not percent-encoded UTF-8"))
 }
 
 #[cfg(test)]
