@@ -230,6 +230,19 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// Who stands where a principal must, when only given keys are looked at.
+    ///
+    /// # Errors
+    /// None that can happen: its name is an identity's.
+    pub fn nobody() -> Result<Self, Fault> {
+        Ok(Self {
+            subject: Identity::new("aws", "000000000000", IdentityKind::User, "/", "nobody")?,
+            attributes: Attributes::default(),
+            actors: Vec::new(),
+            grant: None,
+        })
+    }
+
     /// The ARN of who asks, as `GetCallerIdentity` shows it: of a session of a
     /// role, the session's.
     #[must_use]

@@ -6,7 +6,7 @@ use super::issue::{Session, TemporaryCredentials};
 use super::store::Store;
 use crate::decision::{GivenKeys, Inputs, Keys};
 use crate::fault::{Fault, Status};
-use crate::identity::{Attributes, Identity, IdentityKind, Principal};
+use crate::identity::Principal;
 use crate::policy::{Instant, Trust, TrustPolicy};
 
 /// What a verified token says.
@@ -69,12 +69,7 @@ impl Store {
             keys.give(&format!("iam:ResourceTag/{key}"), vec![value.clone()]);
         }
         // Only the given keys are looked at: nobody of this account asks.
-        let nobody = Principal {
-            subject: Identity::new("aws", "000000000000", IdentityKind::User, "/", "nobody")?,
-            attributes: Attributes::default(),
-            actors: Vec::new(),
-            grant: None,
-        };
+        let nobody = Principal::nobody()?;
         let inputs = Inputs {
             principal: &nobody,
             channel: &ask.channel,

@@ -15,7 +15,7 @@ use super::{ActionTable, ArnMatch, Compiled, Document, Named, PolicySet, Scope};
 use crate::channel::Channel;
 use crate::decision::{GivenKeys, Inputs, Keys, Outcome, Reason};
 use crate::fault::{Fault, Status};
-use crate::identity::{Attributes, Identity, IdentityKind, Principal, check_account};
+use crate::identity::{Principal, check_account};
 use crate::time::UnixMillis;
 
 /// One question as it is written.
@@ -133,12 +133,7 @@ fn decide(case: &Case<'_>, set: &PolicySet) -> Result<Value, Fault> {
     let compiled = Compiled::new(set, &actions, &Scope { namespaces: Vec::new(), arn_match: ArnMatch::Aws });
     // Only the given keys are looked at.
     let channel = Channel::default();
-    let nobody = Principal {
-        subject: Identity::new("aws", "000000000000", IdentityKind::User, "/", "nobody")?,
-        attributes: Attributes::default(),
-        actors: Vec::new(),
-        grant: None,
-    };
+    let nobody = Principal::nobody()?;
     let inputs = Inputs {
         principal: &nobody,
         channel: &channel,

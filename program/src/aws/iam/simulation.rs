@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use standin::access_control::{Attached, Effective, Owner};
 use standin::channel::Channel;
 use standin::decision::{GivenKeys, Inputs, Keys, Outcome, Reason, Verdict};
-use standin::identity::{Attributes, Identity, IdentityKind, Principal};
+use standin::identity::{Identity, IdentityKind, Principal};
 use standin::policy::{ActionTable, ArnMatch, Compiled, Document, Named, PolicySet, Scope};
 use standin::time::UnixMillis;
 
@@ -166,12 +166,7 @@ fn run(form: &Form, simulated: &Simulated, x: &mut Xml) -> Result<(), Problem> {
     let all: Vec<_> = names.iter().zip(ids).flat_map(|(n, id)| resources.iter().map(move |r| (*n, id, *r))).collect();
     let shown: Vec<_> = all.iter().skip(from).take(page.most).collect();
     let channel = Channel::default();
-    let nobody = Principal {
-        subject: Identity::new("aws", "000000000000", IdentityKind::User, "/", "nobody")?,
-        attributes: Attributes::default(),
-        actors: Vec::new(),
-        grant: None,
-    };
+    let nobody = Principal::nobody()?;
     let inputs = Inputs {
         principal: &nobody,
         channel: &channel,
