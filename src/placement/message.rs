@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::form::{ChangeForm, DecidedForm, EntitlementsForm, FaultForm, IssuedForm, KeptForm, KnownForm};
 use crate::credential::EvidenceForm;
 use crate::fault::{Fault, Status};
+use crate::service::wire::SessionForm;
 use crate::service::{LiveSession, Questions, SessionReport};
-use crate::time::UnixMillis;
 
 /// The oldest and the newest version of the protocol this program speaks.
 /// Within a version fields are only added, and left out where they are unknown.
@@ -234,48 +234,20 @@ pub struct Report {
     whole: bool,
 }
 
-#[derive(Serialize, Deserialize)]
-struct SessionForm {
-    id: String,
-    subject: String,
-    access_key_id: String,
-    session_name: String,
-    address: String,
-    listener: String,
-    since: i64,
-    deadline: i64,
-}
-
 impl Report {
     /// The form of a report.
     #[must_use]
     pub fn of(boot: &str, begun: &[LiveSession], over: &[String], whole: bool) -> Self {
-        let session = |s: &LiveSession| SessionForm {
-            id: s.id.clone(),
-            subject: s.subject.clone(),
-            access_key_id: s.access_key_id.clone(),
-            session_name: s.session_name.clone(),
-            address: s.address.clone(),
-            listener: s.listener.clone(),
-            since: s.since.0,
-            deadline: s.deadline.0,
-        };
-        Self { boot: boot.to_owned(), begun: begun.iter().map(session).collect(), over: over.to_vec(), whole }
+        Self { boot: boot.to_owned(), begun: begun.iter().map(SessionForm::of).collect(), over: over.to_vec(), whole }
     }
 
     /// The report of a form.
     #[must_use]
     pub fn report(self) -> SessionReport {
-        let session = |s: SessionForm| LiveSession {
-            id: s.id,
-            subject: s.subject,
-            access_key_id: s.access_key_id,
-            session_name: s.session_name,
-            address: s.address,
-            listener: s.listener,
-            since: UnixMillis(s.since),
-            deadline: UnixMillis(s.deadline),
-        };
-        SessionReport { begun: self.begun.into_iter().map(session).collect(), over: self.over, whole: self.whole }
+        SessionReport {
+            begun: self.begun.into_iter().map(SessionForm::session).collect(),
+            over: self.over,
+            whole: self.whole,
+        }
     }
 }

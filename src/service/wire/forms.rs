@@ -292,7 +292,9 @@ pub struct SessionForm {
 }
 
 impl SessionForm {
-    pub(in crate::service) fn of(session: &LiveSession) -> Self {
+    /// The form of a session.
+    #[must_use]
+    pub fn of(session: &LiveSession) -> Self {
         let s = session.clone();
         Self {
             id: s.id,
