@@ -15,7 +15,7 @@ use super::Engine;
 use crate::channel::Channel;
 use crate::fault::{Fault, Kind, Status};
 use crate::revision::Revision;
-use crate::service::ClientForm;
+use crate::service::{ClientForm, FORWARDED};
 use crate::session::{Begin, Session, SessionId, Standing};
 use crate::time::UnixMillis;
 
@@ -23,8 +23,6 @@ use crate::time::UnixMillis;
 const VERSION: u32 = 1;
 /// Longest sealed session, bytes.
 const LONGEST: usize = 16 * 1024;
-/// What the seal is bound to.
-const PURPOSE: &str = "forwarded-session";
 
 /// Imported sessions by the hash of what they were imported from.
 pub(super) type Imports = Mutex<HashMap<[u8; 32], SessionId>>;
@@ -99,7 +97,7 @@ impl Engine {
         };
         let plain = serde_json::to_vec(&traveller)
             .map_err(|e| Fault::internal(format!("a session could not be written: {e}")))?;
-        let sealed = self.service().seal(PURPOSE, &plain)?;
+        let sealed = self.service().seal(FORWARDED, &plain)?;
         session.exported.store(Some(Arc::new((revision, sealed.clone()))));
         Ok(sealed)
     }
@@ -130,7 +128,7 @@ impl Engine {
         {
             return Ok(id);
         }
-        let plain = self.service().unseal(PURPOSE, sealed)?;
+        let plain = self.service().unseal(FORWARDED, sealed)?;
         let Version { v } = serde_json::from_slice(&plain).map_err(unreadable)?;
         if v > VERSION {
             return Err(Fault::new(

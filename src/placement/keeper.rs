@@ -15,7 +15,7 @@ use crate::identity::Identity;
 use crate::revision::{At, Revision};
 use crate::service::{
     Answer, Change, DECIDE, DecisionPoint, Ends, Entitlements, Impersonation, Issued, Known, News, Proof, Questions,
-    RENEW, SecurityService, SessionReport,
+    RENEW, SecurityService, SessionReport, check_purpose,
 };
 use crate::session::CredentialKey;
 use crate::settings::EngineSettings;
@@ -25,8 +25,6 @@ use crate::time::{Clock, Random, Steady, UnixMillis};
 const REFETCHES: usize = 5;
 /// Changes read at once.
 const CHANGES: usize = 1000;
-/// What hosts seal for one another.
-const PURPOSES: [&str; 1] = ["forwarded-session"];
 /// How long the service is to wait for a change, milliseconds; where it does
 /// not, hosts have the feed read as often as they ask.
 const WAIT: i64 = 1000;
@@ -236,15 +234,6 @@ impl Keeper {
             Fault::unavailable("the agent's process does not hold this credential: it has expired, or it was restarted")
         })
     }
-}
-
-/// Nothing else that the service has sealed, such as session tokens, is opened
-/// or made for a host.
-fn check_purpose(purpose: &str) -> Result<(), Fault> {
-    if PURPOSES.contains(&purpose) {
-        return Ok(());
-    }
-    Err(Fault::new(Status::InvalidArgument, format!("hosts do not seal for {purpose:?}")))
 }
 
 impl SecurityService for Keeper {

@@ -24,7 +24,7 @@ pub use shelf::{Set, Shelf};
 
 use crate::credential::Evidence;
 use crate::credential::sigv4::SigningKey;
-use crate::fault::Fault;
+use crate::fault::{Fault, Status};
 use crate::identity::{Identity, Principal};
 use crate::revision::{At, Revision};
 use crate::settings::EngineSettings;
@@ -146,6 +146,21 @@ pub struct LiveSession {
 
 /// What the proof of a renewal is made for; its body is the lifetime in digits.
 pub const RENEW: &str = "renew";
+
+/// The purpose hosts seal sessions for that they forward to one another.
+pub const FORWARDED: &str = "forwarded-session";
+
+/// Hosts seal for nothing but [`FORWARDED`]: nothing else that the service has
+/// sealed, such as session tokens, is opened or made for a host.
+///
+/// # Errors
+/// [`Status::InvalidArgument`] for every other purpose.
+pub fn check_purpose(purpose: &str) -> Result<(), Fault> {
+    if purpose == FORWARDED {
+        return Ok(());
+    }
+    Err(Fault::new(Status::InvalidArgument, format!("hosts do not seal for {purpose:?}")))
+}
 
 /// What changed among a boot's live sessions since it last told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use standin::service::wire::{
     EntitlementsAsk, EntitlementsForm, ImpersonationForm, IssuedForm, LoginAsk, NONCE_HEADER, Problem, RenewAsk,
     ReportAsk, SealAsk, SealForm, SessionForm, TIME_HEADER, VERSION_HEADER, VERSIONS, path,
 };
-use standin::service::{SecurityService, SessionReport};
+use standin::service::{SecurityService, SessionReport, check_purpose};
 use standin::time::Steady;
 use zeroize::Zeroizing;
 
@@ -20,9 +20,6 @@ use super::State;
 use super::hosts::{Head, Host};
 use super::router::{Handle, Unworked};
 
-/// What hosts may seal for each other. Nothing else the ring has sealed may be
-/// opened by a host.
-const SEALABLE: [&str; 1] = ["forwarded-session"];
 /// Longest life that is issued, milliseconds.
 const LONGEST_LIFE: i64 = 12 * 3600 * 1000;
 /// The embedded service has no use for deadlines.
@@ -165,22 +162,15 @@ fn entitlements(state: &State, _: &Host, body: &[u8]) -> Result<Body, Fault> {
     wire::write(&EntitlementsAnswer { revision: revision.0, entitlements })
 }
 
-fn purpose(ask: &SealAsk) -> Result<(), Fault> {
-    if SEALABLE.contains(&ask.purpose.as_str()) {
-        return Ok(());
-    }
-    Err(Fault::new(Status::InvalidArgument, format!("hosts do not seal for {:?}", ask.purpose)))
-}
-
 fn seal(state: &State, _: &Host, body: &[u8]) -> Result<Body, Fault> {
     let ask: SealAsk = wire::read(body)?;
-    purpose(&ask)?;
+    check_purpose(&ask.purpose)?;
     wire::write(&SealForm { bytes: wire::Blob::of(&state.service.seal(&ask.purpose, &ask.bytes.0)?) })
 }
 
 fn unseal(state: &State, _: &Host, body: &[u8]) -> Result<Body, Fault> {
     let ask: SealAsk = wire::read(body)?;
-    purpose(&ask)?;
+    check_purpose(&ask.purpose)?;
     wire::write(&SealForm { bytes: wire::Blob::of(&state.service.unseal(&ask.purpose, &ask.bytes.0)?) })
 }
 
