@@ -19,7 +19,7 @@ use standin::settings::EvidenceKind;
 use crate::place::{Place, Serving, clock, message, policy, until};
 
 /// A host with an open engine.
-struct Host {
+pub(crate) struct Host {
     number: u8,
     engine: Arc<Engine>,
     profile: u32,
@@ -33,7 +33,7 @@ impl Drop for Host {
 }
 
 impl Host {
-    fn open(place: &Place, port: u16, credential: &Path, more: &[(&str, &str)]) -> Self {
+    pub(crate) fn open(place: &Place, port: u16, credential: &Path, more: &[(&str, &str)]) -> Self {
         let given = place.given(port, credential, more);
         let number = mechanism::open(&given).unwrap();
         let engine = mechanism::engine(number).unwrap();
@@ -43,7 +43,7 @@ impl Host {
         Self { number, engine, profile, write }
     }
 
-    fn try_login(&self, key: &(String, Secret)) -> Result<SessionId, standin::fault::Fault> {
+    pub(crate) fn try_login(&self, key: &(String, Secret)) -> Result<SessionId, standin::fault::Fault> {
         let mut payload = message(key, None, clock().wall()).into_bytes();
         let channel = Channel {
             address: Some("192.0.2.7".parse().unwrap()),
@@ -65,11 +65,11 @@ impl Host {
         self.engine.log_in(login).map(|done| done.id).map_err(|refusal| refusal.fault)
     }
 
-    fn enter(&self, key: &(String, Secret)) -> SessionId {
+    pub(crate) fn enter(&self, key: &(String, Secret)) -> SessionId {
         self.try_login(key).unwrap_or_else(|f| panic!("{f}"))
     }
 
-    fn decide(&self, id: SessionId, topic: &str) -> Outcome {
+    pub(crate) fn decide(&self, id: SessionId, topic: &str) -> Outcome {
         let ask = Ask { action: self.write, resource: topic, count: 1, log_allow: true, log_deny: true };
         let batch = Batch { wait: Duration::from_secs(5), ..Batch::default() };
         let mut outcome = [Outcome::Undecided];
@@ -77,7 +77,18 @@ impl Host {
         outcome[0]
     }
 
-    fn becomes(&self, id: SessionId, topic: &str, expected: Outcome) {
+    /// Ends the agent; what is decided afterwards.
+    pub(crate) fn without_agent(self, id: SessionId, topic: &str) -> Outcome {
+        let (engine, write) = (Arc::clone(&self.engine), self.write);
+        drop(self);
+        let ask = Ask { action: write, resource: topic, count: 1, log_allow: true, log_deny: true };
+        let mut outcome = [Outcome::Allow];
+        // That the session is gone is told as an error, too.
+        drop(engine.authorize(id, Batch::default(), std::iter::once(ask), &mut outcome));
+        outcome[0]
+    }
+
+    pub(crate) fn becomes(&self, id: SessionId, topic: &str, expected: Outcome) {
         until(&format!("{expected:?}"), || self.decide(id, topic) == expected);
     }
 

@@ -9,5 +9,6 @@ mod conformance;
 mod engine;
 mod hosts;
 mod place;
+mod planes;
 mod raw;
 mod weather;
