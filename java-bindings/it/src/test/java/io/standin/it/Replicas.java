@@ -75,11 +75,21 @@ final class Replicas {
     script("remove");
   }
 
+  /** Addresses of all. */
+  private List<String> urls() throws IOException {
+    return List.of(Files.readString(dir.resolve("urls")).trim().split(","));
+  }
+
+  /** Administration of it, at one of the replicas. */
+  IamApi administration(int number) throws IOException {
+    return IamApi.of(urls().get(number - 1), dir.resolve("standin"));
+  }
+
   /** How many requests of a route all replicas have answered with this code. */
   long answered(String route, int code) throws IOException {
     String line = "standin_serve_requests_total{route=\"" + route + "\",status=\"" + code + "\"} ";
     long sum = 0;
-    for (String url : Files.readString(dir.resolve("urls")).trim().split(",")) {
+    for (String url : urls()) {
       for (String each : page(url + "/metrics").split("\n")) {
         if (each.startsWith(line)) {
           sum += Long.parseLong(each.substring(line.length()));
