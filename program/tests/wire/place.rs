@@ -68,9 +68,16 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) fn start(place: &Place, port: u16) -> Self {
+        Self::start_on(place, &place.url, port)
+    }
+
+    /// On another store with the same key file.
+    pub(crate) fn start_on(place: &Place, store: &str, port: u16) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_standin"))
             .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--store"])
-            .arg(format!("sqlite:{}", place.files.store.display()))
+            .arg(store)
+            .arg("--key-file")
+            .arg(&place.files.key_file)
             .arg("--tls-cert")
             .arg(&place.certificate.chain)
             .arg("--tls-key")
@@ -104,6 +111,7 @@ impl Drop for Serving {
 pub(crate) struct Place {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) files: StoreFiles,
+    pub(crate) url: String,
     pub(crate) store: Arc<Store>,
     pub(crate) authority: Authority,
     pub(crate) certificate: Certificate,
@@ -126,17 +134,29 @@ pub(crate) fn policy(effect: &str, actions: &[&str], topic: &str) -> String {
 impl Place {
     pub(crate) fn new() -> Self {
         let memory = Path::new("/dev/shm");
-        let dir = if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() };
+        Self::within(if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() })
+    }
+
+    /// In a directory that is not important beyond the test.
+    pub(crate) fn within(dir: tempfile::TempDir) -> Self {
         let files = StoreFiles { store: dir.path().join("store.db"), key_file: dir.path().join("store.db.key") };
         let store = Arc::new(Store::create(&files, "123456789012", clock(), Arc::new(SystemRandom)).unwrap());
+        let url = format!("sqlite:{}", files.store.display());
         let authority = Authority::new();
         let certificate = authority.issue(dir.path(), "service", "localhost", None);
         let ca = authority.file(dir.path(), "ca.pem");
-        Self { dir, files, store, authority, certificate, ca }
+        Self { dir, files, url, store, authority, certificate, ca }
     }
 
     pub(crate) fn serve(&self) -> Serving {
         Serving::start(self, 0)
+    }
+
+    /// A copy of the store of this moment; its URL.
+    pub(crate) fn copy(&self, name: &str) -> String {
+        let to = self.dir.path().join(name);
+        self.store.back_up(&to).unwrap();
+        format!("sqlite:{}", to.display())
     }
 
     /// Enrols a host at a service; its credential's file.
