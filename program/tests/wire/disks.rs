@@ -140,7 +140,7 @@ fn x_10_a_full_disk_under_the_audit_stops_no_operation_and_shows_what_was_lost()
     let place = Place::new();
     let serving = place.serve();
     let audit = disk.dir.path().join("audit");
-    let more = [("standin.audit.dir", audit.to_str().unwrap()), ("standin.audit.flush.ms", "20")];
+    let more = [("standin.audit.dir", audit.to_str().unwrap()), ("standin.audit.flush.ms", "100")];
     let host = Host::open(&place, serving.port, &place.enroll(&serving, "demo/1"), &more);
     let alice = place.user("alice", &policy("Allow", WRITE, "a"));
     let new = place.user("new", &policy("Allow", WRITE, "n"));

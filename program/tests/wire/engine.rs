@@ -182,7 +182,8 @@ fn a_host_revoked_while_connected_goes_silent() {
     let id = host.enter(&alice);
     place.store.revoke_host("test", "demo/1").unwrap();
     until("silence", || host.decide(id, "a") == Outcome::Undecided);
-    assert_eq!(host.try_login(&alice).unwrap_err().kind(), Kind::Undecided);
+    assert_eq!(host.try_login(&alice).unwrap_err().status, Status::HostNotBelieved);
+    assert_eq!(host.metric("feed-fault"), i64::from(-Status::HostNotBelieved.number()));
     let mut log = String::new();
     until("word of it in the log", || {
         log.push_str(&host.log());

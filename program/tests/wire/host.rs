@@ -8,10 +8,12 @@ use std::time::Duration;
 use standin::channel::Channel;
 use standin::credential::Secret;
 use standin::decision::Outcome;
-use standin::mechanism::{self, Batch, Engine, Login};
+use standin::mechanism::{self, Batch, Engine, Login, Outside};
 use standin::policy::ActionId;
+use standin::service::Remote;
 use standin::session::{Ask, SessionId};
 use standin::settings::{EvidenceKind, Given};
+use standin::time::{Clock, SystemRandom};
 
 use crate::place::{Place, clock, message, until};
 
@@ -36,7 +38,22 @@ impl Host {
 
     /// With all of its settings.
     pub(crate) fn with(given: &Given) -> Self {
-        let number = mechanism::open(given).unwrap();
+        Self::opened(mechanism::open(given).unwrap(), given)
+    }
+
+    /// On a clock of its own.
+    pub(crate) fn on(given: &Given, clock: Arc<dyn Clock>) -> Self {
+        let settings = mechanism::settings_of(given).unwrap();
+        let number = mechanism::open_with(settings, |settings| {
+            let random = Arc::new(SystemRandom);
+            let service = settings.service.as_ref().unwrap();
+            let remote = Arc::new(Remote::open(settings, service, Arc::clone(&clock), Arc::new(SystemRandom))?);
+            Ok(Outside { service: Arc::clone(&remote) as _, decisions: remote, clock, random })
+        });
+        Self::opened(number.unwrap(), given)
+    }
+
+    fn opened(number: u8, given: &Given) -> Self {
         let engine = mechanism::engine(number).unwrap();
         let profile = engine.profile(given).unwrap();
         let write = engine.agent().intern("kafka-cluster:WriteData", "topic").unwrap();

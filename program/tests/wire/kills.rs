@@ -173,6 +173,8 @@ fn kill(times: u64) {
     let admin = place.user("admin", everything);
     let alice = place.user("alice", &policy("Allow", WRITE, "a"));
     let session = host.enter(&alice);
+    // Nothing is decided before the changes were heard of once.
+    host.becomes(session, "a", Outcome::Allow);
     let (load, answered) = (Load::default(), Mutex::default());
     let let_in = |key: &Key, what: &str| {
         let mut id = None;

@@ -4,13 +4,14 @@
 //! the weather, and everything is well again when it is over.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use standin::access_control::Owner;
 use standin::decision::Outcome;
 use standin::fault::{Kind, Status};
 use standin::service::wire::path;
+use standin::time::{Clock, Steady, SystemClock, UnixMillis};
 
 use crate::between::{Between, Gate, Weather};
 use crate::host::Host;
@@ -24,23 +25,36 @@ const PATIENT: [(&str, &str); 2] = [("standin.stale.after.ms", "600000"), ("stan
 
 type Sky = Box<dyn Fn(&Head) -> Weather + Send + Sync>;
 
-/// What proxies and broken services say.
-fn answers() -> Vec<(&'static str, Sky)> {
+/// What proxies and broken services say, and what it is counted as.
+fn answers() -> Vec<(&'static str, Status, Sky)> {
     let refusal = r#"{"status":-202,"text":"bad signature"}"#;
     let page = |status: &'static str, headers: &'static str, body: &'static str| -> Sky {
         Box::new(move |_| Weather::Answer(http(status, headers, body)))
     };
     vec![
-        ("cut", Box::new(|_: &Head| Weather::Cut) as Sky),
-        ("garbage", Box::new(|_| Weather::Answer(b"\x00\xff\x13\x37 nothing of HTTP\r\n\r\n".to_vec()))),
-        ("a page", page("200 OK", "content-type: text/html\r\n", "<html>Sign in</html>")),
-        ("a page that refuses", page("403 Forbidden", "content-type: text/html\r\n", "<html>no</html>")),
-        ("half an answer", Box::new(|_| Weather::Half)),
-        ("429", page("429 Too Many Requests", "retry-after: 1\r\n", "slow down")),
-        ("500", page("500 Internal Server Error", "", "oops")),
-        ("a redirect", page("307 Temporary Redirect", "location: https://localhost:1/v1/login\r\n", "")),
+        ("cut", Status::Unavailable, Box::new(|_: &Head| Weather::Cut) as Sky),
+        (
+            "garbage",
+            Status::NotTheService,
+            Box::new(|_| Weather::Answer(b"\x00\xff\x13\x37 nothing of HTTP\r\n\r\n".to_vec())),
+        ),
+        ("a page", Status::NotTheService, page("200 OK", "content-type: text/html\r\n", "<html>Sign in</html>")),
+        (
+            "a page that refuses",
+            Status::NotTheService,
+            page("403 Forbidden", "content-type: text/html\r\n", "<html>no</html>"),
+        ),
+        ("half an answer", Status::Unavailable, Box::new(|_| Weather::Half)),
+        ("429", Status::NotTheService, page("429 Too Many Requests", "retry-after: 1\r\n", "slow down")),
+        ("500", Status::NotTheService, page("500 Internal Server Error", "", "oops")),
+        (
+            "a redirect",
+            Status::NotTheService,
+            page("307 Temporary Redirect", "location: https://localhost:1/v1/login\r\n", ""),
+        ),
         (
             "a refusal of somebody else",
+            Status::NotTheService,
             Box::new(move |head| {
                 let mut other = head.clone();
                 other.insert("standin-nonce".into(), "another".into());
@@ -66,10 +80,14 @@ fn x_09_weather_under_load_refuses_nobody_and_allows_nothing() {
     std::thread::scope(|scope| {
         let _stop = Stop(&load);
         load.start(scope, &host, (session, "a"), &alice);
-        let storm = |what: &str, n: usize, begin: &dyn Fn(), end: &dyn Fn()| {
+        let storm = |what: &str, fault: Status, n: usize, begin: &dyn Fn(), end: &dyn Fn()| {
             let failures = host.count(|c| &c.feed_failures);
             begin();
             until(&format!("{what}: word of it"), || host.count(|c| &c.feed_failures) > failures);
+            // The connection on which it waited broke first.
+            let number = i64::from(-fault.number());
+            until(&format!("{what}: its number"), || host.metric("feed-fault") == number);
+            until(&format!("{what}: its line"), || host.log().contains(&format!("cannot be read (-{number})")));
             let new = place.user(&format!("new-{n}"), &policy("Allow", WRITE, "n"));
             let fault = host.try_login(&new).expect_err("let in without being asked about");
             assert_eq!(fault.kind(), Kind::Undecided, "{what}: {fault}");
@@ -87,16 +105,17 @@ fn x_09_weather_under_load_refuses_nobody_and_allows_nothing() {
                 }
             });
             host.becomes(watched, &topic, Outcome::Allow);
+            until(&format!("{what}: its end"), || host.metric("feed-fault") == 0);
             assert_eq!(host.decide(watched, &before), Outcome::Deny, "{what}");
         };
         let mut n = 0;
-        for (what, sky) in answers() {
+        for (what, fault, sky) in answers() {
             let sky: Arc<dyn Fn(&Head) -> Weather + Send + Sync> = Arc::from(sky);
             let begin = || {
                 let sky = Arc::clone(&sky);
                 between.becomes(move |head| sky(head));
             };
-            storm(what, n, &begin, &|| between.fair());
+            storm(what, fault, n, &begin, &|| between.fair());
             n += 1;
         }
         let dir = place.dir.path();
@@ -105,7 +124,7 @@ fn x_09_weather_under_load_refuses_nobody_and_allows_nothing() {
             ("an expired certificate", place.authority.issue(dir, "expired", "localhost", Some(1))),
             ("another name", place.authority.issue(dir, "other", "elsewhere.example", None)),
         ] {
-            storm(what, n, &|| between.shows(&certificate), &|| between.shows(&place.certificate));
+            storm(what, Status::Certificate, n, &|| between.shows(&certificate), &|| between.shows(&place.certificate));
             n += 1;
         }
     });
@@ -286,7 +305,7 @@ fn x_09_a_replica_that_lags_behind_is_not_believed() {
     let file = place.enroll(&serving, "demo/1");
     // The copy of this moment, with the same keys.
     let lagging = place.copy("lagging.db");
-    let second = Serving::start_on(&place, &lagging, 0);
+    let second = Serving::start_on(&lagging, &place, 0, &[]);
     let urls = format!("https://localhost:{}, https://localhost:{}", serving.port, second.port);
     let port = second.port;
     let more = [("standin.service.url", urls.as_str()), PATIENT[0], PATIENT[1]];
@@ -317,4 +336,62 @@ fn x_09_a_replica_that_lags_behind_is_not_believed() {
         Err(fault) => fault.status == Status::KeyDisabled,
     });
     assert_eq!((host.decide(session, "old"), host.decide(session, "new")), (Outcome::Deny, Outcome::Allow));
+}
+
+/// A clock that is off the machine's.
+struct Shifted {
+    right: SystemClock,
+    off: AtomicI64,
+}
+
+impl Clock for Shifted {
+    fn wall(&self) -> UnixMillis {
+        self.right.wall().plus(self.off.load(Ordering::SeqCst))
+    }
+
+    fn steady(&self) -> Steady {
+        self.right.steady()
+    }
+
+    fn tick(&self) {
+        self.right.tick();
+    }
+}
+
+/// A host whose clock is an hour off, either way: its clients are not refused
+/// for a date that is right, operators are told, and it ends when the clock is
+/// set. A host beside it is not concerned.
+#[test]
+fn x_12_a_clock_off_by_an_hour_refuses_nobody_for_a_date() {
+    let place = Place::new();
+    let serving = place.serve();
+    let (file, beside) = (place.enroll(&serving, "demo/1"), place.enroll(&serving, "demo/2"));
+    let alice = place.user("alice", &policy("Allow", WRITE, "a"));
+    let right = Host::open(&place, serving.port, &beside, &[]);
+    for off in [-3_600_000, 3_600_000] {
+        let clock = Arc::new(Shifted { right: SystemClock::new(), off: AtomicI64::new(off) });
+        let host = Host::on(&place.given(serving.port, &file, &[]), Arc::clone(&clock) as Arc<dyn Clock>);
+        let number = i64::from(-Status::HostClock.number());
+        until("the number of it", || host.metric("feed-fault") == number);
+        let fault = host.try_login(&alice).expect_err("nobody can be asked");
+        assert_eq!((fault.status, fault.kind()), (Status::HostClock, Kind::Undecided), "{fault}");
+        assert_eq!(host.metric("logins-refused-total"), 0);
+        let log = host.log();
+        assert!(log.contains(&format!("cannot be read (-{number})")) && log.contains("s off"), "{log}");
+        right.enter(&alice);
+        clock.off.store(0, Ordering::SeqCst);
+        until("a login", || match host.try_login(&alice) {
+            Ok(_) => true,
+            Err(fault) => {
+                assert_eq!(fault.kind(), Kind::Undecided, "{fault}");
+                false
+            }
+        });
+        until("the feed", || host.metric("feed-fault") == 0);
+    }
+    // With a clock that is right, a date that is not is refused as ever.
+    let mut old = alice.clone();
+    old.0.push('X');
+    assert_eq!(right.try_login(&old).unwrap_err().kind(), Kind::Refused);
+    assert_eq!(right.metric("logins-refused-unknown-key-total"), 1);
 }
