@@ -7,7 +7,7 @@
 #include "evidence.h"
 #include "tick.h"
 
-enum { MQTT_5 = 5, RELOAD_MS = 2000, IMPATIENT_MS = 1000 };
+enum { MQTT_5 = 5, IMPATIENT_MS = 1000 };
 
 // The broker's answer to a login that was not decided. Closing without a word is
 // what clients take for "try again"; a refusal is what many take for final.
@@ -147,9 +147,15 @@ static bool is_second_look(const struct host *host, const struct mosquitto_evt_b
   if (!client || client->naming) {
     return false;
   }
-  // A connection that is open logs in once. One that is closed is asked about in
-  // a reload only; at any other time a new connection has got its address.
-  return !client->offline || (host->reload_seen && host_now() - host->reload_seen < RELOAD_MS);
+  if (!client->offline) {
+    return true; // a connection that is open logs in once
+  }
+  // One that is closed is asked about in a reload only; at any other time a new
+  // connection has got its address, and says whatever it likes. Mosquitto 2.0
+  // serves websockets once more before the next tick, so the broker's texts have to
+  // be the ones it had, too. Without ticks it asks about no closed connection.
+  return host->reloading && host->ticking && event->username == client->name_place &&
+         mosquitto_client_id(event->client) == client->id_place;
 }
 
 int login_basic(struct instance *instance, struct mosquitto_evt_basic_auth *event) {
