@@ -50,7 +50,7 @@ static int bind(struct host *host, struct mosquitto *client, const standin_event
     standin_session_release(answer->session);
     return MOSQ_ERR_AUTH;
   }
-  struct client *bound = clients_bind(&host->clients, client, id, name, answer->session, answer->deadline_unix_ms);
+  struct client *bound = clients_bind(&host->clients, client, id, name, answer->session);
   if (!bound) {
     return MOSQ_ERR_NOMEM;
   }
@@ -72,8 +72,7 @@ static int renew(struct host *host, struct client *client, const standin_event *
     standin_session_release(answer->session);
     return MOSQ_ERR_AUTH;
   }
-  return clients_renew(&host->clients, client, answer->session, answer->deadline_unix_ms) ? MOSQ_ERR_SUCCESS
-                                                                                          : MOSQ_ERR_NOMEM;
+  return clients_renew(&host->clients, client, answer->session) ? MOSQ_ERR_SUCCESS : MOSQ_ERR_NOMEM;
 }
 
 // Hands the evidence to the engine; 0 or what kept it from starting.
@@ -234,8 +233,7 @@ static void complete(struct host *host, struct pending *pending) {
   }
   // Bound first: queued messages of a durable session are decided while it is
   // completed, before the broker can be told the name.
-  struct client *bound =
-      clients_bind(&host->clients, pending->address, pending->id, name, answer->session, answer->deadline_unix_ms);
+  struct client *bound = clients_bind(&host->clients, pending->address, pending->id, name, answer->session);
   if (!bound) {
     mosquitto_complete_basic_auth(pending->id, MOSQ_ERR_AUTH);
     return;

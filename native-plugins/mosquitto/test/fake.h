@@ -204,7 +204,7 @@ static inline void tell(standin_event event) { fake.events[fake.event_count++] =
 
 static inline struct client *bound(struct mosquitto *at, const char *id, standin_session session) {
   *at = (struct mosquitto){.id = id, .version = 4};
-  struct client *client = clients_bind(&host.clients, at, id, NAME, session, 0);
+  struct client *client = clients_bind(&host.clients, at, id, NAME, session);
   assert(client && !mosquitto_set_username(at, NAME));
   clients_named(client);
   return client;
