@@ -57,6 +57,9 @@ mod tests {
         assert_eq!(back_off(3, 1.0), 1000);
         assert_eq!(back_off(50, 1.0), 30_000);
         assert_eq!(back_off(4, 0.0), 50);
-        assert_eq!((back_off_briefly(3, 1.0), back_off_briefly(50, 1.0), back_off_briefly(50, 0.5)), (1000, 5000, 2500));
+        assert_eq!(
+            (back_off_briefly(3, 1.0), back_off_briefly(50, 1.0), back_off_briefly(50, 0.5)),
+            (1000, 5000, 2500)
+        );
     }
 }
