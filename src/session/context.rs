@@ -357,15 +357,15 @@ impl Context {
         self.tally.denied.add(u64::from(ask.count));
         let operation = self.operation(ask.action, ask.resource, verdict, u64::from(ask.count), request.now);
         // The context is shared: which session it was stands with the request.
-        let (principal, key, request_id) = match request.session {
-            Some(begin) => (&*begin.principal, begin.credential.access_key_id.as_str(), begin.request_id.as_str()),
-            None => (&self.principal, "", ""),
+        let (who, request_id) = match request.session {
+            Some(begin) => (Arc::clone(&begin.who), Arc::clone(&begin.request_id)),
+            None => (Arc::new(Who::of(&self.principal, "")), Arc::default()),
         };
         self.tally.recorder.record(Record {
             time: request.now,
-            who: Who::of(principal, key),
-            channel: Some(request.channel.clone()),
-            request_id: request_id.to_owned(),
+            who,
+            channel: Some(Arc::new(request.channel.clone())),
+            request_id,
             event: Event::Operation(operation),
         });
     }
@@ -412,9 +412,9 @@ impl Context {
         who.session_name = None;
         self.tally.recorder.record(Record {
             time: now,
-            who,
+            who: Arc::new(who),
             channel: None,
-            request_id: String::new(),
+            request_id: Arc::default(),
             event: Event::Operation(operation),
         });
     }
