@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Blob, EntitlementsForm};
 use crate::fault::{Fault, Status};
+use crate::identity::Principal;
 use crate::revision::{At, Revision};
 use crate::service::{Client, ClientForm, Entitlements, Known};
 
@@ -36,7 +37,11 @@ impl KnownAnswer {
     pub fn of(at: &At<Option<Known>>, known: &[Blob]) -> Self {
         let client = |found: &Known| {
             let principal = found.principal.clone();
-            ClientForm::of(&Client { principal, access_key_id: String::new(), session_policies: Vec::new() })
+            ClientForm::of(&Client {
+                principal: principal.into(),
+                access_key_id: String::new(),
+                session_policies: Vec::new(),
+            })
         };
         Self {
             revision: at.revision.0,
@@ -52,7 +57,7 @@ impl KnownAnswer {
         let value = match (self.client, self.entitlements) {
             (None, None) => None,
             (Some(client), Some(form)) => {
-                Some(Known { principal: client.client()?.principal, entitlements: policies(form)? })
+                Some(Known { principal: Principal::clone(&client.client()?.principal), entitlements: policies(form)? })
             }
             // Half an answer is none.
             _ => return Err(Fault::new(Status::Unavailable, "the service answered with half an identity")),
