@@ -90,10 +90,12 @@ at_least() { [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; } # 
 
 mvn_quiet() { (cd "$root/java-bindings" && mvn -q -B -Dstyle.color=never "$@"); }
 
-# Library and program. Quick when nothing changed.
+# Library and program. Quick when nothing changed. The variable build_targets,
+# when it is set, names what cargo builds: with other targets than the last time
+# dependencies get other features and are built again.
 build_native() {
   say "building library and program"
-  (cd "$root" && quietly "$build/log/cargo.log" cargo build --release --locked --workspace) || return 1
+  (cd "$root" && quietly "$build/log/cargo.log" cargo build --release --locked --workspace ${build_targets:-}) || return 1
   mkdir -p "$build/native" "$build/bin"
   install -m 755 "$(cargo_target)/release/standin" "$build/bin/standin"
   if ! cmp -s "$(cargo_target)/release/libstandin.so" "$build/native/libstandin.so.full"; then

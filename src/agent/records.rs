@@ -48,6 +48,9 @@ impl Agent {
             Some(fault) => ("undecided", &counters.logins_undecided, fault.text.clone(), fault.status.number()),
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        if let Some(by) = usize::try_from(-200 - status).ok().and_then(|n| counters.refused_by.get(n)) {
+            by.fetch_add(1, Ordering::Relaxed);
+        }
         if let Some(fault) = failure.filter(|f| f.kind() != Kind::Refused) {
             let cause = match fault.status {
                 Status::Busy => &counters.undecided_busy,

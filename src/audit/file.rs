@@ -65,6 +65,11 @@ impl Files {
                 Ok(())
             }
             Err(e) => {
+                // Half a line would swallow the next one. Where it cannot be
+                // taken back, nothing more is written behind it.
+                if file.set_len(*size).is_err() {
+                    self.part += 1;
+                }
                 self.open = None;
                 Err(Fault::unavailable(format!("audit file in {}: {e}", self.dir.display())))
             }

@@ -209,6 +209,7 @@ impl Engine {
     /// Counts and records how a login came out, and says what the host is told.
     pub(super) fn conclude(&self, entering: Entering, result: Entered) -> Result<LoggedIn, Refusal> {
         let Entering { request_id, number, kind, channel, channel_known, evidence, mut attempt, began, .. } = entering;
+        let result = result.map_err(|fault| self.unless_own_clock(fault));
         let outcome = match &result {
             Ok(_) => 0,
             Err(fault) if fault.kind() == Kind::Refused => 1,
@@ -242,6 +243,18 @@ impl Engine {
                 self.agent().record_login(Some(&fault), &attempt, Some(&channel), &request_id);
                 Err(Refusal::new(fault, request_id))
             }
+        }
+    }
+
+    /// A date that does not fit is no reason to refuse anybody while it is this
+    /// machine's clock that is wrong.
+    fn unless_own_clock(&self, fault: Fault) -> Fault {
+        match fault.status {
+            Status::Expired | Status::ClockSkew if self.agent().clock_is_off() => {
+                let text = format!("{}; but the service says that the clock of this host is off", fault.text);
+                Fault { status: Status::HostClock, text, ..fault }
+            }
+            _ => fault,
         }
     }
 

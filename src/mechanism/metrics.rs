@@ -70,6 +70,22 @@ pub const METRICS: &[&str] = &[
     "feed-lag-ms",
     "audit-records-waiting",
     "audit-records-dropped-total",
+    "feed-fault",
+    "logins-refused-malformed-total",
+    "logins-refused-unknown-key-total",
+    "logins-refused-signature-mismatch-total",
+    "logins-refused-key-disabled-total",
+    "logins-refused-identity-disabled-total",
+    "logins-refused-expired-total",
+    "logins-refused-clock-skew-total",
+    "logins-refused-wrong-host-total",
+    "logins-refused-wrong-region-total",
+    "logins-refused-connect-not-allowed-total",
+    "logins-refused-replayed-total",
+    "logins-refused-plaintext-channel-total",
+    "logins-refused-revoked-total",
+    "logins-refused-not-allowed-total",
+    "logins-refused-kind-not-accepted-total",
 ];
 
 impl Engine {
@@ -84,6 +100,7 @@ impl Engine {
         let sum = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let (allowed, denied) = agent.counted();
         let latency = [0, 1, 2].map(|outcome| counters.latency.of(outcome));
+        let refused = counters.refused_by.each_ref().map(total);
         let evaluated = tally.evaluated.sum();
         [
             total(&counters.logins_success),
@@ -147,6 +164,22 @@ impl Engine {
             counters.feed_lag.load(Ordering::Relaxed),
             count(self.recorder().waiting()),
             sum(self.recorder().dropped()),
+            counters.feed_fault.load(Ordering::Relaxed).saturating_neg(),
+            refused[0],
+            refused[1],
+            refused[2],
+            refused[3],
+            refused[4],
+            refused[5],
+            refused[6],
+            refused[7],
+            refused[8],
+            refused[9],
+            refused[10],
+            refused[11],
+            refused[12],
+            refused[13],
+            refused[14],
         ]
     }
 }

@@ -5,9 +5,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod api;
+mod between;
 mod conformance;
+mod crowds;
+mod disks;
 mod engine;
+mod host;
 mod hosts;
+mod kills;
+mod load;
 mod place;
+mod planes;
 mod raw;
+mod storms;
 mod weather;

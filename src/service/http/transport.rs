@@ -189,10 +189,15 @@ impl Transport {
         let time = time.and_then(|text| text.parse::<i64>().ok());
         let json = kind.as_deref() == Some("application/json");
         let (Some(time), true, true) = (time, echo.as_deref() == Some(nonce.as_str()), json) else {
-            let what = if (300..400).contains(&code) { "a redirect" } else { "something else" };
-            return Err(Failed::Unreached(Fault::unavailable(format!(
-                "{url} answered {code}, but not as the service does: {what} is in between"
-            ))));
+            let what = match code {
+                300..400 => "a redirect is in between",
+                404 => "it is of an older version, or something else is in between",
+                _ => "something else is in between",
+            };
+            return Err(Failed::Unreached(Fault::new(
+                Status::NotTheService,
+                format!("{url}{path} answered {code}, but not as the service does: {what}"),
+            )));
         };
         match code {
             200 => Ok(Answered { body, ahead: self.clock.wall().0.saturating_sub(time) }),
@@ -223,11 +228,27 @@ impl Failed {
             ureq::Error::Timeout(_) => {
                 Self::Unreached(Fault::new(Status::TimedOut, format!("{url}: no answer in time")))
             }
-            ureq::Error::Io(e) => Self::Broken(Fault::unavailable(format!("{url}: {e}"))),
-            ureq::Error::Rustls(e) => Self::Unreached(Fault::unavailable(format!("{url}: TLS: {e}"))),
+            ureq::Error::Io(e) => match e.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
+                Some(tls) => Self::Unreached(tls_fault(url, tls)),
+                None => Self::Broken(Fault::unavailable(format!("{url}: {e}"))),
+            },
+            ureq::Error::Rustls(e) => Self::Unreached(tls_fault(url, &e)),
+            ureq::Error::Protocol(e) => {
+                Self::Unreached(Fault::new(Status::NotTheService, format!("{url} answered what is no answer: {e}")))
+            }
             other => Self::Unreached(Fault::unavailable(format!("{url}: {other}"))),
         }
     }
+}
+
+/// What is wrong with the other end's TLS.
+fn tls_fault(url: &str, e: &rustls::Error) -> Fault {
+    let status = match e {
+        rustls::Error::InvalidCertificate(_) => Status::Certificate,
+        rustls::Error::InvalidMessage(_) => Status::NotTheService,
+        _ => Status::Unavailable,
+    };
+    Fault::new(status, format!("{url}: TLS: {e}"))
 }
 
 /// What a problem means. Only what the service decided about a client is
@@ -236,9 +257,11 @@ fn problem(url: &str, code: u16, body: &[u8]) -> Failed {
     let Ok(problem) = serde_json::from_slice::<Problem>(body) else {
         return Failed::Unreached(Fault::unavailable(format!("{url} answered {code} without a reason")));
     };
-    let host = |text: &str| {
-        // About this host, not about the client: nothing is decided.
-        Failed::Answered(Fault::unavailable(format!("the service does not believe this host: {text}")))
+    // About this host, not about the client: nothing is decided.
+    let host = |problem: &Problem| {
+        let clock = problem.status == Status::ClockSkew.number();
+        let status = if clock { Status::HostClock } else { Status::HostNotBelieved };
+        Failed::Answered(Fault::new(status, format!("the service does not believe this host: {}", problem.text)))
     };
     if !problem.speaks.is_empty() {
         let text = format!("the service speaks versions {:?} of the protocol, this host {VERSIONS:?}", problem.speaks);
@@ -246,7 +269,7 @@ fn problem(url: &str, code: u16, body: &[u8]) -> Failed {
     }
     match (code, problem.fault()) {
         (403, Some(fault)) if fault.kind() == Kind::Refused => Failed::Answered(fault),
-        (401, _) => host(&problem.text),
+        (401, _) => host(&problem),
         (400, Some(fault)) if fault.kind() == Kind::Misuse => Failed::Answered(fault),
         (503, Some(fault)) if fault.kind() == Kind::Undecided => Failed::Unreached(fault),
         _ => Failed::Unreached(Fault::unavailable(format!("{url} answered {code}: {}", problem.text))),

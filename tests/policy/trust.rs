@@ -2,8 +2,6 @@
 //! Who may assume a role: trust policies, the caller's own policies, and what
 //! a request may hold.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 

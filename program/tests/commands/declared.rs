@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `standin apply` and `standin export`, through the program itself.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod place;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +10,7 @@ use standin::access_control::{Owner, Store, StoreFiles};
 use standin::revision::Revision;
 use standin::time::{SystemClock, SystemRandom};
 
-use place::{ALLOW, Place, TRUST};
+use crate::place::{ALLOW, Place, TRUST};
 
 fn store(place: &Place, dir: &str) -> Store {
     let files = StoreFiles { store: place.path(dir).join("store.db"), key_file: place.path(dir).join("store.db.key") };

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `standin explain` and `standin whoami`, through the program itself.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod place;
-
 use serde_json::{Value, json};
 use standin::audit::{Event, Files, Operation, Record, Recorder, Who};
 use standin::channel::Channel;
 use standin::fault::Status;
 use standin::time::UnixMillis;
 
-use place::{ALLOW, Place};
+use crate::place::{ALLOW, Place};
 
 const ANN: &str = "arn:aws:iam::123456789012:user/ann";
 const CLUSTER: &str = "arn:aws:kafka:us-east-1:123456789012:cluster/demo/u-1";

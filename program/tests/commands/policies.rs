@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `standin policy simulate` and `validate`, through the program itself.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};

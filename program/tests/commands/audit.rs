@@ -2,10 +2,6 @@
 //! `standin audit`, through the program itself, on files as a broker writes
 //! them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod place;
-
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::{Arc, mpsc};
@@ -16,7 +12,7 @@ use standin::audit::{Event, Files, Operation, Record, Recorder, Who};
 use standin::channel::Channel;
 use standin::time::{Clock, SystemClock, UnixMillis};
 
-use place::Place;
+use crate::place::Place;
 
 fn recorder(place: &Place, boot: &str, most: u64) -> Recorder {
     let files = Files::new(place.path("s/audit"), format!("1795562019-{boot}"), most).unwrap();

@@ -2,10 +2,6 @@
 //! `standin doctor`, through the program itself: a file for every rule that is
 //! broken in just that, beside files in which nothing is wrong.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod place;
-
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -15,7 +11,7 @@ use standin::audit::{Event, Files, Record, Recorder, Who};
 use standin::fault::Status;
 use standin::time::{Clock, SystemClock, UnixMillis};
 
-use place::Place;
+use crate::place::Place;
 
 /// A broker's file in which nothing is wrong: that of `standin init`, with
 /// what its head says, and the broker's own.

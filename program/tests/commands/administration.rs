@@ -2,15 +2,11 @@
 //! The program as an administrator uses it: what each command prints, with
 //! which code it ends, and what it leaves behind.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod place;
-
 use std::process::Command;
 
 use serde_json::Value;
 
-use place::{ALLOW, Place, TRUST, mode};
+use crate::place::{ALLOW, Place, TRUST, mode};
 
 #[test]
 fn init_makes_everything_once_and_prints_the_settings() {

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `standin policy check`, through the program itself.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod place;
-
 use serde_json::{Value, json};
 use standin::audit::{Event, Files, Operation, Record, Recorder, Who};
 use standin::time::{Clock, SystemClock, UnixMillis};
 
-use place::{ALLOW, Place};
+use crate::place::{ALLOW, Place};
 
 const CLUSTER: &str = "arn:aws:kafka:us-east-1:123456789012:cluster/demo/u-1";
 

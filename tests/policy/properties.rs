@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What holds for all policies.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod policy_oracle;
-
-use policy_oracle::{ACTIONS, Cond, Facts, Stmt, World, action, facts, statement, world};
+use crate::oracle::{ACTIONS, Cond, Facts, Stmt, World, action, facts, statement, world};
 use proptest::prelude::*;
 use standin::decision::{Inputs, Outcome};
 use standin::policy::{ArnMatch, Compiled, Document, Named, PolicySet, Scope};
@@ -355,7 +351,7 @@ proptest! {
         let document = Document::parse(&text).unwrap();
         let set = PolicySet { identity: vec![Named { name: "p".into(), document: document.into() }], ..PolicySet::default() };
         let scope = Scope { namespaces: Vec::new(), arn_match: ArnMatch::Aws };
-        let compiled = Compiled::new(&set, &policy_oracle::actions(), &scope);
+        let compiled = Compiled::new(&set, &crate::oracle::actions(), &scope);
         let facts = Facts { tag: None, client_id: "", resource_tag: None };
         let at = |now: i64| facts.with(|i| compiled.decide(action(0), "x", &Inputs { now: UnixMillis(now), ..*i }));
         let verdict = at(now);

@@ -2,8 +2,6 @@
 //! The work of a decision depends on what can match, not on how many policies
 //! and statements there are.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
 use serde_json::{Value, json};
 use standin::channel::Channel;
 use standin::decision::{Inputs, Keys, Outcome};
