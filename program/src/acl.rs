@@ -11,7 +11,7 @@ use standin::acl::{Conversion, Converted, Entry, Principals, convert};
 use standin::fault::{Fault, Kind, Status};
 use standin::policy::{Document, Namespace};
 
-use crate::{Desk, actor, output, policies};
+use crate::{Desk, actor, input, output};
 
 /// Name of the inline policies that hold what was an identity's lists.
 const NAME: &str = "acls";
@@ -67,7 +67,7 @@ impl Convert {
             return Err(invalid(format!("--cluster {}: {accepted} is accepted", self.cluster)));
         }
         let principals = Principals::parse(&self.principals).map_err(|e| invalid(format!("--principals: {e}")))?;
-        let text = policies::read(&self.file)?;
+        let text = input::read(&self.file)?;
         let entries = Entry::read_all(&text).map_err(|e| invalid(format!("{}: {e}", self.file.display())))?;
         let conversion = convert(&entries, &principals, &self.cluster);
         for document in conversion.identities.iter().flat_map(|c| &c.documents).chain(&conversion.everybody) {

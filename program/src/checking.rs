@@ -17,10 +17,9 @@ use standin::time::UnixMillis;
 
 use crate::Desk;
 use crate::audit::{self, Files, Kind};
-use crate::explain::now;
 use crate::house::{House, Which};
+use crate::input::{now, read};
 use crate::output::{self, Output, date};
-use crate::policies::read;
 
 /// What to check.
 #[derive(Args)]

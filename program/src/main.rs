@@ -17,6 +17,7 @@ mod explain;
 mod hosts;
 mod house;
 mod init;
+mod input;
 mod keeping;
 mod keys;
 mod output;

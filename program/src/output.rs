@@ -5,7 +5,8 @@
 use std::io::Write;
 
 use clap::ValueEnum;
-use serde_json::Value;
+use serde_json::{Value, json};
+use standin::access_control::Own;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -87,4 +88,15 @@ pub(crate) fn date(millis: i64) -> String {
             )
         })
         .unwrap_or_else(|_| millis.to_string())
+}
+
+/// Tags as JSON.
+pub(crate) fn tag_map(tags: &[(String, String)]) -> Value {
+    tags.iter().map(|(k, v)| (k.clone(), json!(v))).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// Adds what an owner has to what is shown of it.
+pub(crate) fn add_policies(shown: &mut Value, own: &Own) {
+    shown["policies"] = json!(own.attached);
+    shown["inline_policies"] = json!(own.inline.iter().map(|(name, _)| name).collect::<Vec<_>>());
 }

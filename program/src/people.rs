@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use standin::access_control::{Owner, UserRow};
 use standin::fault::{Fault, Status};
 
-use crate::output::date;
-use crate::policies::add_policies;
+use crate::input::tags;
+use crate::output::{add_policies, date, tag_map};
 use crate::{Desk, actor};
 
 /// Commands on users.
@@ -58,23 +58,6 @@ pub(crate) enum User {
         /// KEY=VALUE.
         tags: Vec<String>,
     },
-}
-
-/// Reads KEY=VALUE pairs.
-pub(crate) fn tags(texts: &[String]) -> Result<Vec<(String, String)>, Fault> {
-    texts
-        .iter()
-        .map(|t| {
-            t.split_once('=')
-                .map(|(k, v)| (k.to_owned(), v.to_owned()))
-                .ok_or_else(|| Fault::new(Status::InvalidArgument, format!("tag {t:?}: KEY=VALUE is accepted")))
-        })
-        .collect()
-}
-
-/// Tags as JSON.
-pub(crate) fn tag_map(tags: &[(String, String)]) -> Value {
-    tags.iter().map(|(k, v)| (k.clone(), json!(v))).collect::<serde_json::Map<_, _>>().into()
 }
 
 fn shown(user: &UserRow) -> Value {

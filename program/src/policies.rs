@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `standin policy`.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use standin::access_control::{Own, Owner, PolicyRow};
+use standin::access_control::{Owner, PolicyRow};
 use standin::fault::{Fault, Status};
 
+use crate::input::read;
 use crate::{Desk, actor, checking, output, simulation, validation};
 
 /// Whom a policy is for.
@@ -110,23 +110,6 @@ pub(crate) enum Policy {
         #[arg(long)]
         input: PathBuf,
     },
-}
-
-/// Adds what an owner has to what is shown of it.
-pub(crate) fn add_policies(shown: &mut Value, own: &Own) {
-    shown["policies"] = json!(own.attached);
-    shown["inline_policies"] = json!(own.inline.iter().map(|(name, _)| name).collect::<Vec<_>>());
-}
-
-/// The text of a file, or of standard input for `-`.
-pub(crate) fn read(path: &Path) -> Result<String, Fault> {
-    let failed = |e: std::io::Error| Fault::new(Status::InvalidArgument, format!("{}: {e}", path.display()));
-    if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(failed)?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(path).map_err(failed)
 }
 
 impl Policy {

@@ -9,10 +9,9 @@ use serde_json::{Value, json};
 use standin::access_control::{AssumeRole, Owner, RoleRow};
 use standin::fault::Fault;
 
+use crate::input::{read, tags};
 use crate::keys::ProfileFile;
-use crate::output::date;
-use crate::people::{tag_map, tags};
-use crate::policies::{add_policies, read};
+use crate::output::{add_policies, date, tag_map};
 use crate::{Desk, actor};
 
 /// Commands on roles.

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use standin::policy::{Document, TrustPolicy};
 
 use crate::Desk;
+use crate::input::read;
 use crate::output::{self, Output};
-use crate::policies::read;
 
 /// Exit codes, as at the head of the program.
 const INVALID: u8 = 1;

@@ -16,11 +16,12 @@ use standin::policy::{Document, Named};
 
 use crate::Desk;
 use crate::credentials::Credentials;
-use crate::explain::{Scene, ask, now};
+use crate::explain::{Scene, ask};
 use crate::house::{House, Which};
+use crate::input::now;
+use crate::output::add_policies;
 use crate::output::date;
-use crate::people::tag_map;
-use crate::policies::add_policies;
+use crate::output::tag_map;
 
 /// Whose keys.
 #[derive(Args)]

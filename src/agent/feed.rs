@@ -62,7 +62,8 @@ impl Feed {
                     agent.parts.journal.line("warn", &format!("the change feed cannot be read ({number}): {fault}"));
                 }
                 let now = agent.parts.clock.steady();
-                self.not_before = Some(now.plus(schedule::back_off(self.failures, agent.fraction())));
+                // What was revoked meanwhile is in force that soon after an outage.
+                self.not_before = Some(now.plus(schedule::back_off_briefly(self.failures, agent.fraction())));
                 false
             }
         }

@@ -72,14 +72,15 @@ class ManyTest(BrokerTest):
     def test_not_each_login_that_takes_long_stops_the_broker(self):
         live = self.connected("live", self.key, version=5)
         key = self.store.user("late", *EVERYTHING)
+        clients = [self.bare(f"late-{n}") for n in range(60)]
+        password = token(key)
         with self.store.held():
             begun = time.monotonic()
-            for n in range(20):
-                client = self.bare(f"late-{n}")
-                client.send_connect("x", token(key))
+            for client in clients:
+                client.send_connect("x", password)
             self.assertEqual(live.publish("a"), 0)
             # Each of them would be a second.
-            self.assertLess(time.monotonic() - begun, 10)
+            self.assertLess(time.monotonic() - begun, 30)
 
 
 class LongOutageTest(BrokerTest):

@@ -247,18 +247,28 @@ class DeadlineTest(BrokerTest):
 class ReloadTest(BrokerTest):
     """Logrotate of Debian sends SIGHUP, and the broker asks for every login again."""
 
-    settings = {"login_max_age_ms": "1000", "login_clock_skew_ms": "0"}
+    # Signed at whole seconds, so a token is good for one second at least.
+    settings = {"login_max_age_ms": "2000", "login_clock_skew_ms": "0"}
 
     @classmethod
     def prepare(cls):
         cls.key = cls.store.user("all", *EVERYTHING)
 
+    def entered(self, client_id, version_):
+        """A client and its token, if that was still good when it came."""
+        password = token(self.key)
+        client = self.client(client_id, self.key, password=password, version=version_)
+        return (client, password) if client.connect() == 0 else None
+
+    def entered_enhanced(self):
+        client = self.bare("kept-enhanced")
+        return client if client.connect(method="STANDIN-SIGV4", data=token(self.key)) == 0 else None
+
     def test_a_reload_keeps_sessions_whose_tokens_have_expired(self):
         clients = {}
         for version_ in (4, 5):
-            password = token(self.key)
-            clients[version_] = self.connected(f"kept-{version_}", self.key, password=password, version=version_), password
-        enhanced = self.enhanced("kept-enhanced", self.key)
+            clients[version_] = wait_for(lambda: self.entered(f"kept-{version_}", version_), what="a login in time")
+        enhanced = wait_for(self.entered_enhanced, what="a login in time")
 
         def expired(version_):
             refused = self.client(f"late-{version_}", self.key, password=clients[version_][1], version=5)

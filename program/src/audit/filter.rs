@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 
 use super::{Entry, Kind};
-use crate::explain::now;
+use crate::input::now;
 
 /// All that is given has to hold.
 #[derive(Args)]

@@ -11,7 +11,7 @@ use standin::settings::EngineSettings;
 
 use super::rules::Findings;
 use crate::audit::{Files, Kind};
-use crate::explain::now;
+use crate::input::now;
 use crate::output::date;
 
 /// How far clocks of processes may differ without a word, milliseconds.

@@ -22,9 +22,8 @@ use standin::time::UnixMillis;
 
 use crate::Desk;
 use crate::house::{House, Which};
+use crate::input::{now, read, tags};
 use crate::output::{self, Output};
-use crate::people::tags;
-use crate::policies::read;
 
 /// What to explain.
 #[derive(Args)]
@@ -123,12 +122,6 @@ impl Circumstances {
             session,
         })
     }
-}
-
-/// The wall clock.
-pub(crate) fn now() -> UnixMillis {
-    use standin::time::Clock as _;
-    standin::time::SystemClock::new().wall()
 }
 
 fn named(name: &str, text: &str) -> Result<Named, Fault> {

@@ -9,8 +9,8 @@ use standin::identity::Identity;
 use standin::revision::At;
 use standin::service::wire::{
     self, AnswersForm, ChangesAsk, ChangesForm, DecideAsk, EnrollAsk, EnrolledForm, EntitlementsAnswer,
-    EntitlementsAsk, EntitlementsForm, ImpersonationForm, IssuedForm, LoginAsk, NONCE_HEADER, Problem, RenewAsk,
-    ReportAsk, SealAsk, SealForm, SessionForm, TIME_HEADER, VERSION_HEADER, VERSIONS, path,
+    EntitlementsAsk, EntitlementsForm, ImpersonationForm, IssuedForm, KnownAnswer, KnownAsk, LoginAsk, NONCE_HEADER,
+    Problem, RenewAsk, ReportAsk, SealAsk, SealForm, SessionForm, TIME_HEADER, VERSION_HEADER, VERSIONS, path,
 };
 use standin::service::{SecurityService, SessionReport, check_purpose};
 use standin::time::Steady;
@@ -26,10 +26,11 @@ const LONGEST_LIFE: i64 = 12 * 3600 * 1000;
 const NO_DEADLINE: Steady = Steady(i64::MAX);
 
 /// The routes, by path and name; changes are apart because they wait.
-pub(super) const ROUTES: [(&str, &str, Handle); 8] = [
+pub(super) const ROUTES: [(&str, &str, Handle); 9] = [
     (path::LOGIN, "login", |state, request| answer(state, &request, login)),
     (path::RENEW, "renew", |state, request| answer(state, &request, renew)),
     (path::ENTITLEMENTS, "entitlements", |state, request| answer(state, &request, entitlements)),
+    (path::KNOWN, "known", |state, request| answer(state, &request, known)),
     (path::SEAL, "seal", |state, request| answer(state, &request, seal)),
     (path::UNSEAL, "unseal", |state, request| answer(state, &request, unseal)),
     (path::REPORT, "report", |state, request| answer(state, &request, report)),
@@ -160,6 +161,11 @@ fn entitlements(state: &State, _: &Host, body: &[u8]) -> Result<Body, Fault> {
     let At { revision, value } = state.service.entitlements(&Identity::parse(&ask.subject)?, &ask.access_key_id)?;
     let entitlements = EntitlementsForm::of(&value, &ask.known);
     wire::write(&EntitlementsAnswer { revision: revision.0, entitlements })
+}
+
+fn known(state: &State, _: &Host, body: &[u8]) -> Result<Body, Fault> {
+    let ask: KnownAsk = wire::read(body)?;
+    wire::write(&KnownAnswer::of(&state.service.known_as(&ask.name)?, &ask.known))
 }
 
 fn seal(state: &State, _: &Host, body: &[u8]) -> Result<Body, Fault> {

@@ -5,13 +5,14 @@
 use std::time::Duration;
 
 use standin::access_control::Owner;
+use standin::channel::Channel;
 use standin::credential::Secret;
 use standin::decision::Outcome;
 use standin::fault::{Kind, Status};
-use standin::mechanism;
-use standin::session::SessionId;
+use standin::mechanism::{self, Batch, Enforced, METRICS};
+use standin::session::{Ask, SessionId};
 
-pub(crate) use crate::host::Host;
+use crate::host::Host;
 use crate::place::{Place, Serving, policy, until};
 
 fn again(place: &Place, port: u16) -> Serving {
@@ -238,6 +239,55 @@ fn p1_08_credentials_are_renewed_before_they_end() {
     let alice = place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "a"));
     host.enter(&alice);
     until("a renewal", || host.count(|c| &c.renewals) > 0);
+}
+
+/// In shadow mode clients of other listeners are compared by what the service
+/// says of their name, also after a change and an outage.
+#[test]
+fn who_does_not_log_in_is_compared_by_what_the_service_says() {
+    let place = Place::new();
+    let serving = place.serve();
+    let port = serving.port;
+    let host = Host::open(&place, port, &place.enroll(&serving, "demo/1"), &[("standin.mode", "shadow")]);
+    place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "a"));
+    let compare = |principal: &str, topic: &str, allowed: bool| {
+        let ask = Ask { action: host.write, resource: topic, count: 1, log_allow: false, log_deny: false };
+        let one = std::iter::once(Enforced { ask, any: false, allowed });
+        assert!(host.engine.compare_as(principal, &Channel::default(), Batch::default(), one).unwrap());
+    };
+    let metric = |name: &str| {
+        let place = METRICS.iter().position(|m| *m == name).unwrap();
+        host.engine.metrics()[place]
+    };
+    compare("User:alice", "a", true);
+    until("an equal outcome", || metric("shadow-compared-total") == 1);
+    compare("User:alice", "b", true);
+    compare("User:alice", "c", false);
+    compare("User:nobody", "a", true);
+    until("what differs", || metric("shadow-denied-total") == 1 && metric("shadow-unknown-total") == 1);
+    assert_eq!(metric("shadow-allowed-total"), 0);
+    place
+        .store
+        .put_inline("test", Owner::User("alice"), "own", &policy("Allow", &["kafka-cluster:WriteData"], "d"))
+        .unwrap();
+    until("the change", || {
+        compare("User:alice", "d", false);
+        metric("shadow-allowed-total") > 0
+    });
+    // Without the service nothing is compared, and it is not asked for each operation.
+    assert!(serving.terminate().success());
+    let mut log = String::new();
+    until("word of it", || {
+        compare("User:bob", "a", true);
+        log.push_str(&host.log());
+        log.contains("shadow: policies of who does not log in cannot be read")
+    });
+    let _serving = again(&place, port);
+    let unknown = metric("shadow-unknown-total");
+    until("bob's comparison", || {
+        compare("User:bob", "a", true);
+        metric("shadow-unknown-total") > unknown
+    });
 }
 
 /// What cannot be right is said at the start.

@@ -22,7 +22,7 @@ pub(crate) struct Host {
     number: u8,
     pub(crate) engine: Arc<Engine>,
     profile: u32,
-    write: ActionId,
+    pub(crate) write: ActionId,
 }
 
 impl Drop for Host {

@@ -5,7 +5,7 @@ use standin::access_control::Owner;
 use standin::credential::Secret;
 use standin::decision::Outcome;
 
-use crate::engine::Host;
+use crate::host::Host;
 use crate::place::Place;
 use crate::raw::{Answer, iam};
 

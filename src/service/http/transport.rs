@@ -199,10 +199,14 @@ impl Transport {
         let time = time.and_then(|text| text.parse::<i64>().ok());
         let json = kind.as_deref() == Some("application/json");
         let (Some(time), true, true) = (time, echo.as_deref() == Some(nonce.as_str()), json) else {
-            let what = if (300..400).contains(&code) { "a redirect" } else { "something else" };
+            let what = match code {
+                300..400 => "a redirect is in between",
+                404 => "it is of an older version, or something else is in between",
+                _ => "something else is in between",
+            };
             return Err(Failed::Unreached(Fault::new(
                 Status::NotTheService,
-                format!("{url} answered {code}, but not as the service does: {what} is in between"),
+                format!("{url}{path} answered {code}, but not as the service does: {what}"),
             )));
         };
         match code {
