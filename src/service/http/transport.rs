@@ -11,8 +11,11 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::DefaultConnector;
 use zeroize::Zeroizing;
 
+use super::addresses::{Addresses, Known};
 use crate::credential::host::{HostKey, SignedRequest};
 use crate::fault::{Fault, Kind, Status};
 use crate::service::wire::{
@@ -54,6 +57,7 @@ pub(super) struct Transport {
     /// The one that answered last.
     preferred: AtomicUsize,
     agent: ureq::Agent,
+    known: Arc<Known>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -99,7 +103,9 @@ impl Transport {
             .root_certs(certificates(ca)?)
             .unversioned_rustls_crypto_provider(provider)
             .build();
-        let agent = ureq::Agent::config_builder()
+        let known = Arc::new(Known::default());
+        let addresses = Addresses::new(DefaultResolver::default(), Arc::clone(&known));
+        let config = ureq::Agent::config_builder()
             .https_only(true)
             .http_status_as_error(false)
             .max_redirects(0)
@@ -112,9 +118,9 @@ impl Transport {
             .max_idle_connections_per_host(8)
             .user_agent(concat!("standin/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls)
-            .build()
-            .new_agent();
-        Ok(Self { urls: urls.to_vec(), preferred: AtomicUsize::new(0), agent, clock, random })
+            .build();
+        let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), addresses);
+        Ok(Self { urls: urls.to_vec(), preferred: AtomicUsize::new(0), agent, known, clock, random })
     }
 
     /// Ends requests under way; later ones fail.
@@ -136,7 +142,10 @@ impl Transport {
             let alone = count == 1;
             match self.once(signer, url, path, body, by) {
                 Err(Failed::Broken(fault)) => failed = fault,
-                Err(Failed::Unreached(fault)) if alone => return Err(fault),
+                Err(Failed::Unreached(fault)) if alone => {
+                    self.known.doubt();
+                    return Err(fault);
+                }
                 Err(Failed::Unreached(fault)) => failed = fault,
                 Err(Failed::Answered(fault)) => return Err(fault),
                 Ok(answered) => {
@@ -148,6 +157,7 @@ impl Transport {
                 break;
             }
         }
+        self.known.doubt();
         // Slow is no reason to stay: the next request tries another one first.
         self.preferred.store((first + 1) % count.max(1), Ordering::Relaxed);
         Err(failed)
