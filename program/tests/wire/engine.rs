@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use standin::access_control::Owner;
+use standin::channel::Channel;
 use standin::credential::Secret;
 use standin::decision::Outcome;
 use standin::fault::{Kind, Status};
