@@ -189,13 +189,20 @@ class DurableTest(BrokerTest):
             self.assertTrue(back.session_present)
 
     def test_a_reload_does_not_harm_sessions_that_are_offline(self):
-        client = self.connected("offline", self.key, clean=False)
+        """Nor does it look at their logins again: this one would be refused."""
+        key = self.store.key("all")
+        client = self.connected("offline", key, clean=False)
         client.subscribe("offline/#")
         client.close()
+        self.store.disable(key)
+        wait_for(lambda: self.client("offline-new", key, version=5).connect() == DENIED, what="the refusal")
+        self.broker.wait_log(" refused (-2")
+        refused = self.broker.log().count(" refused (-2")
         for _ in range(3):
             self.broker.reload()
-        self.assertNotIn("offline disconnected, not authorised", self.broker.log())
         self.connected("offline-pub", self.key).publish("offline/a")
+        self.assertEqual(self.broker.log().count(" refused (-2"), refused)
+        self.assertNotIn("Client offline disconnected, not authorised", self.broker.log())
         back = self.connected("offline", self.key, clean=False)
         self.assertEqual(back.receive().topic, "offline/a")
 
