@@ -17,9 +17,14 @@ mod people;
 #[path = "../../../tests/access_control/sealing.rs"]
 mod sealing;
 
+#[path = "../wire/place.rs"]
+#[allow(dead_code, reason = "each test uses what it needs")]
+mod place;
+
 mod opening;
 mod replicas;
 mod server;
+mod serving;
 mod support;
 mod tls;
 mod weather;

@@ -6,9 +6,12 @@
 
 mod api;
 mod conformance;
+mod denied;
 mod engine;
 mod hosts;
+mod limits;
 mod place;
 mod planes;
 mod raw;
+mod serving;
 mod weather;

@@ -68,13 +68,19 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) fn start(place: &Place, port: u16) -> Self {
+        Self::start_with(place, port, &[])
+    }
+
+    /// With more options.
+    pub(crate) fn start_with(place: &Place, port: u16, more: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_standin"))
-            .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--store"])
-            .arg(format!("sqlite:{}", place.files.store.display()))
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--store", &place.url, "--key-file"])
+            .arg(&place.files.key_file)
             .arg("--tls-cert")
             .arg(&place.certificate.chain)
             .arg("--tls-key")
             .arg(&place.certificate.key)
+            .args(more)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -84,11 +90,15 @@ impl Serving {
         Self { child, port }
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
+    }
+
     /// Ends it as an administrator does; how it ended.
     pub(crate) fn terminate(mut self) -> std::process::ExitStatus {
-        let pid = i32::try_from(self.child.id()).unwrap();
-        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::TERM)
-            .unwrap();
+        self.signal(rustix::process::Signal::TERM);
         self.child.wait().unwrap()
     }
 }
@@ -102,6 +112,8 @@ impl Drop for Serving {
 
 /// See the module's page.
 pub(crate) struct Place {
+    /// The store's.
+    pub(crate) url: String,
     pub(crate) dir: tempfile::TempDir,
     pub(crate) files: StoreFiles,
     pub(crate) store: Arc<Store>,
@@ -128,11 +140,18 @@ impl Place {
         let memory = Path::new("/dev/shm");
         let dir = if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() };
         let files = StoreFiles { store: dir.path().join("store.db"), key_file: dir.path().join("store.db.key") };
-        let store = Arc::new(Store::create(&files, "123456789012", clock(), Arc::new(SystemRandom)).unwrap());
+        let store = Store::create(&files, "123456789012", clock(), Arc::new(SystemRandom)).unwrap();
+        let url = format!("sqlite:{}", files.store.display());
+        Self::on(dir, files, store, url)
+    }
+
+    /// A service on a store that is there.
+    pub(crate) fn on(dir: tempfile::TempDir, files: StoreFiles, store: Store, url: String) -> Self {
+        let store = Arc::new(store);
         let authority = Authority::new();
         let certificate = authority.issue(dir.path(), "service", "localhost", None);
         let ca = authority.file(dir.path(), "ca.pem");
-        Self { dir, files, store, authority, certificate, ca }
+        Self { url, dir, files, store, authority, certificate, ca }
     }
 
     pub(crate) fn serve(&self) -> Serving {

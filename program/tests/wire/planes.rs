@@ -14,9 +14,13 @@ use crate::engine::Host;
 use crate::place::Place;
 use crate::raw::{Answer, exchange};
 
+fn list_users(place: &Place, port: u16, key: &(String, Secret)) -> Answer {
+    iam(place, port, key, "Action=ListUsers&Version=2010-05-08")
+}
+
 /// A request to the service's IAM, signed by an independent signer, without
 /// any host or agent.
-fn list_users(place: &Place, port: u16, (id, secret): &(String, Secret)) -> Answer {
+pub(crate) fn iam(place: &Place, port: u16, (id, secret): &(String, Secret), body: &str) -> Answer {
     let secret = std::str::from_utf8(secret.expose()).unwrap();
     let credentials = Credentials::new(id, secret, None, None, "test").into();
     let params = v4::SigningParams::builder()
@@ -27,7 +31,7 @@ fn list_users(place: &Place, port: u16, (id, secret): &(String, Secret)) -> Answ
         .settings(SigningSettings::default())
         .build()
         .unwrap();
-    let (host, body) = (format!("localhost:{port}"), "Action=ListUsers&Version=2010-05-08");
+    let host = format!("localhost:{port}");
     let kind = "application/x-www-form-urlencoded";
     let headers = [("host", host.as_str()), ("content-type", kind)];
     let signable = SignableBody::Bytes(body.as_bytes());
