@@ -55,7 +55,7 @@ pub(super) enum Part {
 /// Why there is no answer, and with which code it is said.
 pub(super) struct Refused {
     code: StatusCode,
-    problem: Problem,
+    problem: Box<Problem>,
     /// After how many seconds to try again.
     retry: Option<u64>,
 }
@@ -63,7 +63,7 @@ pub(super) struct Refused {
 impl Refused {
     fn of(code: StatusCode, problem: Problem) -> Self {
         let retry = (code == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
-        Self { code, problem, retry }
+        Self { code, problem: Box::new(problem), retry }
     }
 }
 
@@ -157,7 +157,7 @@ pub(super) fn respond(state: &State, request: &Request<Bytes>, result: Result<Bo
         Ok(body) => (StatusCode::OK, body),
         Err(Refused { code, problem, retry: after }) => {
             retry = after;
-            (code, wire::write(&problem).unwrap_or_default())
+            (code, wire::write(&*problem).unwrap_or_default())
         }
     };
     // Wiped when it was sent.
