@@ -244,6 +244,7 @@ static void each_operation_is_asked_for_by_its_actions(void) {
     for (size_t n = 0; n < 3; n++) {
       assert((n < fake.asked_count ? fake.asked[n].action : 0) == cases[i].actions[n]);
       if (n >= fake.asked_count) continue;
+      assert(fake.asked[n].flags == STANDIN_LOG_DENY);
       assert(fake.asked[n].resource.len == strlen(cases[i].resource));
       assert(memcmp(fake.asked[n].resource.data, cases[i].resource, fake.asked[n].resource.len) == 0);
     }
@@ -284,6 +285,22 @@ static void refused_deliveries_are_counted_when_they_are_many(void) {
   assert(strstr(fake.log, "95 further messages were not delivered"));
 }
 
+static void a_library_that_does_not_fit_is_not_opened(void) {
+  static const struct {
+    uint32_t abi;
+    bool fits;
+  } cases[] = {
+      {STANDIN_ABI, true}, {STANDIN_ABI + 1, true}, {STANDIN_ABI - 1, false}, {STANDIN_ABI + (1 << 16), false}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    begin();
+    struct options options = {.config = (char *)"file"};
+    fake.abi = cases[i].abi;
+    assert(!host_open(&options));
+    assert(!strstr(fake.log, "opened") != cases[i].fits);
+    assert(!strstr(fake.log, "has interface") == cases[i].fits);
+  }
+}
+
 const struct test tests[] = {
     TEST(an_address_counts_only_with_its_id_and_name),
     TEST(the_name_is_not_looked_at_until_the_broker_has_it),
@@ -305,5 +322,6 @@ const struct test tests[] = {
     TEST(without_ticks_an_ended_session_closes_its_connection),
     TEST(without_ticks_a_login_does_their_work),
     TEST(refused_deliveries_are_counted_when_they_are_many),
+    TEST(a_library_that_does_not_fit_is_not_opened),
 };
 const size_t test_count = sizeof tests / sizeof tests[0];

@@ -3,11 +3,12 @@
 //! log in here. Newer than the rest of the version; a service without it
 //! answers that there is no such page, and nothing is compared then.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Blob, EntitlementsForm};
 use crate::fault::{Fault, Status};
-use crate::identity::Principal;
 use crate::revision::{At, Revision};
 use crate::service::{Client, ClientForm, Entitlements, Known};
 
@@ -56,9 +57,10 @@ impl KnownAnswer {
     ) -> Result<At<Option<Known>>, Fault> {
         let value = match (self.client, self.entitlements) {
             (None, None) => None,
-            (Some(client), Some(form)) => {
-                Some(Known { principal: Principal::clone(&client.client()?.principal), entitlements: policies(form)? })
-            }
+            (Some(client), Some(form)) => Some(Known {
+                principal: Arc::unwrap_or_clone(client.client()?.principal),
+                entitlements: policies(form)?,
+            }),
             // Half an answer is none.
             _ => return Err(Fault::new(Status::Unavailable, "the service answered with half an identity")),
         };

@@ -87,8 +87,7 @@ public final class Session {
    * @param recorded whether a denial has to be in the records, and not only in the counts
    * @param from the address the request comes from
    */
-  public int repeats(
-      int action, String name, int references, boolean recorded, InetAddress from) {
+  public int repeats(int action, String name, int references, boolean recorded, InetAddress from) {
     return handedOut.repeat(action, name, references, recorded, isOwn(from));
   }
 
