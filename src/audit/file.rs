@@ -80,15 +80,15 @@ impl Files {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::{Event, Record, Recorder, Who};
+    use crate::audit::{Event, Record, Recorder};
     use crate::time::UnixMillis;
 
     fn record(n: i64) -> Record {
         Record {
             time: UnixMillis(n),
-            who: Who::default(),
+            who: std::sync::Arc::default(),
             channel: None,
-            request_id: String::new(),
+            request_id: "".into(),
             event: Event::SessionEnded { reason: "x".into() },
         }
     }

@@ -9,6 +9,7 @@
 //! most one flush interval.
 
 mod file;
+mod line;
 mod queue;
 mod record;
 

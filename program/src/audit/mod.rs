@@ -53,13 +53,28 @@ pub(crate) fn beside(store: &Path) -> PathBuf {
     store.parent().unwrap_or(Path::new(".")).join("audit")
 }
 
-/// Administration after a revision, which is moved on.
-fn administration(store: &Store, after: &mut Revision, hand: &mut dyn FnMut(Entry)) -> Result<(), Fault> {
-    loop {
-        let rows = store.administration(*after, 1000)?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        *after = last.revision;
-        rows.into_iter().map(Entry::of_administration).for_each(&mut *hand);
+/// How far the store's own records were read.
+#[derive(Default)]
+struct Read {
+    administration: Revision,
+    denials: i64,
+}
+
+impl Read {
+    /// Hands over what the store recorded since the last call.
+    fn on(&mut self, store: &Store, hand: &mut dyn FnMut(Entry)) -> Result<(), Fault> {
+        loop {
+            let rows = store.administration(self.administration, 1000)?;
+            let Some(last) = rows.last() else { break };
+            self.administration = last.revision;
+            rows.into_iter().map(Entry::of_administration).for_each(&mut *hand);
+        }
+        loop {
+            let rows = store.denials(self.denials, 1000)?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            self.denials = last.number;
+            rows.into_iter().map(Entry::of_denial).for_each(&mut *hand);
+        }
     }
 }
 
@@ -86,8 +101,8 @@ impl Audit {
         };
         files.read(!self.follow, &mut keep)?;
         let store = desk.store()?;
-        let mut after = Revision(0);
-        administration(&store, &mut after, &mut keep)?;
+        let mut read = Read::default();
+        read.on(&store, &mut keep)?;
         drop(progress);
         entries.sort_by_key(|e| e.time);
         if let Some(last) = self.last {
@@ -107,7 +122,7 @@ impl Audit {
                 }
             };
             files.read(false, &mut keep)?;
-            administration(&store, &mut after, &mut keep)?;
+            read.on(&store, &mut keep)?;
         }
     }
 }

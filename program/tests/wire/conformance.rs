@@ -128,7 +128,7 @@ impl Tried<'_> {
         )
         .unwrap();
         let shown = Certificate::read(&der, "${san.dns}").unwrap();
-        let id = shown.id();
+        let id = shown.id().to_owned();
         let at = self.service.log_in(&Evidence::Certificate(shown), self.host, LIFE, self.soon()).unwrap();
         assert_eq!(at.value.client.access_key_id, id);
         assert!(at.value.verification.is_none() && at.value.expires.is_some());

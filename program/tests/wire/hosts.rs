@@ -7,8 +7,8 @@ use standin::identity::Identity;
 use standin::service::{DECIDE, DecisionPoint, Questions, RENEW, SecurityService};
 use standin::time::SystemRandom;
 
-use crate::place::{Place, clock, evidence, policy};
-use crate::raw::{Request, exchange};
+use crate::place::{Place, clock, evidence, policy, until};
+use crate::raw::{Request, metric};
 
 fn soon() -> standin::time::Steady {
     clock().steady().plus(20_000)
@@ -120,9 +120,7 @@ fn p1_23_only_a_hosts_own_fresh_request_is_believed() {
     let unborn = HostCredential { host: row.identity, key: HostKey::generate(&SystemRandom).unwrap() };
     let answer = Request::of(&unborn, "/v1/changes", body).send(&place, serving.port);
     assert_eq!((answer.status, answer.status_number()), (401, Status::UnknownKey.number().into()));
-    let text = exchange(&place, serving.port, b"GET /metrics HTTP/1.1\r\nhost: l\r\nconnection: close\r\n\r\n").body;
-    let counted = text.lines().find_map(|l| l.strip_prefix("standin_serve_hosts_refused_total ")).unwrap();
-    assert!(counted.parse::<u32>().unwrap() > 15, "{counted}");
+    assert!(metric(&place, serving.port, "standin_serve_hosts_refused_total") > 15);
 }
 
 /// an impersonation credential that was stolen is of no use at another
@@ -193,4 +191,33 @@ fn a_host_opens_only_what_hosts_seal() {
     let issued = without.log_in(&evidence(&key, None), "host/demo/3", 600_000, soon()).unwrap();
     assert!(issued.value.verification.is_none());
     assert_eq!(issued.value.client.principal.subject, Identity::parse("arn:aws:iam::123456789012:user/alice").unwrap());
+}
+
+/// When a host was heard is in the store soon after its first request, and not
+/// written for each.
+#[test]
+fn a_host_that_is_heard_is_seen_in_the_list() {
+    let place = Place::new();
+    let serving = place.serve();
+    let remote = place.remote(serving.port, &place.enroll(&serving, "demo/1"));
+    place.enroll(&serving, "demo/2");
+    let seen = |name: &str| place.store.host(name).unwrap().seen;
+    assert_eq!(seen("demo/1"), None);
+    let begun = clock().wall().0;
+    remote.revision().unwrap();
+    until("it to be noted", || seen("demo/1").is_some());
+    let first = seen("demo/1").unwrap();
+    assert!(first >= begun && first <= clock().wall().0);
+    until("another moment", || {
+        remote.revision().unwrap();
+        clock().wall().0 > first
+    });
+    assert!(serving.terminate().success());
+    // In good order what was heard last is written as well.
+    assert!(seen("demo/1").unwrap() > first);
+    assert_eq!(seen("demo/2"), None, "another was not heard");
+    let before = place.store.revision().unwrap();
+    place.store.hosts_seen(&[(place.store.host("demo/1").unwrap().identity.arn().to_owned(), 5)]).unwrap();
+    assert!(seen("demo/1").unwrap() > first, "an earlier time does not replace a later one");
+    assert_eq!(place.store.revision().unwrap(), before, "nobody follows this");
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The service on another machine, asked over HTTPS.
 
+mod addresses;
 mod texts;
 mod transport;
 

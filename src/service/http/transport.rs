@@ -5,18 +5,21 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::DefaultConnector;
 use zeroize::Zeroizing;
 
+use super::addresses::{Addresses, Known};
 use crate::credential::host::{HostKey, SignedRequest};
 use crate::fault::{Fault, Kind, Status};
 use crate::service::wire::{
-    HOST_HEADER, NONCE_HEADER, Problem, SIGNATURE_HEADER, TIME_HEADER, VERSION_HEADER, VERSIONS,
+    HOST_HEADER, NONCE_HEADER, Problem, SIGNATURE_HEADER, TIME_HEADER, VERSION_HEADER, VERSIONS, path,
 };
 use crate::time::{Clock, Random, Steady};
 
@@ -26,6 +29,8 @@ const ANSWER: u64 = 16 << 20;
 const HEAD: usize = 16 * 1024;
 /// Longest time to connect, milliseconds.
 const CONNECT: i64 = 3000;
+/// Longest pause a service can ask for, milliseconds.
+const PAUSE: i64 = 30_000;
 /// How long an idle connection is kept; the service keeps it longer.
 const IDLE: Duration = Duration::from_secs(30);
 /// Most bytes of a file with certificates.
@@ -54,8 +59,16 @@ pub(super) struct Transport {
     /// The one that answered last.
     preferred: AtomicUsize,
     agent: ureq::Agent,
+    known: Arc<Known>,
+    /// Nothing is asked before this, on the steady clock: the service said so.
+    not_before: AtomicI64,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+}
+
+/// What waits in a pause: not what the host needs to go on with what it has.
+fn pauses(to: &str) -> bool {
+    ![path::RENEW, path::ENTITLEMENTS, path::REPORT, path::CHANGES].contains(&to)
 }
 
 fn invalid(text: String) -> Fault {
@@ -99,7 +112,9 @@ impl Transport {
             .root_certs(certificates(ca)?)
             .unversioned_rustls_crypto_provider(provider)
             .build();
-        let agent = ureq::Agent::config_builder()
+        let known = Arc::new(Known::default());
+        let addresses = Addresses::new(DefaultResolver::default(), Arc::clone(&known));
+        let config = ureq::Agent::config_builder()
             .https_only(true)
             .http_status_as_error(false)
             .max_redirects(0)
@@ -112,9 +127,17 @@ impl Transport {
             .max_idle_connections_per_host(8)
             .user_agent(concat!("standin/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls)
-            .build()
-            .new_agent();
-        Ok(Self { urls: urls.to_vec(), preferred: AtomicUsize::new(0), agent, clock, random })
+            .build();
+        let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), addresses);
+        Ok(Self {
+            urls: urls.to_vec(),
+            preferred: AtomicUsize::new(0),
+            agent,
+            known,
+            not_before: AtomicI64::new(i64::MIN),
+            clock,
+            random,
+        })
     }
 
     /// Ends requests under way; later ones fail.
@@ -125,6 +148,9 @@ impl Transport {
     /// Sends a request, signed, and reads its answer by `by`. A service that
     /// cannot be reached gives way to the next address.
     pub(super) fn post(&self, signer: &Signer<'_>, path: &str, body: &[u8], by: Steady) -> Result<Answered, Fault> {
+        if pauses(path) && self.clock.steady().0 < self.not_before.load(Ordering::Relaxed) {
+            return Err(Fault::new(Status::Busy, "the service asked this host to pause: too many requests"));
+        }
         let first = self.preferred.load(Ordering::Relaxed);
         let count = self.urls.len();
         let mut failed = Fault::unavailable("there is no address of the service");
@@ -136,7 +162,10 @@ impl Transport {
             let alone = count == 1;
             match self.once(signer, url, path, body, by) {
                 Err(Failed::Broken(fault)) => failed = fault,
-                Err(Failed::Unreached(fault)) if alone => return Err(fault),
+                Err(Failed::Unreached(fault)) if alone => {
+                    self.known.doubt();
+                    return Err(fault);
+                }
                 Err(Failed::Unreached(fault)) => failed = fault,
                 Err(Failed::Answered(fault)) => return Err(fault),
                 Ok(answered) => {
@@ -148,6 +177,7 @@ impl Transport {
                 break;
             }
         }
+        self.known.doubt();
         // Slow is no reason to stay: the next request tries another one first.
         self.preferred.store((first + 1) % count.max(1), Ordering::Relaxed);
         Err(failed)
@@ -183,6 +213,7 @@ impl Transport {
         let (head, own) = (answer.headers(), |name: &str| name.to_owned());
         let header = |name: &str| head.get(name).and_then(|v| v.to_str().ok()).map(own);
         let (echo, time, kind) = (header(NONCE_HEADER), header(TIME_HEADER), header("content-type"));
+        let retry = header("retry-after");
         let code = answer.status().as_u16();
         let read = answer.body_mut().with_config().limit(ANSWER).read_to_vec();
         let body = Zeroizing::new(read.map_err(|e| Failed::of(url, e))?);
@@ -201,8 +232,28 @@ impl Transport {
         };
         match code {
             200 => Ok(Answered { body, ahead: self.clock.wall().0.saturating_sub(time) }),
+            429 => Err(self.put_off(url, &body, retry.and_then(|text| text.parse().ok()))),
             _ => Err(problem(url, code, &body)),
         }
+    }
+
+    /// What too many requests mean: nothing is decided. When they are too many
+    /// of this host or of all, it pauses, for once or twice the time that the
+    /// service says, so that hosts do not come back together.
+    fn put_off(&self, url: &str, body: &[u8], seconds: Option<i64>) -> Failed {
+        let Ok(problem) = serde_json::from_slice::<Problem>(body) else {
+            return Failed::Unreached(Fault::unavailable(format!("{url} answered 429 without a reason")));
+        };
+        if problem.limit.as_deref().is_some_and(|of| of != "identity") {
+            let pause = seconds.unwrap_or(1).saturating_mul(1000).clamp(0, PAUSE);
+            let mut random = [0; 8];
+            // Without it all come back at the same time, which is no harm to one.
+            drop(self.random.fill(&mut random));
+            let jitter = u64::from_le_bytes(random) % (pause.unsigned_abs() + 1);
+            let until = self.clock.steady().plus(pause).plus(i64::try_from(jitter).unwrap_or(0));
+            self.not_before.fetch_max(until.0, Ordering::Relaxed);
+        }
+        Failed::Answered(Fault::new(Status::Busy, problem.text))
     }
 }
 

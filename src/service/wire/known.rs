@@ -3,6 +3,8 @@
 //! log in here. Newer than the rest of the version; a service without it
 //! answers that there is no such page, and nothing is compared then.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Blob, EntitlementsForm};
@@ -36,7 +38,11 @@ impl KnownAnswer {
     pub fn of(at: &At<Option<Known>>, known: &[Blob]) -> Self {
         let client = |found: &Known| {
             let principal = found.principal.clone();
-            ClientForm::of(&Client { principal, access_key_id: String::new(), session_policies: Vec::new() })
+            ClientForm::of(&Client {
+                principal: principal.into(),
+                access_key_id: String::new(),
+                session_policies: Vec::new(),
+            })
         };
         Self {
             revision: at.revision.0,
@@ -51,9 +57,10 @@ impl KnownAnswer {
     ) -> Result<At<Option<Known>>, Fault> {
         let value = match (self.client, self.entitlements) {
             (None, None) => None,
-            (Some(client), Some(form)) => {
-                Some(Known { principal: client.client()?.principal, entitlements: policies(form)? })
-            }
+            (Some(client), Some(form)) => Some(Known {
+                principal: Arc::unwrap_or_clone(client.client()?.principal),
+                entitlements: policies(form)?,
+            }),
             // Half an answer is none.
             _ => return Err(Fault::new(Status::Unavailable, "the service answered with half an identity")),
         };

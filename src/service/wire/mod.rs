@@ -135,6 +135,10 @@ pub struct Problem {
     /// ARN of the identity it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// Whose requests are too many, when it is for that: `host`, `identity` or
+    /// `account`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
     /// The versions the service speaks, when it does not speak the request's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub speaks: Vec<u32>,
@@ -148,6 +152,7 @@ impl Problem {
             status: fault.status.number(),
             text: fault.text.clone(),
             subject: fault.subject.as_deref().map(str::to_owned),
+            limit: None,
             speaks: Vec::new(),
         }
     }
