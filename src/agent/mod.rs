@@ -8,6 +8,7 @@
 
 mod counters;
 mod decisions;
+mod deliver;
 mod differences;
 mod events;
 mod feed;

@@ -70,6 +70,9 @@ pub const METRICS: &[&str] = &[
     "feed-lag-ms",
     "audit-records-waiting",
     "audit-records-dropped-total",
+    "audit-records-delivered-total",
+    "audit-delivery-failures-total",
+    "audit-bytes-undelivered",
 ];
 
 impl Engine {
@@ -147,6 +150,9 @@ impl Engine {
             counters.feed_lag.load(Ordering::Relaxed),
             count(self.recorder().waiting()),
             sum(self.recorder().dropped()),
+            total(&counters.audit_delivered),
+            total(&counters.audit_delivery_failures),
+            total(&counters.audit_undelivered),
         ]
     }
 }

@@ -92,11 +92,11 @@ impl Host {
         until(&format!("{expected:?}"), || self.decide(id, topic) == expected);
     }
 
-    fn count(&self, counter: impl Fn(&standin::agent::Counters) -> &std::sync::atomic::AtomicU64) -> u64 {
+    pub(crate) fn count(&self, counter: impl Fn(&standin::agent::Counters) -> &std::sync::atomic::AtomicU64) -> u64 {
         counter(self.engine.agent().counters()).load(std::sync::atomic::Ordering::SeqCst)
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.engine.journal().take(1000).join("\n")
     }
 }

@@ -6,6 +6,7 @@
 
 mod api;
 mod conformance;
+mod delivery;
 mod denied;
 mod engine;
 mod hosts;
