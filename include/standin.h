@@ -666,6 +666,26 @@ typedef struct standin_metric {
 #define STANDIN_NEWER_FORMAT -304
 
 /**
+ * This host's clock is too far from the service's.
+ */
+#define STANDIN_HOST_CLOCK -305
+
+/**
+ * The service does not believe this host.
+ */
+#define STANDIN_HOST_NOT_BELIEVED -306
+
+/**
+ * Something answered that is not the service.
+ */
+#define STANDIN_NOT_THE_SERVICE -307
+
+/**
+ * The service's certificate is not one to believe.
+ */
+#define STANDIN_CERTIFICATE -308
+
+/**
  * A defect; see the log.
  */
 #define STANDIN_INTERNAL -400

@@ -85,6 +85,14 @@ pub enum Status {
     TimedOut = -303,
     /// The answer belongs to a newer format than this version reads.
     NewerFormat = -304,
+    /// This host's clock is too far from the service's.
+    HostClock = -305,
+    /// The service does not believe this host.
+    HostNotBelieved = -306,
+    /// Something answered that is not the service.
+    NotTheService = -307,
+    /// The service's certificate is not one to believe.
+    Certificate = -308,
     /// A defect; see the log.
     Internal = -400,
     /// A panic was caught at the boundary.
@@ -92,7 +100,7 @@ pub enum Status {
 }
 
 /// Every status there is.
-const ALL: [Status; 32] = [
+const ALL: [Status; 36] = [
     Status::InvalidArgument,
     Status::InvalidSetting,
     Status::SettingsDiffer,
@@ -123,6 +131,10 @@ const ALL: [Status; 32] = [
     Status::Stale,
     Status::TimedOut,
     Status::NewerFormat,
+    Status::HostClock,
+    Status::HostNotBelieved,
+    Status::NotTheService,
+    Status::Certificate,
     Status::Internal,
     Status::Panic,
 ];

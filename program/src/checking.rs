@@ -18,8 +18,7 @@ use standin::time::UnixMillis;
 use crate::Desk;
 use crate::audit::{self, Files, Kind};
 use crate::house::{House, Which};
-use crate::input::now;
-use crate::input::read;
+use crate::input::{now, read};
 use crate::output::{self, Output, date};
 
 /// What to check.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Agent;
+use crate::fault::Status;
 use crate::session::kept;
 
 /// Counters of the agent.
@@ -14,6 +15,8 @@ pub struct Counters {
     pub logins_success: AtomicU64,
     /// Logins that were refused.
     pub logins_refused: AtomicU64,
+    /// Of those, by reason: from -200 downwards.
+    pub refused_by: [AtomicU64; 15],
     /// Logins that could not be decided.
     pub logins_undecided: AtomicU64,
     /// Logins verified with a leased key.
@@ -30,6 +33,9 @@ pub struct Counters {
     pub changes: AtomicU64,
     /// Failed reads of the change feed.
     pub feed_failures: AtomicU64,
+    /// Why the change feed cannot be read now, as the number of a status; 0
+    /// while it is heard.
+    pub feed_fault: AtomicI64,
     /// Worker tasks that panicked and were started again.
     pub worker_panics: AtomicU64,
     /// Answers that were older than what was known and asked for again.
@@ -104,6 +110,12 @@ impl Latency {
 }
 
 impl Agent {
+    /// True while the service says that this machine's clock is wrong.
+    #[must_use]
+    pub fn clock_is_off(&self) -> bool {
+        self.counters.feed_fault.load(Ordering::Relaxed) == i64::from(Status::HostClock.number())
+    }
+
     /// Counters of the agent.
     #[must_use]
     pub fn counters(&self) -> &Counters {

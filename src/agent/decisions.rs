@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use super::pool::Promise;
 use super::{Agent, Held};
+use crate::credential::CredentialKey;
 use crate::decision::Verdict;
 use crate::fault::{Fault, Status};
 use crate::policy::Compiled;
 use crate::service::{Answer, DECIDE, Questions};
-use crate::session::{Context, CredentialKey};
+use crate::session::Context;
 use crate::time::UnixMillis;
 
 /// How often answers older than what is known are asked for again.

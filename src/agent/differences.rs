@@ -3,8 +3,8 @@
 //! difference is told once, and counted from then on, in bounded memory.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::audit::{Event, Journal, Operation, Record, Recorder, Who};
 use crate::channel::Channel;
@@ -56,11 +56,11 @@ pub struct Difference {
     /// How it differs.
     pub how: Differs,
     /// Whose.
-    pub who: Who,
+    pub who: Arc<Who>,
     /// The principal the lists speak of.
     pub principal: String,
     /// Over which connection it was found.
-    pub channel: Channel,
+    pub channel: Arc<Channel>,
     /// What was asked, and what the policies say; once.
     pub operation: Operation,
 }
@@ -148,7 +148,7 @@ impl Differences {
         name.clone_into(&mut first.operation.resource);
         first.operation.count = count;
         journal.line("warn", &told(&first));
-        recorder.record(record(&first, first.operation.clone(), Some(first.channel.clone())));
+        recorder.record(record(&first, first.operation.clone(), Some(Arc::clone(&first.channel))));
         resources.insert(name.into(), Seen { known: first, count: 0 });
     }
 
@@ -187,12 +187,12 @@ fn told(difference: &Difference) -> String {
     )
 }
 
-fn record(difference: &Difference, operation: Operation, channel: Option<Channel>) -> Record {
+fn record(difference: &Difference, operation: Operation, channel: Option<Arc<Channel>>) -> Record {
     Record {
         time: operation.since,
-        who: difference.who.clone(),
+        who: Arc::clone(&difference.who),
         channel,
-        request_id: String::new(),
+        request_id: Arc::default(),
         event: Event::Difference { operation, principal: difference.principal.clone() },
     }
 }

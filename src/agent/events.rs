@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rustix::event::{EventfdFlags, eventfd};
 
@@ -47,7 +47,7 @@ pub struct Event {
     /// Deadline of the session.
     pub deadline: UnixMillis,
     /// Id of the login, as in the log and the audit.
-    pub request_id: String,
+    pub request_id: Arc<str>,
 }
 
 impl Event {
@@ -60,7 +60,7 @@ impl Event {
             session: Some(id),
             status: Some(status),
             deadline: session.begin.deadline_wall,
-            request_id: session.begin.request_id.clone(),
+            request_id: Arc::clone(&session.begin.request_id),
         }
     }
 }

@@ -48,17 +48,22 @@ impl Feed {
                     agent.parts.journal.line("info", "the change feed is heard again");
                 }
                 self.failures = 0;
+                agent.counters.feed_fault.store(0, Ordering::Relaxed);
                 self.not_before = None;
                 waited
             }
             Err(fault) => {
                 self.failures = self.failures.saturating_add(1);
                 agent.counters.feed_failures.fetch_add(1, Ordering::Relaxed);
-                if self.failures == 1 && !agent.is_stopping() {
-                    agent.parts.journal.line("warn", &format!("the change feed cannot be read: {fault}"));
+                let number = i64::from(fault.status.number());
+                let before = agent.counters.feed_fault.swap(number, Ordering::Relaxed);
+                // Once for each reason: another one is another thing to do.
+                if before != number && !agent.is_stopping() {
+                    agent.parts.journal.line("warn", &format!("the change feed cannot be read ({number}): {fault}"));
                 }
                 let now = agent.parts.clock.steady();
-                self.not_before = Some(now.plus(schedule::back_off(self.failures, agent.fraction())));
+                // What was revoked meanwhile is in force that soon after an outage.
+                self.not_before = Some(now.plus(schedule::back_off_briefly(self.failures, agent.fraction())));
                 false
             }
         }

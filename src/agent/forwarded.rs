@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::pool::Promise;
 use super::{Agent, Held};
+use crate::credential::CredentialKey;
 use crate::fault::{Fault, Status};
 use crate::revision::{At, Revision};
 use crate::service::Client;
-use crate::session::{CredentialKey, Session};
+use crate::session::Session;
 
 /// Stands where the hash of a session token would: no client presented one.
 const FORWARDED: [u8; 32] = [0xff; 32];

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The credential table: what the agent holds for each client credential.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use arc_swap::ArcSwapOption;
 
-use crate::credential::sigv4::{KeyScope, LEASE, SigningKey};
+use crate::audit::Who;
+use crate::channel::Channel;
+use crate::credential::CredentialKey;
+use crate::credential::sigv4::{Claim, KeyScope, LEASE, SigningKey};
 use crate::fault::Fault;
 use crate::identity::Principal;
 use crate::revision::{At, Revision};
 use crate::service::{Client, Entitlements, Impersonation, Set};
-use crate::session::{CredentialKey, SessionId};
+use crate::session::{Context, SessionId};
 use crate::time::{Steady, UnixMillis};
 
 struct Lease {
+    scope: KeyScope,
     key: Arc<SigningKey>,
     until: Steady,
 }
@@ -38,14 +41,19 @@ pub(super) struct State {
     /// Who decisions are about: the client with the tags of its identity.
     pub(super) principal: Arc<Principal>,
     pub(super) sessions: Vec<SessionId>,
-    leases: HashMap<KeyScope, Lease>,
+    /// The context made last, with what its policies look at of a channel; it
+    /// is theirs who log in next, and outlives the gap between two connections.
+    pub(super) recent: Option<(Channel, Arc<Context>)>,
+    leases: Vec<Lease>,
 }
 
 /// What the agent holds for one client credential. Sessions of the same
 /// credential share it.
 pub struct Held {
     /// Its name.
-    pub key: CredentialKey,
+    pub key: Arc<CredentialKey>,
+    /// The client in the words of the audit.
+    pub who: Arc<Who>,
     /// Who it is, and what narrows it.
     pub client: Client,
     /// End of the presented credential or identity.
@@ -69,8 +77,11 @@ impl Held {
     ) -> Self {
         let At { revision, value: (set, entitlements) } = policies;
         let principal = Arc::new(client.principal.with_identity_tags(&entitlements.tags));
+        let who = Arc::new(Who::of(&client.principal, &key.access_key_id));
+        let state = State { revision, set, principal, sessions: Vec::new(), recent: None, leases: Vec::new() };
         Self {
-            key,
+            key: Arc::new(key),
+            who,
             client,
             expires,
             standby: ArcSwapOption::from_pointee(standby),
@@ -79,7 +90,7 @@ impl Held {
             renew_not_before: AtomicI64::new(i64::MIN),
             used: AtomicI64::new(now.0),
             ended: AtomicBool::new(false),
-            state: Mutex::new(State { revision, set, principal, sessions: Vec::new(), leases: HashMap::new() }),
+            state: Mutex::new(state),
         }
     }
 
@@ -99,18 +110,19 @@ impl Held {
 
     /// The verification key for the claim's day, region and service, while its
     /// lease runs.
-    pub(super) fn lease(&self, scope: &KeyScope, now: Steady) -> Option<Arc<SigningKey>> {
+    pub(super) fn lease(&self, claim: &Claim, now: Steady) -> Option<Arc<SigningKey>> {
         let state = self.state.lock().ok()?;
-        state.leases.get(scope).filter(|lease| now < lease.until).map(|lease| Arc::clone(&lease.key))
+        let lease = state.leases.iter().find(|lease| lease.scope.is_of(claim) && now < lease.until)?;
+        Some(Arc::clone(&lease.key))
     }
 
     pub(super) fn grant_lease(&self, scope: KeyScope, key: Arc<SigningKey>, now: Steady) -> Result<(), Fault> {
         let mut state = self.state()?;
-        state.leases.retain(|_, lease| now < lease.until);
+        state.leases.retain(|lease| now < lease.until && lease.scope != scope);
         // A client signs for one region and at most two days at a time; more
         // would only be held for someone who tries out scopes.
         if state.leases.len() < 8 {
-            state.leases.insert(scope, Lease { key, until: now.plus(LEASE) });
+            state.leases.push(Lease { scope, key, until: now.plus(LEASE) });
         }
         Ok(())
     }

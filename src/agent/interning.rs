@@ -93,7 +93,7 @@ fn seen_of_principal(principal: &Principal, depends: Facts) -> Principal {
 }
 
 /// The channel reduced to what decisions under these policies can see.
-fn seen_of_channel(channel: &Channel, compiled: &Compiled) -> Channel {
+pub(super) fn seen_of_channel(channel: &Channel, compiled: &Compiled) -> Channel {
     let depends = compiled.depends();
     let when = |bit: Facts, text: &str| if depends.contains(bit) { text.to_owned() } else { String::new() };
     Channel {
@@ -106,4 +106,16 @@ fn seen_of_channel(channel: &Channel, compiled: &Compiled) -> Channel {
         connection: String::new(),
         facts: channel.facts.iter().filter(|(name, _)| compiled.looks_at(name)).cloned().collect(),
     }
+}
+
+/// True when [`seen_of_channel`] would make `seen` of this channel.
+pub(super) fn is_seen_as(channel: &Channel, seen: &Channel, compiled: &Compiled) -> bool {
+    let depends = compiled.depends();
+    let same = |bit: Facts, text: &str, seen: &str| !depends.contains(bit) || text == seen;
+    same(Facts::LISTENER, &channel.listener, &seen.listener)
+        && same(Facts::PROTOCOL, &channel.protocol, &seen.protocol)
+        && same(Facts::HOST, &channel.host, &seen.host)
+        && (!depends.contains(Facts::SOURCE_IP) || channel.address == seen.address)
+        && (!depends.contains(Facts::SECURE) || channel.secure == seen.secure)
+        && channel.facts.iter().filter(|(name, _)| compiled.looks_at(name)).eq(&seen.facts)
 }

@@ -10,12 +10,11 @@ use std::time::{Duration, Instant};
 use super::held::Standby;
 use super::pool::Promise;
 use super::{Agent, Held, schedule};
-use crate::credential::Evidence;
 use crate::credential::sigv4::KeyScope;
+use crate::credential::{CredentialKey, Evidence};
 use crate::fault::{Fault, Kind, Status};
 use crate::revision::{At, Revision};
 use crate::service::{Impersonation, Issued};
-use crate::session::CredentialKey;
 use crate::time::{Steady, UnixMillis};
 
 type FlightKey = (CredentialKey, Option<KeyScope>);
@@ -27,7 +26,7 @@ pub(super) type Flights = HashMap<FlightKey, Flight>;
 type Flight = Arc<Promise<Arc<Held>>>;
 
 fn flight_of(evidence: &Evidence) -> FlightKey {
-    (CredentialKey::of(evidence), evidence.claim().map(KeyScope::of))
+    (evidence.key().clone(), evidence.claim().map(KeyScope::of))
 }
 
 /// How often an answer older than what is known is asked for again.
@@ -79,15 +78,14 @@ impl Agent {
         waiting: &Waiting,
         wait: Duration,
     ) -> Result<Arc<Held>, Fault> {
-        let flight = flight_of(evidence);
-        let local = self.verify_locally(&flight, evidence)?;
+        let local = self.verify_locally(evidence)?;
         if let Some(held) = &local
             && held.is_young(self.parts.clock.steady())
         {
             self.counters.local_logins.fetch_add(1, Ordering::Relaxed);
             return Ok(Arc::clone(held));
         }
-        match (self.log_in_by_service(&flight, evidence, waiting, wait), local) {
+        match (self.log_in_by_service(&flight_of(evidence), evidence, waiting, wait), local) {
             // The old credential is short, and better than none.
             (Err(fault), Some(held)) if fault.kind() == Kind::Undecided => {
                 self.counters.local_logins.fetch_add(1, Ordering::Relaxed);
@@ -103,8 +101,7 @@ impl Agent {
     /// # Errors
     /// Refused: the reason for the operator.
     pub fn at_hand(&self, evidence: &Evidence) -> Result<Option<Arc<Held>>, Fault> {
-        let flight = flight_of(evidence);
-        let local = self.verify_locally(&flight, evidence)?;
+        let local = self.verify_locally(evidence)?;
         let young = local.filter(|held| held.is_young(self.parts.clock.steady()));
         if young.is_some() {
             self.counters.local_logins.fetch_add(1, Ordering::Relaxed);
@@ -127,7 +124,7 @@ impl Agent {
                 Ok(held) if mine => return Ok(held),
                 // Verified for somebody else: this signature is still to be.
                 Ok(_) => {
-                    if let Some(held) = self.verify_locally(flight, evidence)? {
+                    if let Some(held) = self.verify_locally(evidence)? {
                         return Ok(held);
                     }
                 }
@@ -154,11 +151,11 @@ impl Agent {
         }))
     }
 
-    fn verify_locally(&self, (key, scope): &FlightKey, evidence: &Evidence) -> Result<Option<Arc<Held>>, Fault> {
+    fn verify_locally(&self, evidence: &Evidence) -> Result<Option<Arc<Held>>, Fault> {
         let now = self.parts.clock.steady();
-        let Some(held) = self.usable(key, now)? else { return Ok(None) };
-        if let (Some(scope), Some(claim)) = (scope, evidence.claim()) {
-            let Some(signing) = held.lease(scope, now) else { return Ok(None) };
+        let Some(held) = self.usable(evidence.key(), now)? else { return Ok(None) };
+        if let Some(claim) = evidence.claim() {
+            let Some(signing) = held.lease(claim, now) else { return Ok(None) };
             claim.verify(&signing).map_err(|fault| fault.about(held.client.principal.subject.arn()))?;
         }
         held.used.store(now.0, Ordering::Relaxed);
@@ -196,7 +193,7 @@ impl Agent {
     /// credential's life only `old` ones are looked for.
     fn verify_by_keeper(&self, evidence: &Evidence, by: Steady, old: bool) -> Result<Option<Arc<Held>>, Fault> {
         let now = self.parts.clock.steady();
-        let Some(held) = self.usable(&CredentialKey::of(evidence), now)? else { return Ok(None) };
+        let Some(held) = self.usable(evidence.key(), now)? else { return Ok(None) };
         let kept =
             held.standby.load().as_ref().filter(|s| s.credential.secret.is_none()).map(|s| s.credential.token.clone());
         let Some(kept) = kept.filter(|_| old || held.is_young(now)) else { return Ok(None) };
@@ -279,7 +276,7 @@ impl Agent {
         if revision < table.applied {
             return Ok(false);
         }
-        let before = table.held.insert(held.key.clone(), Arc::clone(held));
+        let before = table.held.insert(Arc::clone(&held.key), Arc::clone(held));
         drop(table);
         // The same key for another client: nobody follows the old one now.
         if let Some(before) = before.filter(|b| !b.is_ended()) {

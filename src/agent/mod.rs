@@ -42,11 +42,12 @@ pub use watched::{Batch as WatchedBatch, Compared, Waiting as WatchedOperation};
 
 use crate::audit::{Journal, Recorder};
 use crate::channel::Channel;
+use crate::credential::CredentialKey;
 use crate::fault::{Fault, Kind, Status};
 use crate::policy::{ActionId, ActionTable};
 use crate::revision::Revision;
 use crate::service::{DecisionPoint, Entitlements, SecurityService, SessionReport, Shelf};
-use crate::session::{Common, Context, CredentialKey, Fresh, Session, SessionId, Table, Tally, kept};
+use crate::session::{Common, Context, Fresh, Session, SessionId, Table, Tally, kept};
 use crate::settings::{Decide, EngineSettings, Tuning};
 use crate::time::{Clock, Random, Steady, UnixMillis};
 use held::State;
@@ -93,7 +94,7 @@ struct CredentialTable {
     /// The newest revision whose changes are applied; answers read before it
     /// are not installed.
     applied: Revision,
-    held: HashMap<CredentialKey, Arc<Held>>,
+    held: HashMap<Arc<CredentialKey>, Arc<Held>, foldhash::fast::RandomState>,
 }
 
 /// See the module's page.
@@ -171,7 +172,7 @@ impl Agent {
         let events = Events::default();
         let agent = Arc::new(Self {
             parts,
-            table: Mutex::new(CredentialTable { applied: heard.unwrap_or_default(), held: HashMap::new() }),
+            table: Mutex::new(CredentialTable { applied: heard.unwrap_or_default(), held: HashMap::default() }),
             flights: Mutex::default(),
             shelf,
             interning,
@@ -344,8 +345,16 @@ impl Agent {
         self.table().ok()?.held.get(key).cloned()
     }
 
-    fn context_of(&self, state: &State, channel: &Channel) -> Result<Arc<Context>, Fault> {
-        self.interning.context(&state.principal, &state.set, state.revision, channel, &self.tally)
+    fn context_of(&self, state: &mut State, channel: &Channel) -> Result<Arc<Context>, Fault> {
+        if let Some((seen, context)) = &state.recent
+            && interning::is_seen_as(channel, seen, &state.set.compiled)
+            && !context.is_worn()
+        {
+            return Ok(Arc::clone(context));
+        }
+        let context = self.interning.context(&state.principal, &state.set, state.revision, channel, &self.tally)?;
+        state.recent = Some((interning::seen_of_channel(channel, &state.set.compiled), Arc::clone(&context)));
+        Ok(context)
     }
 
     /// The context for a held credential over a channel.
@@ -353,7 +362,7 @@ impl Agent {
     /// # Errors
     /// When shared state failed earlier.
     pub fn context(&self, held: &Held, channel: &Channel) -> Result<Arc<Context>, Fault> {
-        self.context_of(&*held.state()?, channel)
+        self.context_of(&mut *held.state()?, channel)
     }
 
     /// Binds a session to a held credential. `made` gets the context in force.
@@ -373,7 +382,7 @@ impl Agent {
         if held.is_ended() {
             return Err(Fault::new(Status::Revoked, "the access key or identity was disabled during the login"));
         }
-        let session = Arc::new(made(self.context_of(&state, channel)?));
+        let session = Arc::new(made(self.context_of(&mut state, channel)?));
         let id = self.sessions.add(Arc::clone(&session))?;
         self.events.expect(id, session.begin.deadline);
         state.sessions.push(id);
@@ -387,17 +396,18 @@ impl Agent {
     ///
     /// # Errors
     /// Revoked when the credential ended meanwhile.
-    pub fn rebind(&self, session: &Session, channel: Channel) -> Result<Arc<Context>, Fault> {
+    pub fn rebind(&self, session: &Session, channel: Arc<Channel>) -> Result<(Arc<Held>, Arc<Context>), Fault> {
         let held = self
             .held_for(&session.begin.credential)
             .filter(|held| !held.is_ended())
             .ok_or_else(|| Fault::new(Status::Revoked, "the access key or identity was disabled during the login"))?;
         // Under the entry's lock, so that no change falls between.
-        let state = held.state()?;
-        let context = self.context_of(&state, session.bind(channel))?;
+        let mut state = held.state()?;
+        let context = self.context_of(&mut state, session.bind(channel))?;
         session.install(Arc::clone(&context));
         self.sessions_changed.store(true, Ordering::Relaxed);
-        Ok(context)
+        drop(state);
+        Ok((held, context))
     }
 
     /// Ends the session of this id.
@@ -419,18 +429,18 @@ impl Agent {
         state.revision = revision;
         state.set = set;
         state.principal = Arc::new(held.client.principal.with_identity_tags(&entitlements.tags));
+        state.recent = None;
         self.reinstall(&mut state)
     }
 
     /// Gives every session of the entry a context of the policies in force.
     fn reinstall(&self, state: &mut State) -> Result<(), Fault> {
         let mut failed = None;
-        let unknown = Channel::default();
         let mut sessions = std::mem::take(&mut state.sessions);
         sessions.retain(|id| {
             self.sessions
                 .with(*id, |session| {
-                    match self.context_of(state, session.channel().unwrap_or(&unknown)) {
+                    match self.context_of(state, session.channel_or_nowhere()) {
                         Ok(context) => session.install(context),
                         Err(fault) => {
                             // Rather no session than one under old policies.

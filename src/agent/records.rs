@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the agent writes down: logins, issued credentials, ended sessions.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{Agent, Held};
@@ -16,7 +17,7 @@ use crate::session::Session;
 #[derive(Clone, Default)]
 pub struct Attempt {
     /// Who it was, as far as known.
-    pub who: Who,
+    pub who: Arc<Who>,
     /// How often its signature was seen.
     pub seen: Seen,
 }
@@ -25,8 +26,7 @@ impl Attempt {
     /// The login a session began with.
     #[must_use]
     pub fn of(session: &Session) -> Self {
-        let begin = &session.begin;
-        Self { who: Who::of(&begin.principal, &begin.credential.access_key_id), seen: Seen::default() }
+        Self { who: Arc::clone(&session.begin.who), seen: Seen::default() }
     }
 }
 
@@ -36,8 +36,8 @@ impl Agent {
         &self,
         failure: Option<&Fault>,
         attempt: &Attempt,
-        channel: Option<&Channel>,
-        request_id: &str,
+        channel: Option<&Arc<Channel>>,
+        request_id: &Arc<str>,
     ) {
         let counters = &self.counters;
         let (outcome, counter, reason, status) = match failure {
@@ -48,6 +48,9 @@ impl Agent {
             Some(fault) => ("undecided", &counters.logins_undecided, fault.text.clone(), fault.status.number()),
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        if let Some(by) = usize::try_from(-200 - status).ok().and_then(|n| counters.refused_by.get(n)) {
+            by.fetch_add(1, Ordering::Relaxed);
+        }
         if let Some(fault) = failure.filter(|f| f.kind() != Kind::Refused) {
             let cause = match fault.status {
                 Status::Busy => &counters.undecided_busy,
@@ -61,11 +64,12 @@ impl Agent {
             self.parts.journal.line("info", &format!("login {request_id} {outcome} ({status}): {reason}"));
         }
         let Seen { count: seen, sources } = attempt.seen;
-        let mut who = attempt.who.clone();
+        let mut who = Arc::clone(&attempt.who);
         if who.subject.is_empty()
             && let Some(identity) = failure.and_then(|f| f.subject.as_deref()).and_then(|arn| Identity::parse(arn).ok())
         {
             // Whose credential was shown; the outcome says that it proved nothing.
+            let who = Arc::make_mut(&mut who);
             identity.account().clone_into(&mut who.account);
             identity.arn().clone_into(&mut who.subject);
         }
@@ -73,7 +77,7 @@ impl Agent {
             time: self.parts.clock.wall(),
             who,
             channel: channel.cloned(),
-            request_id: request_id.to_owned(),
+            request_id: Arc::clone(request_id),
             event: Event::Login { outcome, reason, status, seen, sources },
         });
     }
@@ -93,9 +97,9 @@ impl Agent {
     pub(super) fn record_issued(&self, held: &Held, credential: &Impersonation) -> Result<(), Fault> {
         self.parts.recorder.record(Record {
             time: self.parts.clock.wall(),
-            who: Who::of(&held.client.principal, &held.key.access_key_id),
+            who: Arc::clone(&held.who),
             channel: None,
-            request_id: String::new(),
+            request_id: Arc::default(),
             event: Event::Issued { credential_id: credential.id.clone(), expires: credential.expires },
         });
         self.parts.recorder.flush(self.parts.clock.wall())
@@ -106,7 +110,7 @@ impl Agent {
         let begin = &session.begin;
         self.parts.recorder.record(Record {
             time: self.parts.clock.wall(),
-            who: Who::of(&begin.principal, &begin.credential.access_key_id),
+            who: Arc::clone(&begin.who),
             channel: session.channel().cloned(),
             request_id: begin.request_id.clone(),
             event: Event::SessionEnded { reason: reason.to_owned() },

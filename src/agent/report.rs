@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::Agent;
+use super::{Agent, schedule};
 use crate::service::{LiveSession, SessionReport};
 use crate::session::{Session, SessionId, Standing};
 use crate::time::Steady;
@@ -19,6 +19,8 @@ const REPORT_ANYWAY: i64 = 10_000;
 #[derive(Default)]
 pub(super) struct Reporter {
     next: Option<Steady>,
+    failures: u32,
+    not_before: Option<Steady>,
     /// Sessions operators were told of.
     told: HashSet<SessionId>,
     /// False when operators may know anything: after the start and a failure.
@@ -29,6 +31,10 @@ impl Reporter {
     /// Tells what changed, when it is time to.
     pub(super) fn turn(&mut self, agent: &Arc<Agent>) {
         let now = agent.parts.clock.steady();
+        // Behind a failure all sessions are told, which may be many.
+        if self.not_before.is_some_and(|at| now < at) {
+            return;
+        }
         let changed = agent.sessions_changed.load(Ordering::Relaxed);
         if self.next.is_none_or(|at| now >= at || changed && now.plus(REPORT_ANYWAY - REPORT_SOON) >= at) {
             agent.sessions_changed.store(false, Ordering::Relaxed);
@@ -58,9 +64,13 @@ impl Reporter {
             Ok(()) => {
                 self.told = present;
                 self.told_all = true;
+                (self.failures, self.not_before) = (0, None);
             }
             Err(_) => {
                 self.told_all = false;
+                self.failures = self.failures.saturating_add(1);
+                let pause = schedule::back_off_briefly(self.failures, agent.fraction());
+                self.not_before = Some(agent.parts.clock.steady().plus(pause));
                 agent.sessions_changed.store(true, Ordering::Relaxed);
             }
         }

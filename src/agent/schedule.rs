@@ -24,7 +24,18 @@ pub(super) fn half(issued: UnixMillis, expires: UnixMillis) -> UnixMillis {
 /// less than 50 ms.
 #[must_use]
 pub(super) fn back_off(failures: u32, fraction: f64) -> i64 {
-    let bound = 250_i64.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(30_000);
+    back_off_within(30_000, failures, fraction)
+}
+
+/// [`back_off`] for what is little work for the service and much for a host to
+/// miss: under a bound of 5 s.
+#[must_use]
+pub(super) fn back_off_briefly(failures: u32, fraction: f64) -> i64 {
+    back_off_within(5000, failures, fraction)
+}
+
+fn back_off_within(longest: i64, failures: u32, fraction: f64) -> i64 {
+    let bound = 250_i64.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(longest);
     ((bound as f64 * fraction.clamp(0.0, 1.0)) as i64).max(50)
 }
 
@@ -46,5 +57,9 @@ mod tests {
         assert_eq!(back_off(3, 1.0), 1000);
         assert_eq!(back_off(50, 1.0), 30_000);
         assert_eq!(back_off(4, 0.0), 50);
+        assert_eq!(
+            (back_off_briefly(3, 1.0), back_off_briefly(50, 1.0), back_off_briefly(50, 0.5)),
+            (1000, 5000, 2500)
+        );
     }
 }

@@ -8,14 +8,15 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
-use super::Agent;
+use super::{Agent, schedule};
 use crate::channel::Channel;
-use crate::fault::Fault;
+use crate::fault::{Fault, Kind};
 use crate::identity::Principal;
 use crate::policy::ActionId;
 use crate::revision::Revision;
 use crate::service::Set;
 use crate::session::Context;
+use crate::time::Steady;
 
 /// Most identities watched.
 const IDENTITIES: usize = 16_384;
@@ -83,16 +84,26 @@ pub enum Compared {
     Later(Arc<Watched>),
 }
 
+/// Failures in a row, and until when nobody is asked about after the last one.
+#[derive(Clone, Copy, Default)]
+struct Pause {
+    failures: u32,
+    until: Option<Steady>,
+}
+
 /// See the module's page.
 #[derive(Default)]
-pub(super) struct Watching(RwLock<HashMap<String, Arc<Watched>>>);
+pub(super) struct Watching {
+    all: RwLock<HashMap<String, Arc<Watched>>>,
+    pause: Mutex<Pause>,
+}
 
 impl Agent {
     fn watched(&self, name: &str) -> Option<Arc<Watched>> {
-        if let Some(found) = self.watching.0.read().ok()?.get(name) {
+        if let Some(found) = self.watching.all.read().ok()?.get(name) {
             return Some(Arc::clone(found));
         }
-        let mut all = self.watching.0.write().ok()?;
+        let mut all = self.watching.all.write().ok()?;
         if all.len() >= IDENTITIES && !all.contains_key(name) {
             return None;
         }
@@ -146,12 +157,15 @@ impl Agent {
             }
             waiting.push(batch);
         }
-        if watched.loading.swap(true, Ordering::AcqRel) {
+        // Clients' operations are no reason to ask a service without pause that
+        // does not answer, or is too old to know the question.
+        if self.watching.pausing(self.parts.clock.steady()) || watched.loading.swap(true, Ordering::AcqRel) {
             return true;
         }
         let (agent, loading) = (Arc::clone(self), Arc::clone(watched));
         let submitted = self.pool.submit(Box::new(move || {
             let read = agent.read_watched(&loading);
+            agent.note_reading(read.as_ref().err());
             // Cleared first: what is added from now on starts the next turn.
             loading.loading.store(false, Ordering::Release);
             if read.is_ok() {
@@ -186,11 +200,34 @@ impl Agent {
         Ok(())
     }
 
+    fn note_reading(&self, failed: Option<&Fault>) {
+        let Ok(mut pause) = self.watching.pause.lock() else { return };
+        // Another failure is that of one identity alone.
+        let Some(fault) = failed.filter(|fault| fault.kind() == Kind::Undecided) else {
+            *pause = Pause::default();
+            return;
+        };
+        pause.failures = pause.failures.saturating_add(1);
+        let wait = schedule::back_off(pause.failures, self.fraction());
+        pause.until = Some(self.parts.clock.steady().plus(wait));
+        if pause.failures == 1 && !self.is_stopping() {
+            self.parts
+                .journal
+                .line("warn", &format!("shadow: policies of who does not log in cannot be read: {fault}"));
+        }
+    }
+
     /// Forgets all of them.
     pub(super) fn watch_nobody(&self) {
-        if let Ok(mut all) = self.watching.0.write() {
+        if let Ok(mut all) = self.watching.all.write() {
             all.clear();
         }
+    }
+}
+
+impl Watching {
+    fn pausing(&self, now: Steady) -> bool {
+        self.pause.lock().is_ok_and(|pause| pause.until.is_some_and(|until| now < until))
     }
 }
 

@@ -168,17 +168,21 @@ fn sweep(agent: &Agent, now: Steady) {
         Ok(table) => table.held.values().cloned().collect(),
         Err(_) => return,
     };
-    let mut over = Vec::new();
+    let (mut over, mut idle_contexts) = (Vec::new(), Vec::new());
     for held in held {
         let Ok(mut state) = held.state() else { continue };
         state.sessions.retain(|id| agent.sessions.with(*id, |_| ()).is_some());
         let expired = held.standby_expires().is_none_or(|(end, _)| now >= end);
         let idle = now.since(Steady(held.used.load(Ordering::Relaxed))) > LEASE;
         if state.sessions.is_empty() && (expired || idle) {
-            over.push(held.key.clone());
+            over.push(Arc::clone(&held.key));
         } else if state.sessions.iter().any(|id| agent.sessions.with(*id, |s| s.context().is_worn()).unwrap_or(false)) {
             // A context whose cache is full is replaced by itself.
             drop(agent.reinstall(&mut state));
+        }
+        if state.sessions.is_empty() {
+            // What it counted is written down while it is dropped.
+            idle_contexts.extend(state.recent.take());
         }
     }
     if let Ok(mut table) = agent.table() {

@@ -65,6 +65,11 @@ impl Files {
                 Ok(())
             }
             Err(e) => {
+                // Half a line would swallow the next one. Where it cannot be
+                // taken back, nothing more is written behind it.
+                if file.set_len(*size).is_err() {
+                    self.part += 1;
+                }
                 self.open = None;
                 Err(Fault::unavailable(format!("audit file in {}: {e}", self.dir.display())))
             }
@@ -75,15 +80,15 @@ impl Files {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::{Event, Record, Recorder, Who};
+    use crate::audit::{Event, Record, Recorder};
     use crate::time::UnixMillis;
 
     fn record(n: i64) -> Record {
         Record {
             time: UnixMillis(n),
-            who: Who::default(),
+            who: std::sync::Arc::default(),
             channel: None,
-            request_id: String::new(),
+            request_id: "".into(),
             event: Event::SessionEnded { reason: "x".into() },
         }
     }

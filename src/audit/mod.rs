@@ -10,6 +10,7 @@
 
 mod delivery;
 mod file;
+mod line;
 mod queue;
 mod record;
 

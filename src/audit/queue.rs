@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use super::{Event, Files, Record, Who};
+use super::{Event, Files, Record};
 use crate::fault::Fault;
 use crate::time::UnixMillis;
 
@@ -97,9 +97,9 @@ impl Recorder {
             let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
             let record = Record {
                 time: now,
-                who: Who::default(),
+                who: Arc::default(),
                 channel: None,
-                request_id: String::new(),
+                request_id: Arc::default(),
                 event: Event::Lost { count: lost },
             };
             lines.push_str(&record.json(&self.boot, sequence, &self.via));

@@ -1,24 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The one schema of audit records, for all hosts: OCSF-shaped JSON.
-//!
-//! Classes: Authentication (3002), API Activity (6003), Entity Management
-//! (3004) of the Open Cybersecurity Schema Framework 1.3. What OCSF has no
-//! field for stands under `unmapped`.
 
-use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
+use serde::Serialize;
+
+use super::line::Line;
 use crate::channel::Channel;
 use crate::identity::Principal;
 use crate::time::UnixMillis;
-
-/// Version of the record schema, in every record.
-const SCHEMA: u32 = 1;
-
-/// Stands for an address that is not known; the schema wants something.
-const UNKNOWN: &str = "(unknown)";
-
-/// Stands for the addresses of operations that were counted together.
-const SEVERAL: &str = "(several)";
 
 /// Who a record is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,11 +112,11 @@ pub struct Record {
     /// When.
     pub time: UnixMillis,
     /// Who.
-    pub who: Who,
+    pub who: Arc<Who>,
     /// The client's address and connection, where known.
-    pub channel: Option<Channel>,
-    /// The id shown to the client, to find this record by.
-    pub request_id: String,
+    pub channel: Option<Arc<Channel>>,
+    /// The id shown to the client, to find this record by; empty without one.
+    pub request_id: Arc<str>,
     /// What.
     pub event: Event,
 }
@@ -136,140 +126,17 @@ impl Record {
     /// `sequence` number it; `via` names the host that stood in.
     #[must_use]
     pub fn json(&self, boot: &str, sequence: u64, via: &str) -> String {
-        let (class, name, activity, activity_name) = match &self.event {
-            Event::Login { .. } => (3002, "Authentication", 1, "Logon"),
-            Event::SessionEnded { .. } => (3002, "Authentication", 2, "Logoff"),
-            Event::Issued { .. } => (3004, "Entity Management", 1, "Create"),
-            Event::Operation(_) | Event::Difference { .. } => (6003, "API Activity", 99, "Other"),
-            Event::Lost { .. } => (3004, "Entity Management", 99, "Other"),
-        };
-        let mut unmapped = Map::new();
-        unmapped.insert("boot_id".into(), json!(boot));
-        unmapped.insert("sequence".into(), json!(sequence));
-        unmapped.insert("via".into(), json!(via));
-        unmapped.insert("actors".into(), json!(self.who.actors));
-        unmapped.insert("schema".into(), json!(SCHEMA));
-        let mut out = Map::new();
-        let mut put = |key: &str, value: Value| {
-            out.insert(key.to_owned(), value);
-        };
-        put("time", json!(self.time.0));
-        put("class_uid", json!(class));
-        put("class_name", json!(name));
-        put("category_uid", json!(class / 1000));
-        put("activity_id", json!(activity));
-        put("activity_name", json!(activity_name));
-        put("type_uid", json!(class * 100 + activity));
-        let mut metadata = json!({"version": "1.3.0", "product": {"name": "Standin", "vendor_name": "Standin"}, "uid": format!("{boot}/{sequence}"), "correlation_uid": self.request_id});
-        if class == 3004 {
-            // The profile from which this class has its actor.
-            metadata["profiles"] = json!(["host"]);
-        }
-        put("metadata", metadata);
-        put("actor", self.actor());
-        if let Some(channel) = &self.channel {
-            let mut source = json!({"port": channel.port, "name": UNKNOWN});
-            if let Some(address) = channel.address {
-                source = json!({"ip": address.to_string(), "port": channel.port});
-            }
-            put("src_endpoint", source);
-            put("dst_endpoint", json!({"hostname": channel.host, "svc_name": channel.listener}));
-            unmapped.insert("connection".into(), json!(channel.connection));
-            unmapped.insert("protocol".into(), json!(channel.protocol));
-        } else if class == 6003 {
-            put("src_endpoint", json!({"name": SEVERAL}));
-        }
-        let failed =
-            |outcome: &str| if outcome == "success" || outcome == "allowed" { (1, "Success") } else { (2, "Failure") };
-        let (status_id, status, severity) = match &self.event {
-            Event::Login { outcome, reason, status, seen, sources } => {
-                put("status_detail", json!(reason));
-                put("status_code", json!(status.to_string()));
-                put(
-                    "user",
-                    json!({"uid": self.who.subject, "account": {"uid": self.who.account}, "credential_uid": self.who.access_key_id}),
-                );
-                unmapped.insert("outcome".into(), json!(outcome));
-                if *seen > 1 {
-                    unmapped.insert("signature_seen".into(), json!(seen));
-                    unmapped.insert("signature_sources".into(), json!(sources));
-                }
-                let (id, word) = failed(outcome);
-                (id, word, if id == 1 { 1 } else { 3 })
-            }
-            Event::SessionEnded { reason } => {
-                put("status_detail", json!(reason));
-                put(
-                    "user",
-                    json!({"uid": self.who.subject, "account": {"uid": self.who.account}, "credential_uid": self.who.access_key_id}),
-                );
-                (1, "Success", 1)
-            }
-            Event::Issued { credential_id, expires } => {
-                put(
-                    "entity",
-                    json!({"type": "impersonation credential", "uid": credential_id, "data": {"expires": expires.0}}),
-                );
-                (1, "Success", 1)
-            }
-            Event::Operation(operation) | Event::Difference { operation, .. } => {
-                put(
-                    "api",
-                    json!({"operation": operation.action, "service": {"name": operation.action.split(':').next().unwrap_or_default()}, "request": {"uid": self.request_id}}),
-                );
-                put("resources", json!([{"type": operation.resource_type, "name": operation.resource}]));
-                put("count", json!(operation.count));
-                put("start_time", json!(operation.since.0));
-                put("end_time", json!(self.time.0));
-                put("status_detail", json!(operation.reason));
-                unmapped.insert("outcome".into(), json!(operation.outcome));
-                if let Event::Difference { principal, .. } = &self.event {
-                    unmapped.insert("acl_principal".into(), json!(principal));
-                    // Neither outcome is what the client met: that is Kafka's to log.
-                    (99, "Other", if operation.outcome == "shadow-allowed" { 2 } else { 3 })
-                } else {
-                    let (id, word) = failed(operation.outcome);
-                    (id, word, if id == 1 { 1 } else { 2 })
-                }
-            }
-            Event::Lost { count } => {
-                put("entity", json!({"type": "audit record", "uid": boot}));
-                put("count", json!(count));
-                put("status_detail", json!("audit records were lost: the queue was full"));
-                (2, "Failure", 4)
-            }
-        };
-        put("status_id", json!(status_id));
-        put("status", json!(status));
-        put("severity_id", json!(severity));
-        put("unmapped", Value::Object(unmapped));
-        one_line(&Value::Object(out))
-    }
-
-    fn actor(&self) -> Value {
-        let mut actor = Map::new();
-        actor.insert(
-            "user".into(),
-            json!({"uid": self.who.subject, "account": {"uid": self.who.account}, "credential_uid": self.who.access_key_id}),
-        );
-        if let Some(name) = &self.who.session_name {
-            actor.insert("session".into(), json!({"uid": name}));
-        }
-        if let Event::Operation(operation) | Event::Difference { operation, .. } = &self.event
-            && let Operation { outcome, statement: Some(statement), .. } = operation
-        {
-            actor.insert("authorizations".into(), json!([{"decision": outcome, "policy": {"name": statement}}]));
-        }
-        Value::Object(actor)
+        one_line(&Line::of(self, boot, sequence, via))
     }
 }
 
 /// JSON that is one line for every reader: there are some that end a line at
 /// more than its feed (Unicode Standard Annex 14, and Python's `splitlines`).
 #[must_use]
-pub fn one_line(value: &Value) -> String {
-    let text = value.to_string();
-    if !text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
+pub fn one_line(value: &impl Serialize) -> String {
+    // It fails for maps whose keys are no strings only.
+    let text = serde_json::to_string(value).unwrap_or_default();
+    if text.is_ascii() || !text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
         return text;
     }
     // These stand in strings only, where they may be escaped.
@@ -278,6 +145,8 @@ pub fn one_line(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     /// X-10: names cannot forge lines or fields.
@@ -286,7 +155,7 @@ mod tests {
         let hostile = "t\n{\"class_uid\":3002}\r\u{2028}\u{2029}\u{85}\"";
         let record = Record {
             time: UnixMillis(5),
-            who: Who::default(),
+            who: Arc::default(),
             channel: None,
             request_id: "r".into(),
             event: Event::Operation(Operation {
@@ -310,13 +179,13 @@ mod tests {
 
     /// One record of every kind, with what clients may put into names.
     fn samples() -> Vec<Record> {
-        let who = Who {
+        let who = Arc::new(Who {
             account: "123456789012".into(),
             subject: "arn:aws:iam::123456789012:role/app".into(),
             actors: Vec::new(),
             session_name: Some("pod-1".into()),
             access_key_id: "ASIAEXAMPLE".into(),
-        };
+        });
         let channel = Channel {
             address: Some([192, 0, 2, 17].into()),
             listener: "CLIENT".into(),
@@ -352,7 +221,7 @@ mod tests {
             time: UnixMillis(1_795_562_020_295),
             who: who.clone(),
             channel: (known || matches!(event, Event::Login { .. }))
-                .then(|| Channel { address: channel.address.filter(|_| known), ..channel.clone() }),
+                .then(|| Arc::new(Channel { address: channel.address.filter(|_| known), ..channel.clone() })),
             request_id: "b00t-1".into(),
             event,
         };

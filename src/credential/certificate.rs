@@ -8,6 +8,7 @@ use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
+use super::CredentialKey;
 use crate::fault::{Fault, Status};
 use crate::time::UnixMillis;
 
@@ -18,6 +19,7 @@ const LONGEST: usize = 64 * 1024;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
     fingerprint: [u8; 32],
+    key: CredentialKey,
     not_before: UnixMillis,
     not_after: UnixMillis,
     /// The name a listener takes for the user's.
@@ -61,11 +63,16 @@ impl CertificateForm {
         }
         Ok(Certificate {
             fingerprint,
+            key: key(&fingerprint),
             not_before: UnixMillis(self.not_before),
             not_after: UnixMillis(self.not_after),
             user: self.user,
         })
     }
+}
+
+fn key(fingerprint: &[u8; 32]) -> CredentialKey {
+    CredentialKey { access_key_id: format!("{PREFIX}{}", hex(fingerprint)), token: [0; 32] }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -112,6 +119,7 @@ impl Certificate {
         let millis = |at: x509_parser::time::ASN1Time| UnixMillis(at.timestamp().saturating_mul(1000));
         Ok(Self {
             fingerprint,
+            key: key(&fingerprint),
             not_before: millis(read.validity().not_before),
             not_after: millis(read.validity().not_after),
             user: user(&read, template)?,
@@ -120,8 +128,14 @@ impl Certificate {
 
     /// Names the certificate where an access key id would stand.
     #[must_use]
-    pub fn id(&self) -> String {
-        format!("{PREFIX}{}", hex(&self.fingerprint))
+    pub fn id(&self) -> &str {
+        &self.key.access_key_id
+    }
+
+    /// The same where credentials are told apart.
+    #[must_use]
+    pub fn key(&self) -> &CredentialKey {
+        &self.key
     }
 
     /// The user it stands for.

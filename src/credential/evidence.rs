@@ -7,6 +7,15 @@ use super::certificate::{Certificate, CertificateForm};
 use super::sigv4::{Claim, ClaimForm};
 use crate::fault::Fault;
 
+/// Names a client credential: access key and the exact session token bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CredentialKey {
+    /// Id of the access key, or what stands for one.
+    pub access_key_id: String,
+    /// SHA-256 of the session token; zero without one.
+    pub token: [u8; 32],
+}
+
 /// See the module's page.
 #[derive(Debug)]
 pub enum Evidence {
@@ -17,21 +26,12 @@ pub enum Evidence {
 }
 
 impl Evidence {
-    /// Names the credential: the access key id, or what stands for one.
+    /// Names the credential.
     #[must_use]
-    pub fn credential_id(&self) -> String {
+    pub fn key(&self) -> &CredentialKey {
         match self {
-            Self::Signature(claim) => claim.access_key_id().to_owned(),
-            Self::Certificate(certificate) => certificate.id(),
-        }
-    }
-
-    /// SHA-256 of the session token; zero without one.
-    #[must_use]
-    pub fn token_hash(&self) -> [u8; 32] {
-        match self {
-            Self::Signature(claim) => claim.token_hash(),
-            Self::Certificate(_) => [0; 32],
+            Self::Signature(claim) => claim.key(),
+            Self::Certificate(certificate) => certificate.key(),
         }
     }
 

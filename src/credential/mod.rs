@@ -16,5 +16,5 @@ pub mod session_token;
 pub mod sigv4;
 
 pub use bearer::bearer_token;
-pub use evidence::{Evidence, EvidenceForm};
+pub use evidence::{CredentialKey, Evidence, EvidenceForm};
 pub use secret::{Secret, access_key_id, secret_access_key};

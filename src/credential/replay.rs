@@ -28,6 +28,15 @@ struct Entry {
 }
 
 impl Entry {
+    fn came_from(&mut self, address: Option<IpAddr>) {
+        if let Some(address) = address
+            && self.from.len() < SOURCES
+            && !self.from.contains(&address)
+        {
+            self.from.push(address);
+        }
+    }
+
     fn seen(&self) -> Seen {
         Seen { count: self.count, sources: u32::try_from(self.from.len()).unwrap_or(u32::MAX) }
     }
@@ -35,7 +44,7 @@ impl Entry {
 
 #[derive(Default)]
 struct Table {
-    entries: HashMap<[u8; 32], Entry>,
+    entries: HashMap<[u8; 32], Entry, foldhash::fast::RandomState>,
     order: VecDeque<([u8; 32], Steady)>,
 }
 
@@ -53,43 +62,33 @@ impl ReplayTable {
         Self { most, window, table: Mutex::default() }
     }
 
-    /// Notes that a signature was used.
-    pub fn see(&self, signature: [u8; 32], now: Steady) -> Seen {
+    /// Notes that a signature was used, and where it came from if that is known.
+    pub fn see(&self, signature: [u8; 32], address: Option<IpAddr>, now: Steady) -> Seen {
         // When the table failed every signature counts as seen.
         let Ok(mut table) = self.table.lock() else { return Seen { count: u32::MAX, sources: u32::MAX } };
-        while let Some((oldest, at)) = table.order.front().copied()
-            && (now.since(at) > self.window || table.order.len() >= self.most)
+        let Table { entries, order } = &mut *table;
+        while let Some((oldest, at)) = order.front().copied()
+            && (now.since(at) > self.window || order.len() >= self.most)
         {
-            table.order.pop_front();
-            table.entries.remove(&oldest);
+            order.pop_front();
+            entries.remove(&oldest);
         }
-        if !table.entries.contains_key(&signature) {
-            table.order.push_back((signature, now));
-        }
-        let entry = table.entries.entry(signature).or_default();
+        let entry = entries.entry(signature).or_insert_with(|| {
+            order.push_back((signature, now));
+            Entry::default()
+        });
         entry.count = entry.count.saturating_add(1);
+        entry.came_from(address);
         entry.seen()
     }
 
     /// Notes where a signature came from, which hosts may tell only after the
-    /// login; the number of addresses it came from.
-    pub fn came_from(&self, signature: [u8; 32], address: Option<IpAddr>) -> u32 {
-        let Ok(mut table) = self.table.lock() else { return u32::MAX };
-        let Some(entry) = table.entries.get_mut(&signature) else { return 1 };
-        if let Some(address) = address
-            && entry.from.len() < SOURCES
-            && !entry.from.contains(&address)
-        {
-            entry.from.push(address);
-        }
-        entry.seen().sources
-    }
-
-    /// How often a signature was seen.
-    #[must_use]
-    pub fn seen(&self, signature: [u8; 32]) -> Seen {
-        let Ok(table) = self.table.lock() else { return Seen { count: u32::MAX, sources: u32::MAX } };
-        table.entries.get(&signature).map_or_else(Seen::default, Entry::seen)
+    /// login.
+    pub fn came_from(&self, signature: [u8; 32], address: Option<IpAddr>) -> Seen {
+        let Ok(mut table) = self.table.lock() else { return Seen { count: u32::MAX, sources: u32::MAX } };
+        let Some(entry) = table.entries.get_mut(&signature) else { return Seen { count: 0, sources: 1 } };
+        entry.came_from(address);
+        entry.seen()
     }
 }
 
@@ -100,11 +99,11 @@ mod tests {
     #[test]
     fn repeats_are_counted_within_the_window_and_the_bound() {
         let table = ReplayTable::new(3, 100);
-        assert_eq!(table.see([1; 32], Steady(0)).count, 1);
-        assert_eq!(table.see([1; 32], Steady(50)).count, 2);
-        assert_eq!(table.see([1; 32], Steady(200)).count, 1, "forgotten after the window");
+        assert_eq!(table.see([1; 32], None, Steady(0)).count, 1);
+        assert_eq!(table.see([1; 32], None, Steady(50)).count, 2);
+        assert_eq!(table.see([1; 32], None, Steady(200)).count, 1, "forgotten after the window");
         for n in 2..10 {
-            table.see([n; 32], Steady(200));
+            table.see([n; 32], None, Steady(200));
         }
         assert_eq!(table.table.lock().unwrap().entries.len(), 3);
     }
@@ -114,12 +113,10 @@ mod tests {
     fn p1_24_sources_of_a_signature_are_told_apart() {
         let table = ReplayTable::new(10, 100);
         let (here, there) = (Some("192.0.2.1".parse().unwrap()), Some("192.0.2.2".parse().unwrap()));
-        table.see([1; 32], Steady(0));
-        assert_eq!(table.came_from([1; 32], here), 1);
-        table.see([1; 32], Steady(1));
-        assert_eq!(table.came_from([1; 32], here), 1);
-        table.see([1; 32], Steady(2));
-        assert_eq!(table.came_from([1; 32], there), 2);
-        assert_eq!(table.seen([1; 32]), Seen { count: 3, sources: 2 });
+        assert_eq!(table.see([1; 32], here, Steady(0)), Seen { count: 1, sources: 1 });
+        table.see([1; 32], None, Steady(1));
+        assert_eq!(table.came_from([1; 32], here), Seen { count: 2, sources: 1 });
+        table.see([1; 32], None, Steady(2));
+        assert_eq!(table.came_from([1; 32], there), Seen { count: 3, sources: 2 });
     }
 }

@@ -16,9 +16,8 @@ use crate::credential::certificate::Certificate;
 use crate::credential::{Evidence, bearer_token, sigv4};
 use crate::decision::Outcome;
 use crate::fault::{Fault, Kind, Status};
-use crate::identity::Principal;
 use crate::policy::{ActionId, Facts};
-use crate::session::{Begin, Context, CredentialKey, Session, SessionId, Standing};
+use crate::session::{Begin, Context, Session, SessionId, Standing};
 use crate::settings::EvidenceKind;
 use crate::time::{Steady, UnixMillis};
 
@@ -29,13 +28,15 @@ const SHORTEST: i64 = 2000;
 
 /// A login under way.
 pub(super) struct Entering {
-    request_id: String,
+    request_id: Arc<str>,
     number: u32,
     kind: EvidenceKind,
-    channel: Channel,
+    channel: Arc<Channel>,
     channel_known: bool,
     connect: Option<(ActionId, String)>,
     wait: Duration,
+    /// What was shown, once it was read.
+    evidence: Option<Arc<Evidence>>,
     attempt: Attempt,
     began: Instant,
 }
@@ -47,7 +48,7 @@ pub(super) struct Shown {
 }
 
 impl Entering {
-    pub(super) fn request_id(&self) -> &str {
+    pub(super) fn request_id(&self) -> &Arc<str> {
         &self.request_id
     }
 }
@@ -78,10 +79,11 @@ impl Engine {
             request_id: self.request_id(),
             number: profile,
             kind,
-            channel,
+            channel: Arc::new(channel),
             channel_known,
             connect,
             wait,
+            evidence: None,
             attempt: Attempt::default(),
             began: Instant::now(),
         };
@@ -119,20 +121,22 @@ impl Engine {
                 Evidence::Certificate(Certificate::read(payload, profile.settings.certificate_user())?)
             }
         };
-        entering.attempt.who.access_key_id = evidence.credential_id();
-        match &evidence {
+        let evidence = Arc::new(evidence);
+        entering.evidence = Some(Arc::clone(&evidence));
+        match &*evidence {
             Evidence::Signature(claim) => {
-                claim.host().clone_into(&mut entering.channel.host);
+                claim.host().clone_into(&mut Arc::make_mut(&mut entering.channel).host);
                 claim.check(&profile.rules, self.clock().wall())?;
             }
             Evidence::Certificate(certificate) => {
                 certificate.check(self.clock().wall(), profile.settings.clock_skew)?;
             }
         }
-        if profile.unknown.contains(&entering.attempt.who.access_key_id, now) {
-            return Err(unknown_key(&entering.attempt.who.access_key_id));
+        let id = &evidence.key().access_key_id;
+        if profile.unknown.contains(id, now) {
+            return Err(unknown_key(id));
         }
-        Ok(Shown { profile, evidence: Arc::new(evidence) })
+        Ok(Shown { profile, evidence })
     }
 
     /// Authenticates by the service where what is held does not suffice.
@@ -140,7 +144,7 @@ impl Engine {
         let wait = entering.wait.min(Duration::from_millis(shown.profile.settings.login_wait.unsigned_abs()));
         let held = self.agent().log_in(&shown.evidence, waiting, wait).inspect_err(|fault| {
             if fault.status == Status::UnknownKey {
-                shown.profile.unknown.add(&shown.evidence.credential_id(), self.clock().steady());
+                shown.profile.unknown.add(&shown.evidence.key().access_key_id, self.clock().steady());
             }
         })?;
         self.begin(entering, shown, &held, wait)
@@ -149,16 +153,14 @@ impl Engine {
     /// Begins the session of a client that is authenticated.
     pub(super) fn begin(&self, entering: &mut Entering, shown: &Shown, held: &Arc<Held>, wait: Duration) -> Entered {
         let (profile, channel, channel_known) = (&shown.profile, &entering.channel, entering.channel_known);
-        entering.attempt.who = Who::of(&held.client.principal, &held.key.access_key_id);
+        entering.attempt.who = Arc::clone(&held.who);
         let signature = shown.evidence.claim().map(sigv4::Claim::signature_id);
         if let Some(signature) = signature {
             // Only signatures that are right are remembered, so that nobody can
             // fill the table or spoil somebody else's login with made-up ones.
             let seen = &mut entering.attempt.seen;
-            *seen = profile.replays.see(signature, self.clock().steady());
-            if channel_known {
-                seen.sources = profile.replays.came_from(signature, channel.address);
-            }
+            let from = channel.address.filter(|_| channel_known);
+            *seen = profile.replays.see(signature, from, self.clock().steady());
             if seen.count > 1 && profile.settings.refuse_replay {
                 return Err(Fault::new(
                     Status::Replayed,
@@ -174,7 +176,7 @@ impl Engine {
                 .iter()
                 .any(|f| context.compiled().depends().contains(*f));
         if let Some(connect) = entering.connect.as_ref().filter(|_| !later) {
-            self.may_connect(&held.key, &context, &held.client.principal, channel, connect, wait)?;
+            self.may_connect(held, &context, channel, connect, wait)?;
         }
         let (now, wall) = (self.clock().steady(), self.clock().wall());
         let deadline = self.deadline(profile, held, now, wall)?;
@@ -184,10 +186,11 @@ impl Engine {
             Fault::new(Status::Busy, why)
         })?;
         let begin = Begin {
-            principal: Arc::new(held.client.principal.clone()),
-            credential: held.key.clone(),
+            principal: Arc::clone(&held.client.principal),
+            credential: Arc::clone(&held.key),
+            who: Arc::clone(&held.who),
             signature,
-            request_id: entering.request_id.clone(),
+            request_id: Arc::clone(&entering.request_id),
             host: channel.host.clone(),
             since: wall,
             deadline: deadline.0,
@@ -198,14 +201,15 @@ impl Engine {
         };
         let bound = self
             .agent()
-            .bind(held, channel, |context| Session::new(begin, channel_known.then(|| channel.clone()), context))?;
+            .bind(held, channel, |context| Session::new(begin, channel_known.then(|| Arc::clone(channel)), context))?;
         bound.1.sit(seat);
         Ok(bound)
     }
 
     /// Counts and records how a login came out, and says what the host is told.
     pub(super) fn conclude(&self, entering: Entering, result: Entered) -> Result<LoggedIn, Refusal> {
-        let Entering { request_id, number, kind, channel, channel_known, attempt, began, .. } = entering;
+        let Entering { request_id, number, kind, channel, channel_known, evidence, mut attempt, began, .. } = entering;
+        let result = result.map_err(|fault| self.unless_own_clock(fault));
         let outcome = match &result {
             Ok(_) => 0,
             Err(fault) if fault.kind() == Kind::Refused => 1,
@@ -220,13 +224,17 @@ impl Engine {
                 }
                 let reply = match kind {
                     EvidenceKind::MskIam => {
-                        format!("{{\"version\":\"{}\",\"request-id\":\"{request_id}\"}}", sigv4::VERSION)
+                        ["{\"version\":\"", sigv4::VERSION, "\",\"request-id\":\"", &request_id, "\"}"].concat()
                     }
                     EvidenceKind::Token | EvidenceKind::Bearer | EvidenceKind::Certificate => String::new(),
                 };
                 Ok(LoggedIn { id, session, reply })
             }
             Err(fault) => {
+                if let Some(evidence) = evidence.filter(|_| attempt.who.subject.is_empty()) {
+                    let access_key_id = evidence.key().access_key_id.clone();
+                    attempt.who = Arc::new(Who { access_key_id, ..Who::default() });
+                }
                 if fault.kind() == Kind::Refused
                     && let (Some(address), Ok(profile)) = (channel.address, self.profile_numbered(number))
                 {
@@ -238,32 +246,43 @@ impl Engine {
         }
     }
 
+    /// A date that does not fit is no reason to refuse anybody while it is this
+    /// machine's clock that is wrong.
+    fn unless_own_clock(&self, fault: Fault) -> Fault {
+        match fault.status {
+            Status::Expired | Status::ClockSkew if self.agent().clock_is_off() => {
+                let text = format!("{}; but the service says that the clock of this host is off", fault.text);
+                Fault { status: Status::HostClock, text, ..fault }
+            }
+            _ => fault,
+        }
+    }
+
     /// Decides whether policies allow to connect over this channel.
     fn may_connect(
         &self,
-        credential: &CredentialKey,
+        held: &Held,
         context: &Arc<Context>,
-        principal: &Principal,
         channel: &Channel,
         (action, resource): &(ActionId, String),
         wait: Duration,
     ) -> Result<(), Fault> {
         if self.is_shadow() && *action == self.kafka_connect() {
-            self.compare_connect(Who::of(principal, &credential.access_key_id), context, channel, (*action, resource));
+            self.compare_connect(&held.who, context, channel, (*action, resource));
             return Ok(());
         }
-        match self.decide_connect(credential, context, channel, (*action, resource), wait) {
+        let subject = &held.client.principal.subject;
+        match self.decide_connect(&held.key, context, channel, (*action, resource), wait) {
             Outcome::Allow => Ok(()),
             Outcome::Deny => Err(Fault::new(
                 Status::ConnectNotAllowed,
                 format!(
-                    "{} is not allowed for {} by its policies over this channel",
+                    "{} is not allowed for {subject} by its policies over this channel",
                     self.agent().actions().get(*action).map_or("to connect", |a| &a.name),
-                    principal.subject
                 ),
             )),
             Outcome::Undecided => {
-                Err(Fault::unavailable(format!("whether {} may connect could not be decided", principal.subject)))
+                Err(Fault::unavailable(format!("whether {subject} may connect could not be decided")))
             }
         }
     }
@@ -286,17 +305,17 @@ impl Engine {
         }
         let begin = &session.begin;
         channel.host.clone_from(&begin.host);
+        let channel = Arc::new(channel);
         let mut attempt = Attempt::of(&session);
         let result = self.profile_numbered(begin.profile).and_then(|profile| {
             if let Some(signature) = begin.signature {
-                attempt.seen = profile.replays.seen(signature);
-                attempt.seen.sources = profile.replays.came_from(signature, channel.address);
+                attempt.seen = profile.replays.came_from(signature, channel.address);
             }
             check_secure(&channel, &profile)?;
-            let context = self.agent().rebind(&session, channel.clone())?;
+            let (held, context) = self.agent().rebind(&session, Arc::clone(&channel))?;
             let wait = Duration::from_millis(profile.settings.login_wait.unsigned_abs());
             if let Some(connect) = &begin.connect {
-                self.may_connect(&begin.credential, &context, &begin.principal, &channel, connect, wait)?;
+                self.may_connect(&held, &context, &channel, connect, wait)?;
             }
             if session.admit() {
                 return Ok(());
@@ -308,7 +327,7 @@ impl Engine {
         }
         result.map_err(|fault| {
             self.agent().end(id, &fault.text);
-            Refusal::new(fault, begin.request_id.clone())
+            Refusal::new(fault, Arc::clone(&begin.request_id))
         })
     }
 

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Engine;
-use crate::channel::{Channel, NOWHERE};
+use crate::channel::Channel;
+use crate::credential::CredentialKey;
 use crate::decision::{Outcome, Verdict};
 use crate::fault::{Fault, Kind, Status};
 use crate::policy::ActionId;
 use crate::service::{Question, Questions};
-use crate::session::{Ask, Begin, Context, CredentialKey, Request, Session, SessionId, Standing};
+use crate::session::{Ask, Begin, Context, Request, Session, SessionId, Standing};
 use crate::time::UnixMillis;
 
 /// Facts that hold for all questions of one call.
@@ -83,7 +84,7 @@ impl Engine {
         let found = self.agent().sessions().with(id, |session| {
             let ground = self.ground(session);
             let context = session.context();
-            let channel = session.channel().unwrap_or(&NOWHERE);
+            let channel = session.channel_or_nowhere();
             let request = Request {
                 session: Some(&session.begin),
                 channel,
@@ -112,7 +113,7 @@ impl Engine {
         self.ask_service(
             (&session.begin.credential, Some(&session.begin)),
             &context,
-            (session.channel(), batch),
+            (session.channel().map(|c| &**c), batch),
             &missing,
             outcomes,
         );
@@ -211,7 +212,7 @@ impl Engine {
     pub fn authorize_any(&self, id: SessionId, batch: Batch<'_>, action: ActionId) -> Result<Outcome, Fault> {
         let now = self.clock().wall();
         let found = self.agent().sessions().with(id, |session| {
-            let channel = session.channel().unwrap_or(&NOWHERE);
+            let channel = session.channel_or_nowhere();
             let request = Request {
                 session: Some(&session.begin),
                 channel,
@@ -235,7 +236,7 @@ impl Engine {
         let Some(asked) = actions.get(action) else { return Ok(Outcome::Deny) };
         let question =
             Question { action: asked.name.to_string(), resource_type: asked.resource_type.to_string(), resource: None };
-        let channel = session.channel().unwrap_or(&NOWHERE);
+        let channel = session.channel_or_nowhere();
         let questions = Questions::new(channel, batch.address, batch.client_id, vec![question]);
         let (credential, context) = (&session.begin.credential, Arc::clone(&session.context()));
         let answer = self.agent().decide_remotely(credential, &context, questions, batch.wait, Box::new(|_| ()));

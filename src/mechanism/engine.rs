@@ -197,8 +197,8 @@ impl Engine {
 
     /// A fresh id for one login: the boot's id and a number, so that an
     /// operator finds the very record.
-    pub(super) fn request_id(&self) -> String {
-        format!("{}-{}", self.boot, self.requests.fetch_add(1, Ordering::Relaxed))
+    pub(super) fn request_id(&self) -> Arc<str> {
+        format!("{}-{}", self.boot, self.requests.fetch_add(1, Ordering::Relaxed)).into()
     }
 
     /// The number of a login's id, for hosts that pass numbers; zero for an id

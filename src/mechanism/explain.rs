@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::authorize::{Batch, Ground};
 use super::{Engine, engine::state_of};
-use crate::channel::NOWHERE;
 use crate::decision::Outcome;
 use crate::fault::{Fault, Status};
 use crate::session::{Ask, Request, SessionId};
@@ -22,7 +21,7 @@ impl Engine {
         let explained = self.agent().sessions().with(id, |session| {
             let request = Request {
                 session: Some(&session.begin),
-                channel: session.channel().unwrap_or(&NOWHERE),
+                channel: session.channel_or_nowhere(),
                 address: batch.address,
                 client_id: batch.client_id,
                 now: wall,

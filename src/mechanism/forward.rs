@@ -83,7 +83,7 @@ impl Engine {
         let traveller = Traveller {
             v: VERSION,
             client: ClientForm::of(&client),
-            request_id: session.begin.request_id.clone(),
+            request_id: session.begin.request_id.to_string(),
             deadline: session.begin.deadline_wall.0,
             revision: revision.0,
             address: channel.address,
@@ -156,10 +156,11 @@ impl Engine {
         };
         let held = self.agent().hold_forwarded(traveller.client.client()?, Revision(traveller.revision), wait)?;
         let begin = Begin {
-            principal: Arc::new(held.client.principal.clone()),
-            credential: held.key.clone(),
+            principal: Arc::clone(&held.client.principal),
+            credential: Arc::clone(&held.key),
+            who: Arc::clone(&held.who),
             signature: None,
-            request_id: traveller.request_id,
+            request_id: traveller.request_id.into(),
             host: channel.host.clone(),
             since: wall,
             deadline: now.plus(deadline.0 - wall.0),
@@ -168,8 +169,9 @@ impl Engine {
             profile: 0,
             connect: None,
         };
-        let (id, _) =
-            self.agent().bind(&held, &channel, |context| Session::new(begin, Some(channel.clone()), context))?;
+        let channel = Arc::new(channel);
+        let made = |context| Session::new(begin, Some(Arc::clone(&channel)), context);
+        let (id, _) = self.agent().bind(&held, &channel, made)?;
         if let Ok(mut imports) = self.imports.lock() {
             imports.retain(|_, id| self.agent().sessions().with(*id, |_| ()).is_some());
             imports.insert(hash, id);

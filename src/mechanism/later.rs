@@ -17,7 +17,7 @@ use crate::time::{Steady, UnixMillis};
 struct Aside {
     engine: Arc<Engine>,
     tag: u64,
-    request_id: String,
+    request_id: Arc<str>,
     by: Steady,
     told: bool,
 }
@@ -39,7 +39,7 @@ impl Drop for Aside {
     fn drop(&mut self) {
         if !self.told {
             let fault = Fault::new(Status::Busy, "the login was not decided: too many wait, or the engine is closing");
-            self.engine.tell(self.tag, Err(Refusal::new(fault, std::mem::take(&mut self.request_id))));
+            self.engine.tell(self.tag, Err(Refusal::new(fault, Arc::clone(&self.request_id))));
         }
     }
 }
@@ -76,7 +76,7 @@ impl Engine {
         let aside = Aside {
             engine: Arc::clone(self),
             tag,
-            request_id: entering.request_id().to_owned(),
+            request_id: Arc::clone(entering.request_id()),
             by: self.clock().steady().plus(wait),
             told: false,
         };
@@ -93,7 +93,7 @@ impl Engine {
                 session: Some(done.id),
                 status: None,
                 deadline: done.session.begin.deadline_wall,
-                request_id: done.session.begin.request_id.clone(),
+                request_id: Arc::clone(&done.session.begin.request_id),
             },
             Err(refusal) => Event {
                 happened: Happened::LoginDone,

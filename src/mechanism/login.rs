@@ -48,14 +48,14 @@ pub struct Refusal {
     /// Why; for the operator only.
     pub fault: Fault,
     /// The id under which the operator finds the reason.
-    pub request_id: String,
+    pub request_id: Arc<str>,
     /// The text that is safe to send to the client. It does not tell an
     /// unknown key from a wrong signature.
     pub client_text: String,
 }
 
 impl Refusal {
-    pub(super) fn new(fault: Fault, request_id: String) -> Self {
+    pub(super) fn new(fault: Fault, request_id: Arc<str>) -> Self {
         let client_text = match fault.kind() {
             Kind::Refused => format!("[{request_id}]: Access denied"),
             _ => format!("[{request_id}]: Try again later"),

@@ -17,7 +17,7 @@ use crate::time;
 /// milliseconds: so that those nobody repeats do not keep their place.
 const LONGEST: i64 = 10_000;
 /// Longest name that is remembered, bytes.
-const NAME: usize = 94;
+const NAME: usize = 93;
 /// How often a pair is passed over after it had no room for a question, or that
 /// was not handed out.
 const PAUSE: u8 = 255;
@@ -37,6 +37,8 @@ struct Line {
     missed: u32,
     /// Of the first of a pair: how often nothing is remembered.
     pause: u8,
+    /// It holds for requests from the session's own address only.
+    own: bool,
     length: u8,
     name: [u8; NAME],
 }
@@ -50,6 +52,7 @@ impl Line {
         action: 0,
         missed: 0,
         pause: 0,
+        own: false,
         length: 0,
         name: [0; NAME],
     };
@@ -92,15 +95,15 @@ fn spread(session: i64, ask: &Ask<'_>) -> u32 {
 
 /// True when the question was allowed before and that could be repeated.
 #[inline(always)]
-fn known(lines: &Lines, session: i64, ask: &Ask<'_>, spread: u32) -> bool {
+fn known(lines: &Lines, session: i64, own: bool, ask: &Ask<'_>, spread: u32) -> bool {
     let pair = usize::try_from(spread).ok().and_then(|s| lines.as_deref()?.get(s % PAIRS));
     let Some(line) = pair.and_then(|pair| pair.iter().find(|line| line.is(session, ask))) else { return false };
-    time::coarse() < line.until && line.kept().repeat(ask.count)
+    (own || !line.own) && time::coarse() < line.until && line.kept().repeat(ask.count)
 }
 
 /// After a question that was not known here was allowed: remembers it if it was
 /// among the last two of its pair before, and displaces nothing that still holds.
-fn remember(lines: &mut Lines, id: SessionId, ask: &Ask<'_>, spread: u32) {
+fn remember(lines: &mut Lines, id: SessionId, own: bool, ask: &Ask<'_>, spread: u32) {
     let lines = lines.get_or_insert_with(|| vec![[Line::EMPTY; 2]; PAIRS].into_boxed_slice());
     let Some([first, second]) = usize::try_from(spread).ok().and_then(|s| lines.get_mut(s % PAIRS)) else { return };
     // Most things are asked once.
@@ -127,10 +130,12 @@ fn remember(lines: &mut Lines, id: SessionId, ask: &Ask<'_>, spread: u32) {
     let (Ok(length), Some(name)) = (u8::try_from(ask.resource.len()), line.name.get_mut(..ask.resource.len())) else {
         return;
     };
-    let kept = registry::engine_of(id, |engine| engine.hand_out(id, ask.action, Some(ask.resource), Wanted::Allow));
+    let wanted = |engine: &Engine| engine.hand_out(id, ask.action, Some(ask.resource), Wanted::Allow, own);
+    let kept = registry::engine_of(id, |engine| wanted(engine));
     let Ok(Some(kept)) = kept else { return };
     name.copy_from_slice(ask.resource.as_bytes());
     line.length = length;
+    line.own = own;
     line.session = session;
     line.action = ask.action.0;
     (line.until, line.cell, line.generation) = (kept.until, kept.cell, kept.generation);
@@ -145,9 +150,11 @@ fn remember(lines: &mut Lines, id: SessionId, ask: &Ask<'_>, spread: u32) {
 #[inline(always)]
 pub fn authorize_one(id: SessionId, batch: Batch<'_>, ask: Ask<'_>) -> Result<Outcome, Fault> {
     let spread = spread(id.number(), &ask);
+    // An address that comes with the request may be another one.
+    let own = batch.address.is_none();
     // A thread that is being torn down remembers nothing. Nothing in here leaves
     // a line borrowed.
-    let repeated = LINES.try_with(|lines| lines.try_borrow().is_ok_and(|l| known(&l, id.number(), &ask, spread)));
+    let repeated = LINES.try_with(|lines| lines.try_borrow().is_ok_and(|l| known(&l, id.number(), own, &ask, spread)));
     if repeated == Ok(true) { Ok(Outcome::Allow) } else { decide(id, batch, ask, spread) }
 }
 
@@ -159,7 +166,7 @@ fn decide(id: SessionId, batch: Batch<'_>, ask: Ask<'_>, spread: u32) -> Result<
     if outcome == Outcome::Allow {
         let _forgotten = LINES.try_with(|lines| {
             if let Ok(mut lines) = lines.try_borrow_mut() {
-                remember(&mut lines, id, &ask, spread);
+                remember(&mut lines, id, batch.address.is_none(), &ask, spread);
             }
         });
     }
@@ -169,13 +176,22 @@ fn decide(id: SessionId, batch: Batch<'_>, ask: Ask<'_>, spread: u32) -> Result<
 impl Engine {
     /// Hands out what was decided about a session's client doing the action on
     /// the resource, or (with none) on some resource of its type: whoever gets it
-    /// may repeat it until it is taken back or over.
+    /// may repeat it until it is taken back or over; with `own` for requests from
+    /// the session's own address only.
     ///
     /// None when that is not known or not as `wanted`, or may change by itself:
-    /// with the time of day, from request to request, by the service's answer, or
+    /// with the time of day, from request to request that it may be repeated for,
+    /// by the service's answer, or
     /// because nothing was heard of the service for long.
     #[must_use]
-    pub fn hand_out(&self, id: SessionId, action: ActionId, resource: Option<&str>, wanted: Wanted) -> Option<Kept> {
+    pub fn hand_out(
+        &self,
+        id: SessionId,
+        action: ActionId,
+        resource: Option<&str>,
+        wanted: Wanted,
+        own: bool,
+    ) -> Option<Kept> {
         let window = self.agent().tally().window();
         let choose = |session: &Session, context: &Context| {
             let (coarse, now) = (self.clock().coarse()?, self.clock().steady());
@@ -184,10 +200,10 @@ impl Engine {
             let left =
                 session.begin.deadline.since(now).min(self.tuning().stale_after().saturating_sub(silence)).min(LONGEST);
             let place = match resource {
-                Some(resource) => Some(context.lasting(action, resource, wanted)?),
+                Some(resource) => Some(context.lasting(action, resource, wanted, own)?),
                 // Settings may deny what the policies allow.
                 None if self.tuning().idempotent_strict() => return None,
-                None if wanted != Wanted::Allow || !context.is_lasting_any(action) => return None,
+                None if wanted != Wanted::Allow || !context.is_lasting_any(action, own) => return None,
                 None => None,
             };
             (left > 0).then(|| (place, coarse.saturating_add(left)))

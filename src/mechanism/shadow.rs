@@ -68,8 +68,8 @@ impl Engine {
             return Ok(false);
         }
         let context = session.context();
-        let who = || Who::of(&session.begin.principal, &session.begin.credential.access_key_id);
-        let channel = session.channel().unwrap_or(&NOWHERE);
+        let who = || Arc::clone(&session.begin.who);
+        let channel = session.channel_or_nowhere();
         for enforced in operations {
             let firm = match ground {
                 Ground::Firm => true,
@@ -114,7 +114,7 @@ impl Engine {
         };
         match self.agent().compared(&name, channel)? {
             Some(Compared::With(context)) => {
-                let who = || Who::of(context.principal(), "");
+                let who = || Arc::new(Who::of(context.principal(), ""));
                 for enforced in operations {
                     self.compare_in(&context, request, enforced, principal, &who);
                 }
@@ -166,7 +166,7 @@ impl Engine {
         };
         match self.agent().compared(&name, &batch.channel) {
             Ok(Some(Compared::With(context))) => {
-                let who = || Who::of(context.principal(), "");
+                let who = || Arc::new(Who::of(context.principal(), ""));
                 for o in &batch.operations {
                     let ask = ask(o);
                     let enforced = Enforced { ask, any: o.any, allowed: o.acls_allow };
@@ -184,7 +184,7 @@ impl Engine {
     /// Notes that nothing could be decided for a principal of ours that came
     /// without a usable session.
     pub fn compare_nothing<'a>(&self, subject: &str, principal: &str, operations: impl Iterator<Item = Enforced<'a>>) {
-        let who = || Who { subject: subject.to_owned(), ..Who::default() };
+        let who = || Arc::new(Who { subject: subject.to_owned(), ..Who::default() });
         for enforced in operations {
             self.undecided(enforced, &NOWHERE, principal, who, "the forwarded session could not be taken in");
         }
@@ -194,7 +194,7 @@ impl Engine {
     /// everybody may who has logged in.
     pub(super) fn compare_connect(
         &self,
-        who: Who,
+        who: &Arc<Who>,
         context: &Context,
         channel: &Channel,
         (action, resource): (ActionId, &str),
@@ -203,7 +203,7 @@ impl Engine {
         let ask = Ask { action, resource, count: 1, log_allow: false, log_deny: false };
         let now = self.clock().wall();
         let request = Request { session: None, channel, address: channel.address, client_id: "", now };
-        self.compare_in(context, request, Enforced { ask, any: false, allowed: true }, &principal, &|| who.clone());
+        self.compare_in(context, request, Enforced { ask, any: false, allowed: true }, &principal, &|| Arc::clone(who));
     }
 
     fn compare_in(
@@ -212,7 +212,7 @@ impl Engine {
         request: Request<'_>,
         enforced: Enforced<'_>,
         principal: &str,
-        who: &impl Fn() -> Who,
+        who: &impl Fn() -> Arc<Who>,
     ) {
         let Enforced { ask, any, allowed } = enforced;
         self.agent().differences().compared.add(u64::from(ask.count));
@@ -229,7 +229,7 @@ impl Engine {
         enforced: Enforced<'_>,
         channel: &Channel,
         principal: &str,
-        who: impl FnOnce() -> Who,
+        who: impl FnOnce() -> Arc<Who>,
         why: &str,
     ) {
         self.agent().differences().compared.add(u64::from(enforced.ask.count));
@@ -240,9 +240,9 @@ impl Engine {
         self.agent().differences().compared.add(count);
         let make = || Difference {
             how: Differs::Unknown,
-            who: Who { subject: name.to_owned(), ..Who::default() },
+            who: Arc::new(Who { subject: name.to_owned(), ..Who::default() }),
             principal: principal.to_owned(),
-            channel: channel.clone(),
+            channel: Arc::new(channel.clone()),
             operation: Operation {
                 action: ANY.to_owned(),
                 resource_type: String::new(),
@@ -264,7 +264,7 @@ impl Engine {
         enforced: Enforced<'_>,
         channel: &Channel,
         principal: &str,
-        who: impl FnOnce() -> Who,
+        who: impl FnOnce() -> Arc<Who>,
         why: &str,
         decided: Option<(&Context, Verdict)>,
     ) {
@@ -289,7 +289,7 @@ impl Engine {
                 },
             };
             resource.clone_into(&mut operation.resource);
-            Difference { how, who, principal: principal.to_owned(), channel: channel.clone(), operation }
+            Difference { how, who, principal: principal.to_owned(), channel: Arc::new(channel.clone()), operation }
         };
         let what = (&*action.name, &*action.resource_type, resource);
         self.agent().differs((how, &subject), what, u64::from(ask.count), make);

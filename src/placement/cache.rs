@@ -14,13 +14,12 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::table::{Kept, Lease, Table};
 use crate::audit::Journal;
-use crate::credential::Secret;
 use crate::credential::envelope::KeyRing;
 use crate::credential::sigv4::{KeyScope, LEASE, SigningKey};
+use crate::credential::{CredentialKey, Secret};
 use crate::fault::{Fault, Status};
 use crate::revision::Revision;
 use crate::service::{ClientForm, Impersonation};
-use crate::session::CredentialKey;
 use crate::time::{Clock, Random, UnixMillis};
 
 const VERSION: u32 = 1;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What messages hold, as it is written.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::message::Bytes;
@@ -96,7 +98,7 @@ impl KnownForm {
     #[must_use]
     pub fn of(at: &At<Option<Known>>) -> Self {
         let known = at.value.as_ref().map(|known| {
-            let principal = known.principal.clone();
+            let principal = known.principal.clone().into();
             let client = Client { principal, access_key_id: String::new(), session_policies: Vec::new() };
             (ClientForm::of(&client), EntitlementsForm::of(at.revision, &known.entitlements))
         });
@@ -110,7 +112,7 @@ impl KnownForm {
     pub fn known(self) -> Result<At<Option<Known>>, Fault> {
         let known = self.known.map(|(client, entitlements)| {
             let principal = client.client()?.principal;
-            Ok(Known { principal, entitlements: entitlements.entitlements().value })
+            Ok(Known { principal: Arc::unwrap_or_clone(principal), entitlements: entitlements.entitlements().value })
         });
         Ok(At { revision: Revision(self.revision), value: known.transpose()? })
     }

@@ -17,7 +17,6 @@ use crate::service::{
     Answer, Change, DECIDE, DecisionPoint, Ends, Entitlements, Impersonation, Issued, Known, News, Proof, Questions,
     RENEW, SecurityService, SessionReport, check_purpose,
 };
-use crate::session::CredentialKey;
 use crate::settings::EngineSettings;
 use crate::time::{Clock, Random, Steady, UnixMillis};
 
@@ -220,8 +219,7 @@ impl Keeper {
             expires,
             lease: evidence.claim().map(KeyScope::of).zip(issued.verification.take()),
         };
-        issued.impersonation.token =
-            table.keep(CredentialKey::of(evidence), brought, self.clock.steady(), &*self.random)?;
+        issued.impersonation.token = table.keep(evidence.key().clone(), brought, self.clock.steady(), &*self.random)?;
         Ok(Some(At { revision, value: issued }))
     }
 
@@ -258,7 +256,7 @@ impl SecurityService for Keeper {
             }
             let Some((credential, kept)) = table.named(kept) else { return Ok(false) };
             let over = now >= kept.expires || kept.ends.is_some_and(|end| wall >= end);
-            if over || *credential != CredentialKey::of(evidence) {
+            if over || credential != evidence.key() {
                 return Ok(false);
             }
             let lease = kept.leases.iter().find(|lease| lease.scope == scope && now < lease.until);

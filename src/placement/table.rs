@@ -5,11 +5,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::credential::CredentialKey;
 use crate::credential::sigv4::{KeyScope, LEASE, SigningKey};
 use crate::fault::{Fault, Status};
 use crate::revision::Revision;
 use crate::service::{Change, Client, Happening, Impersonation};
-use crate::session::CredentialKey;
 use crate::time::{Random, Steady, UnixMillis};
 
 /// Most credentials kept.

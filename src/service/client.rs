@@ -2,6 +2,8 @@
 //! A client as the service knows it, and its form inside sealed formats: the
 //! token of an impersonation credential and a session that is forwarded.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::PolicyText;
@@ -13,7 +15,7 @@ use crate::identity::{Actor, Attributes, GrantId, Identity, Principal};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client {
     /// Whose rights count, and who acts.
-    pub principal: Principal,
+    pub principal: Arc<Principal>,
     /// Id of the access key the client signed with.
     pub access_key_id: String,
     /// Policies of the session, which only narrow.
@@ -40,7 +42,7 @@ impl ClientForm {
     /// The form of a client.
     #[must_use]
     pub fn of(client: &Client) -> Self {
-        let Principal { subject, attributes, actors, grant } = &client.principal;
+        let Principal { subject, attributes, actors, grant } = &*client.principal;
         Self {
             subject: subject.arn().to_owned(),
             user_id: attributes.user_id.clone(),
@@ -66,7 +68,7 @@ impl ClientForm {
     pub fn client(self) -> Result<Client, Fault> {
         let actors = self.actors.iter().map(|a| Ok(Actor { identity: Identity::parse(a)? }));
         Ok(Client {
-            principal: Principal {
+            principal: Arc::new(Principal {
                 subject: Identity::parse(&self.subject)?,
                 attributes: Attributes {
                     user_id: self.user_id,
@@ -77,7 +79,7 @@ impl ClientForm {
                 },
                 actors: actors.collect::<Result<_, Fault>>()?,
                 grant: self.grant.map(GrantId),
-            },
+            }),
             access_key_id: self.access_key_id,
             session_policies: self.session_policies.iter().map(|(name, text)| PolicyText::new(name, text)).collect(),
         })

@@ -134,7 +134,7 @@ impl Embedded {
         let session = shown.principal.attributes.session_name.as_deref().unwrap_or_default();
         let policy = |(n, text): (usize, &String)| PolicyText::new(&format!("session/{session}/{n}"), text);
         let session_policies = shown.session_policies.iter().enumerate().map(policy).collect();
-        let client = Client { access_key_id: id.to_owned(), session_policies, principal: shown.principal };
+        let client = Client { access_key_id: id.to_owned(), session_policies, principal: shown.principal.into() };
         Ok((client, shown.secret, shown.expires))
     }
 
@@ -153,8 +153,8 @@ impl Embedded {
         }
         let attributes = Attributes { user_id: user.unique_id, ..Attributes::default() };
         Ok(Client {
-            principal: Principal { subject: user.identity, attributes, actors: Vec::new(), grant: None },
-            access_key_id: certificate.id(),
+            principal: Principal { subject: user.identity, attributes, actors: Vec::new(), grant: None }.into(),
+            access_key_id: certificate.id().to_owned(),
             session_policies: Vec::new(),
         })
     }

@@ -269,16 +269,18 @@ impl Context {
         Some(outcome)
     }
 
-    /// True when decisions are the same for every request of a session.
-    fn is_same_for_all_requests(&self) -> bool {
-        !self.depends.contains(Facts::CLIENT_ID) && !self.depends.contains(Facts::SOURCE_IP)
+    /// True when decisions are the same for every request of a session, or with
+    /// `own` for every one that comes from the session's own address.
+    fn is_same_for_all_requests(&self, own: bool) -> bool {
+        !self.depends.contains(Facts::CLIENT_ID) && (own || !self.depends.contains(Facts::SOURCE_IP))
     }
 
     /// Where the decision about this action on this resource stands, if it is
     /// known, is the `wanted` one, and holds as long as the context, for every
-    /// request. A denial that is to be recorded only if it was, in this window.
-    pub(crate) fn lasting(&self, action: ActionId, resource: &str, wanted: Wanted) -> Option<Place> {
-        let found = self.cache.lasting(action, resource).filter(|_| self.is_same_for_all_requests())?;
+    /// request; with `own`, for every one from the session's own address. A
+    /// denial that is to be recorded only if it was, in this window.
+    pub(crate) fn lasting(&self, action: ActionId, resource: &str, wanted: Wanted, own: bool) -> Option<Place> {
+        let found = self.cache.lasting(action, resource).filter(|_| self.is_same_for_all_requests(own))?;
         let Entry { verdict, window, .. } = found.entry;
         let is_wanted = match (wanted, verdict.outcome) {
             (Wanted::Allow, outcome) => outcome == Outcome::Allow,
@@ -291,11 +293,12 @@ impl Context {
     }
 
     /// True when it is known that the action is allowed on some resource of its
-    /// type, as long as the context holds, and for every request.
-    pub(crate) fn is_lasting_any(&self, action: ActionId) -> bool {
+    /// type, as long as the context holds, and for every request as above.
+    pub(crate) fn is_lasting_any(&self, action: ActionId, own: bool) -> bool {
         let known = usize::try_from(action.0).ok().and_then(|n| self.any.get(n));
         // Written only for what does not look at the time.
-        known.is_some_and(|k| k.load(Ordering::Relaxed) == Outcome::Allow as u8 + 1) && self.is_same_for_all_requests()
+        known.is_some_and(|k| k.load(Ordering::Relaxed) == Outcome::Allow as u8 + 1)
+            && self.is_same_for_all_requests(own)
     }
 
     /// Notes that a decision that was handed out was repeated for `n` references.
@@ -357,15 +360,15 @@ impl Context {
         self.tally.denied.add(u64::from(ask.count));
         let operation = self.operation(ask.action, ask.resource, verdict, u64::from(ask.count), request.now);
         // The context is shared: which session it was stands with the request.
-        let (principal, key, request_id) = match request.session {
-            Some(begin) => (&*begin.principal, begin.credential.access_key_id.as_str(), begin.request_id.as_str()),
-            None => (&self.principal, "", ""),
+        let (who, request_id) = match request.session {
+            Some(begin) => (Arc::clone(&begin.who), Arc::clone(&begin.request_id)),
+            None => (Arc::new(Who::of(&self.principal, "")), Arc::default()),
         };
         self.tally.recorder.record(Record {
             time: request.now,
-            who: Who::of(principal, key),
-            channel: Some(request.channel.clone()),
-            request_id: request_id.to_owned(),
+            who,
+            channel: Some(Arc::new(request.channel.clone())),
+            request_id,
             event: Event::Operation(operation),
         });
     }
@@ -412,9 +415,9 @@ impl Context {
         who.session_name = None;
         self.tally.recorder.record(Record {
             time: now,
-            who,
+            who: Arc::new(who),
             channel: None,
-            request_id: String::new(),
+            request_id: Arc::default(),
             event: Event::Operation(operation),
         });
     }

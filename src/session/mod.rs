@@ -23,8 +23,9 @@ pub use stripe::Striped;
 pub use table::{SessionId, Table};
 pub use tally::{Fresh, Tally};
 
-use crate::channel::Channel;
-use crate::credential::Evidence;
+use crate::audit::Who;
+use crate::channel::{Channel, NOWHERE};
+use crate::credential::CredentialKey;
 use crate::identity::Principal;
 use crate::policy::ActionId;
 use crate::revision::Revision;
@@ -53,34 +54,19 @@ impl Standing {
     }
 }
 
-/// Names a client credential: access key and the exact session token bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct CredentialKey {
-    /// Id of the access key.
-    pub access_key_id: String,
-    /// SHA-256 of the session token; zero without one.
-    pub token: [u8; 32],
-}
-
-impl CredentialKey {
-    /// The credential a client showed.
-    #[must_use]
-    pub fn of(evidence: &Evidence) -> Self {
-        Self { access_key_id: evidence.credential_id(), token: evidence.token_hash() }
-    }
-}
-
 /// How a session began. Holds no secret.
 #[derive(Clone, Debug)]
 pub struct Begin {
     /// Whose session it is; with the tags of the session only.
     pub principal: Arc<Principal>,
     /// The credential the client logged in with.
-    pub credential: CredentialKey,
+    pub credential: Arc<CredentialKey>,
+    /// Both in the words of the audit.
+    pub who: Arc<Who>,
     /// Names the signature it logged in with; none for forwarded sessions.
     pub signature: Option<[u8; 32]>,
     /// Id the client was given for this login.
-    pub request_id: String,
+    pub request_id: Arc<str>,
     /// The name the client dialled and signed.
     pub host: String,
     /// When the session began.
@@ -103,7 +89,7 @@ pub struct Begin {
 pub struct Session {
     /// How it began.
     pub begin: Begin,
-    channel: OnceLock<Channel>,
+    channel: OnceLock<Arc<Channel>>,
     context: ArcSwap<Context>,
     standing: AtomicU8,
     retire_at: AtomicI64,
@@ -123,7 +109,7 @@ impl Session {
     /// A session. `context` decides its operations until replaced; without a
     /// channel it waits for [`Session::bind`].
     #[must_use]
-    pub(crate) fn new(begin: Begin, channel: Option<Channel>, context: Arc<Context>) -> Self {
+    pub(crate) fn new(begin: Begin, channel: Option<Arc<Channel>>, context: Arc<Context>) -> Self {
         let standing = if channel.is_some() { Standing::Live } else { Standing::Binding };
         Self {
             begin,
@@ -141,13 +127,18 @@ impl Session {
 
     /// The connection, once it is known.
     #[must_use]
-    pub fn channel(&self) -> Option<&Channel> {
+    pub fn channel(&self) -> Option<&Arc<Channel>> {
         self.channel.get()
+    }
+
+    /// The connection; one of which nothing is known until it is.
+    pub(crate) fn channel_or_nowhere(&self) -> &Channel {
+        self.channel.get().map_or(&NOWHERE, |channel| channel)
     }
 
     /// Tells the channel; the first one stays. Nothing is allowed before
     /// [`Session::admit`].
-    pub(crate) fn bind(&self, channel: Channel) -> &Channel {
+    pub(crate) fn bind(&self, channel: Arc<Channel>) -> &Arc<Channel> {
         self.channel.get_or_init(|| channel)
     }
 

@@ -3,9 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static standin_bytes bytes(const char *text) {
-  return (standin_bytes){(const uint8_t *)text, strcspn(text, "\n")};
-}
+static standin_bytes bytes(const char *text) { return (standin_bytes){(const uint8_t *)text, strcspn(text, "\n")}; }
 
 /* Serves one connection on standard input and output, as inetd starts it: the
    first line is the login, every further one the name of an item to read. */
@@ -20,8 +18,7 @@ int main(int argc, char **argv) {
   standin_engine engine;
 
   if (argc > 1) options.config_file = bytes(argv[1]);
-  if (standin_open(&options, &engine, &why) ||
-      standin_profile(engine, bytes("main"), NULL, 0, &login.profile, &why) ||
+  if (standin_open(&options, &engine, &why) || standin_profile(engine, bytes("main"), NULL, 0, &login.profile, &why) ||
       standin_action(engine, bytes("shop:Connect"), bytes(""), 0, &login.action) ||
       standin_action(engine, bytes("shop:Read"), bytes(""), 0, &request.action)) {
     fprintf(stderr, "%.*s\n", (int)why.len, text);

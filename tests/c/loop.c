@@ -19,7 +19,8 @@ static struct client {
 } clients[CLIENTS];
 
 static standin_engine engine;
-static standin_login login = {.size = sizeof login, .evidence = STANDIN_EVIDENCE_MSK_IAM, .flags = STANDIN_CHANNEL_SECURE};
+static standin_login login = {
+    .size = sizeof login, .evidence = STANDIN_EVIDENCE_MSK_IAM, .flags = STANDIN_CHANNEL_SECURE};
 static standin_request read_item = {.flags = STANDIN_LOG_DENY};
 
 static standin_bytes bytes(const char *text) { return (standin_bytes){(const uint8_t *)text, strlen(text)}; }
@@ -112,8 +113,10 @@ int main(int argc, char **argv) {
     if (ready[0].revents) {
       int fd = accept(port, NULL, NULL), place = 0;
       while (place < CLIENTS && clients[place].fd != 0) place++;
-      if (fd > 0 && place < CLIENTS) clients[place].fd = fd;
-      else if (fd > 0) close(fd);
+      if (fd > 0 && place < CLIENTS)
+        clients[place].fd = fd;
+      else if (fd > 0)
+        close(fd);
     }
   }
 }

@@ -93,7 +93,7 @@ fn x_10_refused_logins_name_whose_credential_was_shown() {
     for (result, status, name) in refused.drain(..) {
         let refusal = result.err().unwrap();
         assert_eq!(refusal.fault.status, status);
-        let record = records.iter().find(|r| r["metadata"]["correlation_uid"] == refusal.request_id).unwrap();
+        let record = records.iter().find(|r| r["metadata"]["correlation_uid"] == *refusal.request_id).unwrap();
         let (uid, account) = (&record["actor"]["user"]["uid"], &record["actor"]["user"]["account"]["uid"]);
         if name.is_empty() {
             assert!(uid.as_str().is_none_or(str::is_empty), "{record}");

@@ -63,7 +63,7 @@ fn x_10_a_login_is_recorded_once_with_its_address() {
     house.engine.agent().release(ended.id);
     let expected: Vec<_> = [(&told, "192.0.2.7".into()), (&closed, ().into()), (&ended, ().into())]
         .into_iter()
-        .map(|(done, ip): (_, serde_json::Value)| (done.session.begin.request_id.clone().into(), ip))
+        .map(|(done, ip): (_, serde_json::Value)| (done.session.begin.request_id.to_string().into(), ip))
         .collect();
     assert_eq!(logins(), expected);
 }

@@ -13,6 +13,7 @@ use standin::policy::ActionId;
 use standin::session::{Ask, SessionId};
 
 use crate::house::{channel, given, house, policy, still_house};
+use crate::service::Stub;
 
 /// numbers of engines are used again, and hosts keep ids a while; the id
 /// of a session of a closed engine must not name one of the next.
@@ -36,6 +37,31 @@ fn x_05_a_session_of_a_closed_engine_names_none_of_the_next() {
             assert_eq!(next.decide(new, next.write, "t"), Outcome::Allow);
         }
     }
+}
+
+/// Telling of sessions, of which there may be many, pauses while nobody hears.
+#[test]
+fn reports_pause_while_nobody_hears_them() {
+    let house = still_house(&[]);
+    let id = house.enter(&house.user("writer", &policy("Allow", &["kafka-cluster:*"], "*")));
+    house.until("a report", || {
+        house.clock.pass(600);
+        house.store.sessions().unwrap().len() == 1
+    });
+    house.service.deaf.store(true, Ordering::SeqCst);
+    let before = Stub::count(&house.service.reports);
+    house.engine.agent().release(id);
+    for _ in 0..50 {
+        house.clock.pass(600);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let tried = Stub::count(&house.service.reports) - before;
+    assert!((1..35).contains(&tried), "{tried} reports");
+    house.service.deaf.store(false, Ordering::SeqCst);
+    house.until("word of its end", || {
+        house.clock.pass(600);
+        house.store.sessions().unwrap().is_empty()
+    });
 }
 
 /// P1-43: twenty ways in which something is missing or broken; nothing is

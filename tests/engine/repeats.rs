@@ -28,7 +28,7 @@ fn ask(id: SessionId, action: ActionId, topic: &str) -> Result<Outcome, Status> 
 fn handed_out(house: &House, id: SessionId, action: ActionId, topic: Option<&str>, wanted: Wanted) -> Kept {
     let mut kept = None;
     house.until("handing out", || {
-        kept = house.engine.hand_out(id, action, topic, wanted);
+        kept = house.engine.hand_out(id, action, topic, wanted, false);
         kept.is_some()
     });
     kept.unwrap()
@@ -36,7 +36,7 @@ fn handed_out(house: &House, id: SessionId, action: ActionId, topic: Option<&str
 
 /// The decision that the topic, or (with none) some topic, is allowed.
 fn hand_out(house: &House, id: SessionId, action: ActionId, topic: Option<&str>) -> Option<Kept> {
-    house.engine.hand_out(id, action, topic, Wanted::Allow)
+    house.engine.hand_out(id, action, topic, Wanted::Allow, false)
 }
 
 /// Asks often enough that the answer is repeated, if it may be.
@@ -189,6 +189,9 @@ fn p1_21_what_may_change_by_itself_is_not_handed_out() {
         }
         assert!(hand_out(&house, id, house.write, Some("t")).is_none(), "{name}");
         assert!(hand_out(&house, id, house.write, None).is_none(), "{name}");
+        if name != "address" {
+            assert!(house.engine.hand_out(id, house.write, Some("t"), Wanted::Allow, true).is_none(), "{name}");
+        }
     }
     let id = house.enter(&house.user("writer", &policy("Allow", &["kafka-cluster:WriteData"], "t*")));
     assert!(hand_out(&house, id, house.write, Some("t")).is_none(), "not decided yet");
@@ -210,6 +213,43 @@ fn p1_21_what_may_change_by_itself_is_not_handed_out() {
     house.engine.reload(same.into_iter().chain([("standin.idempotent", "strict")])).unwrap();
     assert!(!any.stands() && !any.repeat(0), "settings are what decisions rest on");
     assert!(hand_out(&house, id, house.write, None).is_none());
+}
+
+/// P1-21: a decision that looks at the address is repeated for requests from the
+/// session's own one, and for no other: neither a repeated allow nor a repeated
+/// denial gets to a request that has an address of its own.
+#[test]
+fn p1_21_what_looks_at_the_address_is_repeated_for_the_sessions_own_only() {
+    let house = house(&[]);
+    let condition = r#""Sid":"Data","Condition":{"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}"#;
+    let document = policy("Allow", &["kafka-cluster:WriteData"], "*").replace(r#""Sid":"Data""#, condition);
+    assert!(document.contains("Condition"));
+    let id = house.enter(&house.user("here", &document));
+    let own = |topic, wanted| house.engine.hand_out(id, house.write, topic, wanted, true);
+    let from = |address: Option<&str>| {
+        let ask = Ask { action: house.write, resource: "t", count: 1, log_allow: true, log_deny: false };
+        let address = address.map(|a| a.parse().unwrap());
+        mechanism::authorize_one(id, Batch { address, client_id: "app", ..Batch::default() }, ask).unwrap()
+    };
+    assert!(own(Some("t"), Wanted::Allow).is_none(), "not decided yet");
+    for _ in 0..20 {
+        assert_eq!(from(None), Outcome::Allow);
+        assert_eq!(from(Some("192.0.2.200")), Outcome::Allow, "another one, in the network");
+        assert_eq!(from(Some("198.51.100.1")), Outcome::Deny);
+    }
+    let mut kept = None;
+    house.until("handing out", || {
+        kept = own(Some("t"), Wanted::Allow);
+        kept.is_some()
+    });
+    assert!(own(Some("t"), Wanted::Deny).is_none());
+    assert_eq!(house.engine.authorize_any(id, Batch::default(), house.write).unwrap(), Outcome::Allow);
+    house.until("handing out", || own(None, Wanted::Allow).is_some());
+    let kept = kept.unwrap();
+    assert!(kept.repeat(1));
+    house.store.put_inline("test", Owner::User("here"), "own", &policy("Deny", &["kafka-cluster:*"], "*")).unwrap();
+    house.until("the change", || from(None) == Outcome::Deny);
+    assert!(!kept.repeat(1), "taken back");
 }
 
 /// X-10: what was repeated is counted in the audit, by action and resource, in
@@ -242,7 +282,7 @@ fn x_10_repeated_decisions_are_in_the_audit() {
 fn x_10_recorded_denials_are_repeated_until_the_window_ends() {
     let house = house(&[]);
     let id = house.enter(&house.user("writer", &policy("Allow", &["kafka-cluster:WriteData"], "t*")));
-    let kept = |wanted| house.engine.hand_out(id, house.write, Some("other"), wanted);
+    let kept = |wanted| house.engine.hand_out(id, house.write, Some("other"), wanted, true);
     assert!(kept(Wanted::Deny).is_none(), "not decided yet");
     assert_eq!(ask(id, house.write, "other"), Ok(Outcome::Deny));
     assert!(kept(Wanted::Allow).is_none());

@@ -32,6 +32,9 @@ pub(crate) struct Stub {
     pub(crate) logins: AtomicU64,
     pub(crate) renewals: AtomicU64,
     pub(crate) entitlements: AtomicU64,
+    /// Questions for names.
+    pub(crate) names: AtomicU64,
+    pub(crate) reports: AtomicU64,
     pub(crate) asked: Mutex<Vec<Asked>>,
     /// Ids of issued impersonation credentials, in order.
     pub(crate) issued: Mutex<Vec<String>>,
@@ -62,6 +65,8 @@ impl Stub {
             logins: AtomicU64::new(0),
             renewals: AtomicU64::new(0),
             entitlements: AtomicU64::new(0),
+            names: AtomicU64::new(0),
+            reports: AtomicU64::new(0),
             asked: Mutex::default(),
             issued: Mutex::default(),
             secrets: Mutex::default(),
@@ -128,6 +133,7 @@ impl SecurityService for Stub {
     }
 
     fn known_as(&self, name: &str) -> Result<At<Option<Known>>, Fault> {
+        self.names.fetch_add(1, Ordering::SeqCst);
         self.weather()?;
         self.inner.known_as(name)
     }
@@ -151,6 +157,7 @@ impl SecurityService for Stub {
     }
 
     fn report(&self, boot: &str, host: &str, report: &SessionReport) -> Result<(), Fault> {
+        self.reports.fetch_add(1, Ordering::SeqCst);
         self.feed()?;
         self.inner.report(boot, host, report)
     }

@@ -10,6 +10,7 @@ use standin::policy::ActionId;
 use standin::session::{Ask, SessionId};
 
 use crate::house::{CLUSTER, House, channel, house, policy, still_house};
+use crate::service::Stub;
 
 const SHADOW: (&str, &str) = ("standin.mode", "shadow");
 
@@ -151,6 +152,32 @@ fn a_client_of_another_listener_is_compared_as_the_identity_it_stands_for() {
     compare_as(&house, "User:CN=writer,OU=apps", "other", true);
     house.until("the new policy", || metric(&house, "shadow-compared-total") == 5);
     assert_eq!(metric(&house, "shadow-denied-total"), 1);
+}
+
+/// A service that does not tell whose policies a name has is not asked for
+/// each operation; what was asked meanwhile is compared once it tells.
+#[test]
+fn a_service_that_cannot_say_is_not_asked_for_each_operation() {
+    let house = still_house(&[SHADOW]);
+    house.user("writer", &policy("Allow", &["kafka-cluster:WriteData"], "t*"));
+    house.service.down.store(true, Ordering::SeqCst);
+    for n in 0..50 {
+        let asked = Stub::count(&house.service.names);
+        assert!(compare_as(&house, "User:writer", "other", true));
+        if n == 0 {
+            house.until("the first question", || Stub::count(&house.service.names) > asked);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        house.clock.pass(100);
+    }
+    let asked = Stub::count(&house.service.names);
+    assert!((2..25).contains(&asked), "{asked} questions");
+    house.service.down.store(false, Ordering::SeqCst);
+    house.clock.pass(31_000);
+    house.until("what was asked", || {
+        compare_as(&house, "User:writer", "other", true);
+        metric(&house, "shadow-denied-total") >= 50
+    });
 }
 
 /// Could-not-decide is told as its own kind.

@@ -149,6 +149,8 @@ def subjects(root, store, nothing, made):
     made.append(Subject("plugin doing nothing", place("nothing"), [f"plugin {nothing}"]))
     threaded = [f"plugin {nothing}", "plugin_opt_thread sleeps"]
     made.append(Subject("nothing, and a thread", place("thread"), threaded))
+    apart = [f"plugin {nothing}", "plugin_opt_thread apart"]
+    made.append(Subject("nothing, thread apart", place("apart"), apart))
     made.append(Subject("password_file", place("password"), [f"password_file {passwords}"]))
     for rules in SIZES:
         path = place(f"acl-{rules}")

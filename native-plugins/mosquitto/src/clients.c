@@ -35,22 +35,18 @@ bool clients_is_latest(const struct clients *clients, const struct client *clien
 }
 
 struct client *clients_bind(struct clients *clients, const struct mosquitto *address, const char *id, const char *name,
-                            standin_session session, int64_t deadline_unix_ms) {
+                            standin_session session) {
   struct client *before = clients_at(clients, address);
   if (before) {
     clients_forget(clients, before);
   }
-  struct client *client = calloc(1, sizeof *client);
+  struct client *client = aligned_alloc(_Alignof(struct client), sizeof *client);
   if (!client) {
     standin_session_release(session);
     return NULL;
   }
-  *client = (struct client){.address = address,
-                            .id = strdup(id),
-                            .name = strdup(name),
-                            .session = session,
-                            .deadline_unix_ms = deadline_unix_ms,
-                            .id_hash = map_hash(id)};
+  *client = (struct client){
+      .address = address, .id = strdup(id), .name = strdup(name), .session = session, .id_hash = map_hash(id)};
   if (client->id && client->name && map_put(&clients->by_address, key_of(address), client) &&
       map_put(&clients->by_session, session, client) && map_put(&clients->by_id, client->id_hash, client)) {
     return client;
@@ -65,14 +61,13 @@ void clients_named(struct client *client) {
   client->name_place = mosquitto_client_username(client->address);
 }
 
-bool clients_renew(struct clients *clients, struct client *client, standin_session session, int64_t deadline_unix_ms) {
+bool clients_renew(struct clients *clients, struct client *client, standin_session session) {
   if (!map_put(&clients->by_session, session, client)) {
     standin_session_release(session);
     return false;
   }
   standin_session before = client->session;
   client->session = session;
-  client->deadline_unix_ms = deadline_unix_ms;
   map_remove(&clients->by_session, before);
   standin_session_release(before);
   return true;

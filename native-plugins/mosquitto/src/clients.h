@@ -17,7 +17,8 @@
 #include "standin.h"
 
 struct client {
-  const struct mosquitto *address; // compared, never followed
+  // What a check reads stands in one line of the cache, as all of it does.
+  _Alignas(64) const struct mosquitto *address; // compared, never followed
   // Where the broker keeps id and name of the open connection. The broker tells
   // of its end before it frees them, so until then the same places hold the same
   // texts, and these need not be read at each check.
@@ -27,7 +28,6 @@ struct client {
   bool naming;  // the broker has not been told the name yet
   char *id;
   char *name; // of the principal; the broker's user name
-  int64_t deadline_unix_ms;
   uint64_t id_hash;
 };
 
@@ -53,13 +53,13 @@ bool clients_is_latest(const struct clients *clients, const struct client *clien
 // over: it is released when the client is forgotten, or now when there is no
 // memory (NULL).
 struct client *clients_bind(struct clients *clients, const struct mosquitto *address, const char *id, const char *name,
-                            standin_session session, int64_t deadline_unix_ms);
+                            standin_session session);
 
 // The broker has been told the name.
 void clients_named(struct client *client);
 
 // Replaces the session of a client that has proven itself again.
-bool clients_renew(struct clients *clients, struct client *client, standin_session session, int64_t deadline_unix_ms);
+bool clients_renew(struct clients *clients, struct client *client, standin_session session);
 
 // Lets go of the session, not of the client.
 void clients_release(struct clients *clients, struct client *client);

@@ -37,10 +37,10 @@ struct host {
   uint64_t last_tag;
   const struct client *kicked; // while the broker is told to disconnect it
   struct log_limit undelivered;
-  int64_t reload_seen;     // steady milliseconds of a reload, 0 after the next tick
   int64_t impatient_until; // no login is waited for before, steady milliseconds
   int64_t worked;          // when a tick last did its work
   int64_t drained;         // when the log was last drained
+  bool reloading;          // until the next tick
   bool ticking;            // Mosquitto 2.0 does not tick with per_listener_settings
   struct instance *instances;
 };

@@ -7,7 +7,7 @@
 #include "evidence.h"
 #include "tick.h"
 
-enum { MQTT_5 = 5, RELOAD_MS = 2000, IMPATIENT_MS = 1000 };
+enum { MQTT_5 = 5, IMPATIENT_MS = 1000 };
 
 // The broker's answer to a login that was not decided. Closing without a word is
 // what clients take for "try again"; a refusal is what many take for final.
@@ -50,7 +50,7 @@ static int bind(struct host *host, struct mosquitto *client, const standin_event
     standin_session_release(answer->session);
     return MOSQ_ERR_AUTH;
   }
-  struct client *bound = clients_bind(&host->clients, client, id, name, answer->session, answer->deadline_unix_ms);
+  struct client *bound = clients_bind(&host->clients, client, id, name, answer->session);
   if (!bound) {
     return MOSQ_ERR_NOMEM;
   }
@@ -72,8 +72,7 @@ static int renew(struct host *host, struct client *client, const standin_event *
     standin_session_release(answer->session);
     return MOSQ_ERR_AUTH;
   }
-  return clients_renew(&host->clients, client, answer->session, answer->deadline_unix_ms) ? MOSQ_ERR_SUCCESS
-                                                                                          : MOSQ_ERR_NOMEM;
+  return clients_renew(&host->clients, client, answer->session) ? MOSQ_ERR_SUCCESS : MOSQ_ERR_NOMEM;
 }
 
 // Hands the evidence to the engine; 0 or what kept it from starting.
@@ -147,9 +146,15 @@ static bool is_second_look(const struct host *host, const struct mosquitto_evt_b
   if (!client || client->naming) {
     return false;
   }
-  // A connection that is open logs in once. One that is closed is asked about in
-  // a reload only; at any other time a new connection has got its address.
-  return !client->offline || (host->reload_seen && host_now() - host->reload_seen < RELOAD_MS);
+  if (!client->offline) {
+    return true; // a connection that is open logs in once
+  }
+  // One that is closed is asked about in a reload only; at any other time a new
+  // connection has got its address, and says whatever it likes. Mosquitto 2.0
+  // serves websockets once more before the next tick, so the broker's texts have to
+  // be the ones it had, too. Without ticks it asks about no closed connection.
+  return host->reloading && host->ticking && event->username == client->name_place &&
+         mosquitto_client_id(event->client) == client->id_place;
 }
 
 int login_basic(struct instance *instance, struct mosquitto_evt_basic_auth *event) {
@@ -228,8 +233,7 @@ static void complete(struct host *host, struct pending *pending) {
   }
   // Bound first: queued messages of a durable session are decided while it is
   // completed, before the broker can be told the name.
-  struct client *bound =
-      clients_bind(&host->clients, pending->address, pending->id, name, answer->session, answer->deadline_unix_ms);
+  struct client *bound = clients_bind(&host->clients, pending->address, pending->id, name, answer->session);
   if (!bound) {
     mosquitto_complete_basic_auth(pending->id, MOSQ_ERR_AUTH);
     return;

@@ -29,7 +29,7 @@ static int on_reload(int event, void *data, void *user) {
   (void)data;
   struct instance *instance = user;
   struct host *host = instance->host;
-  host->reload_seen = host_now();
+  host->reloading = true;
   if (instance == host->instances) { // once for all listeners
     reload(host);
   }

@@ -43,6 +43,7 @@ static void forget_gone(struct host *host) {
 
 int tick(struct host *host, struct mosquitto_evt_tick *event) {
   host->ticking = true;
+  host->reloading = false;
   // For 2.1; 2.0 ignores it. The field counts milliseconds there. A tick that is
   // not due yet when the loop turns leaves the loop to sleep for up to a day, so
   // this one is made to be due always: the next time is counted from "now".
@@ -55,7 +56,6 @@ int tick(struct host *host, struct mosquitto_evt_tick *event) {
     return MOSQ_ERR_SUCCESS;
   }
   host->worked = now;
-  host->reload_seen = 0;
   events_take(host, 0, NULL);
   forget_gone(host);
   if (host->pending.count) {

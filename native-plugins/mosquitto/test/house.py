@@ -101,7 +101,8 @@ class Store:
         self.standin("key", "disable", key.id)
 
     def config(self, name="standin.toml", **settings):
-        """The file that plugin_opt_config names. Names are written with _ for a dot."""
+        """The file that plugin_opt_config names. Names are written with _ for a dot;
+        what is None is left out."""
         values = {
             "standin.store": str(self.store),
             "standin.namespace": ARN,
@@ -110,10 +111,10 @@ class Store:
             "standin.audit.flush.ms": "100",
             "standin.allow.plaintext": "true",
             "standin.login.wait.ms": "10000",
-            **{f"standin.{n.replace('_', '.')}": str(v) for n, v in settings.items()},
+            **{f"standin.{n.replace('_', '.')}": v for n, v in settings.items()},
         }
         file = self.path / name
-        file.write_text("".join(f"{n} = {json.dumps(v)}\n" for n, v in values.items()))
+        file.write_text("".join(f"{n} = {json.dumps(str(v))}\n" for n, v in values.items() if v is not None))
         return file
 
     @contextlib.contextmanager

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the tests of this directory; the last line is their sum.
 
-    run.py [NAME...]    all, or those whose names hold one of these"""
+    run.py [NAME...] [-NAME...]    all, or those whose names hold one of these,
+                                   but none whose name holds one with a -"""
 
 import pathlib
 import sys
@@ -12,8 +13,14 @@ def chosen(suite, names):
     for test in suite:
         if isinstance(test, unittest.TestSuite):
             yield from chosen(test, names)
-        elif not names or any(name in test.id() for name in names):
+        elif wanted(test.id(), names):
             yield test
+
+
+def wanted(test, names):
+    without = [name[1:] for name in names if name.startswith("-")]
+    named = [name for name in names if not name.startswith("-")]
+    return not any(name in test for name in without) and (not named or any(name in test for name in named))
 
 
 class Result(unittest.TextTestResult):

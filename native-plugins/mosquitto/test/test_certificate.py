@@ -105,6 +105,18 @@ class CertificateTest(TlsTest):
         self.assertEqual(client.receive().topic, "reloaded/a")
 
 
+class ChannelOfCertificatesTest(TlsTest):
+    """Nothing is said of the channel: a certificate has come through TLS, of a
+    token nothing is known."""
+
+    options = {"certificate": "on"}
+    settings = {"certificate_identity": "user/${cn}", "allow_plaintext": "false"}
+
+    def test_a_certificate_shows_that_its_channel_is_secure(self):
+        self.entered("shown")
+        self.assert_answer(REFUSED, lambda: self.with_certificate("token", password=token(self.key), username="x", version=5).connect())
+
+
 class CertificateOffTest(TlsTest):
     """Certificates count only when switched on."""
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How sessions live and end, and what the broker asks in between."""
 
+import pathlib
 import queue
+import subprocess
 import time
 
 from broker import free_port, plugin_lines
@@ -187,13 +189,20 @@ class DurableTest(BrokerTest):
             self.assertTrue(back.session_present)
 
     def test_a_reload_does_not_harm_sessions_that_are_offline(self):
-        client = self.connected("offline", self.key, clean=False)
+        """Nor does it look at their logins again: this one would be refused."""
+        key = self.store.key("all")
+        client = self.connected("offline", key, clean=False)
         client.subscribe("offline/#")
         client.close()
+        self.store.disable(key)
+        wait_for(lambda: self.client("offline-new", key, version=5).connect() == DENIED, what="the refusal")
+        self.broker.wait_log(" refused (-2")
+        refused = self.broker.log().count(" refused (-2")
         for _ in range(3):
             self.broker.reload()
-        self.assertNotIn("offline disconnected, not authorised", self.broker.log())
         self.connected("offline-pub", self.key).publish("offline/a")
+        self.assertEqual(self.broker.log().count(" refused (-2"), refused)
+        self.assertNotIn("Client offline disconnected, not authorised", self.broker.log())
         back = self.connected("offline", self.key, clean=False)
         self.assertEqual(back.receive().topic, "offline/a")
 
@@ -247,18 +256,28 @@ class DeadlineTest(BrokerTest):
 class ReloadTest(BrokerTest):
     """Logrotate of Debian sends SIGHUP, and the broker asks for every login again."""
 
-    settings = {"login_max_age_ms": "1000", "login_clock_skew_ms": "0"}
+    # Signed at whole seconds, so a token is good for one second at least.
+    settings = {"login_max_age_ms": "2000", "login_clock_skew_ms": "0"}
 
     @classmethod
     def prepare(cls):
         cls.key = cls.store.user("all", *EVERYTHING)
 
+    def entered(self, client_id, version_):
+        """A client and its token, if that was still good when it came."""
+        password = token(self.key)
+        client = self.client(client_id, self.key, password=password, version=version_)
+        return (client, password) if client.connect() == 0 else None
+
+    def entered_enhanced(self):
+        client = self.bare("kept-enhanced")
+        return client if client.connect(method="STANDIN-SIGV4", data=token(self.key)) == 0 else None
+
     def test_a_reload_keeps_sessions_whose_tokens_have_expired(self):
         clients = {}
         for version_ in (4, 5):
-            password = token(self.key)
-            clients[version_] = self.connected(f"kept-{version_}", self.key, password=password, version=version_), password
-        enhanced = self.enhanced("kept-enhanced", self.key)
+            clients[version_] = wait_for(lambda: self.entered(f"kept-{version_}", version_), what="a login in time")
+        enhanced = wait_for(self.entered_enhanced, what="a login in time")
 
         def expired(version_):
             refused = self.client(f"late-{version_}", self.key, password=clients[version_][1], version=5)
@@ -274,9 +293,22 @@ class ReloadTest(BrokerTest):
 
 
 class SettingsTest(BrokerTest):
+    """Another plugin stands behind this one."""
+
     @classmethod
     def prepare(cls):
         cls.key = cls.store.user("all", *EVERYTHING)
+        cls.after = cls.store.path / "after.so"
+        source = pathlib.Path(__file__).with_name("after.c")
+        subprocess.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", cls.after, source], check=True)
+
+    @classmethod
+    def start(cls, **how):
+        return super().start(listeners=[f"plugin {cls.after}"], **how)
+
+    def test_a_reload_is_told_to_the_next_plugin_too(self):
+        self.broker.reload()
+        self.broker.wait_log("after: told to reload")
 
     def test_a_reload_reads_the_settings_again(self):
         before = self.connected("before", self.key, version=5)
@@ -330,6 +362,17 @@ class ListenersTest(BrokerTest):
         config = cls.store.config(**cls.settings)
         listeners = [f"listener {cls.second} 127.0.0.1", *plugin_lines(config, listener="second"), "allow_anonymous false"]
         return super().start(listeners=listeners, listener="first")
+
+    def test_a_listener_has_a_name_in_policies(self):
+        here = {"StringEquals": {"standin:Listener": "second"}}
+        key = self.store.user("second", allow("Connect", "client/*", Condition=here), allow("Publish", "topic/*"))
+        self.connected("named", key, port=self.second)
+        self.assert_answer(DENIED, lambda: self.client("named", key, version=5).connect())
+
+    def test_a_reload_reads_the_settings_once(self):
+        self.broker.reload()
+        self.connected("reloaded", self.key)  # it is over
+        self.assertEqual(self.broker.log().count("standin: settings read again"), self.broker.log().count("Reloading config"))
 
     def test_P1_12_both_listeners_log_in_and_decide(self):
         clients = []

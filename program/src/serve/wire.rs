@@ -11,8 +11,9 @@ use standin::identity::Identity;
 use standin::revision::At;
 use standin::service::wire::{
     self, AnswersForm, AuditAsk, AuditForm, ChangesAsk, ChangesForm, DecideAsk, EnrollAsk, EnrolledForm,
-    EntitlementsAnswer, EntitlementsAsk, EntitlementsForm, ImpersonationForm, IssuedForm, LoginAsk, NONCE_HEADER,
-    Problem, RenewAsk, ReportAsk, SealAsk, SealForm, SessionForm, TIME_HEADER, VERSION_HEADER, VERSIONS, path,
+    EntitlementsAnswer, EntitlementsAsk, EntitlementsForm, ImpersonationForm, IssuedForm, KnownAnswer, KnownAsk,
+    LoginAsk, NONCE_HEADER, Problem, RenewAsk, ReportAsk, SealAsk, SealForm, SessionForm, TIME_HEADER, VERSION_HEADER,
+    VERSIONS, path,
 };
 use standin::service::{SecurityService, SessionReport, check_purpose};
 use standin::time::Steady;
@@ -32,10 +33,11 @@ const NO_DEADLINE: Steady = Steady(i64::MAX);
 ///
 /// What a host needs to go on with what it has is counted apart, so that many
 /// logins never take it away.
-pub(super) const ROUTES: [(&str, &str, Handle); 9] = [
+pub(super) const ROUTES: [(&str, &str, Handle); 10] = [
     (path::LOGIN, "login", |state, request| answer(state, &request, Part::Clients, login)),
     (path::RENEW, "renew", |state, request| answer(state, &request, Part::Upkeep, renew)),
     (path::ENTITLEMENTS, "entitlements", |state, request| answer(state, &request, Part::Upkeep, entitlements)),
+    (path::KNOWN, "known", |state, request| answer(state, &request, Part::Clients, known)),
     (path::SEAL, "seal", |state, request| answer(state, &request, Part::Clients, seal)),
     (path::UNSEAL, "unseal", |state, request| answer(state, &request, Part::Clients, unseal)),
     (path::REPORT, "report", |state, request| answer(state, &request, Part::Upkeep, report)),
@@ -227,6 +229,11 @@ fn entitlements(state: &State, _: &Host, body: &[u8]) -> Result<Body, Refused> {
     let At { revision, value } = state.service.entitlements(&Identity::parse(&ask.subject)?, &ask.access_key_id)?;
     let entitlements = EntitlementsForm::of(&value, &ask.known);
     Ok(wire::write(&EntitlementsAnswer { revision: revision.0, entitlements })?)
+}
+
+fn known(state: &State, _: &Host, body: &[u8]) -> Result<Body, Refused> {
+    let ask: KnownAsk = wire::read(body)?;
+    Ok(wire::write(&KnownAnswer::of(&state.service.known_as(&ask.name)?, &ask.known))?)
 }
 
 fn seal(state: &State, _: &Host, body: &[u8]) -> Result<Body, Refused> {

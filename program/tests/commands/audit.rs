@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -22,17 +22,17 @@ fn recorder(place: &Place, boot: &str, most: u64) -> Recorder {
 fn login(user: &str, at: i64, outcome: &'static str) -> Record {
     Record {
         time: UnixMillis(at),
-        who: Who {
+        who: Arc::new(Who {
             subject: format!("arn:aws:iam::123456789012:user/{user}"),
             access_key_id: format!("AKIA{user}"),
             ..Who::default()
-        },
-        channel: Some(Channel {
+        }),
+        channel: Some(Arc::new(Channel {
             address: Some([192, 0, 2, 1].into()),
             listener: "CLIENT".into(),
             ..Channel::default()
-        }),
-        request_id: format!("b1-{user}"),
+        })),
+        request_id: format!("b1-{user}").into(),
         event: Event::Login { outcome, reason: "be\ncause".into(), status: -201, seen: 1, sources: 1 },
     }
 }

@@ -90,9 +90,9 @@ fn grants_are_compared_with_what_the_audit_counted() {
     let now = SystemClock::new().wall().0;
     let used = |user: &str, resource: &str, at: i64| Record {
         time: UnixMillis(at),
-        who: Who { subject: format!("arn:aws:iam::123456789012:user/{user}"), ..Who::default() },
+        who: Who { subject: format!("arn:aws:iam::123456789012:user/{user}"), ..Who::default() }.into(),
         channel: None,
-        request_id: String::new(),
+        request_id: "".into(),
         event: Event::Operation(Operation {
             action: "kafka-cluster:ReadData".into(),
             resource_type: "topic".into(),

@@ -385,7 +385,7 @@ fn logins(place: &Place, at: i64, status: Status, reason: &str) {
     for _ in 0..3 {
         recorder.record(Record {
             time: UnixMillis(at),
-            who: Who::default(),
+            who: Who::default().into(),
             channel: None,
             request_id: "b00t-1".into(),
             event: Event::Login {

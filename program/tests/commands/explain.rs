@@ -135,8 +135,8 @@ fn refused(id: &str, status: Status, reason: &str) -> Record {
     };
     Record {
         time: UnixMillis(1_795_562_019_000),
-        who: Who { subject: ANN.into(), access_key_id: "AKIAEXAMPLE".into(), ..Who::default() },
-        channel: Some(channel),
+        who: Who { subject: ANN.into(), access_key_id: "AKIAEXAMPLE".into(), ..Who::default() }.into(),
+        channel: Some(channel.into()),
         request_id: id.into(),
         event: Event::Login { outcome: "refused", reason: reason.into(), status: status.number(), seen: 1, sources: 1 },
     }

@@ -17,11 +17,21 @@ mod people;
 #[path = "../../../tests/access_control/sealing.rs"]
 mod sealing;
 
+#[path = "../wire/host.rs"]
+#[allow(dead_code, reason = "each test uses what it needs")]
+mod host;
+#[path = "../wire/load.rs"]
+#[allow(dead_code, reason = "each test uses what it needs")]
+mod load;
 #[path = "../wire/place.rs"]
 #[allow(dead_code, reason = "each test uses what it needs")]
 mod place;
+#[path = "../wire/raw.rs"]
+#[allow(dead_code, reason = "each test uses what it needs")]
+mod raw;
 
 mod opening;
+mod outages;
 mod replicas;
 mod server;
 mod serving;

@@ -140,6 +140,9 @@ fn the_document_describes_what_is_said() {
     say(path::RENEW, form(wire::RenewAsk { proof: proof(RENEW, b"1"), lifetime: 1 }), 400);
     say(path::ENTITLEMENTS, json!({"subject": "arn:aws:iam::123456789012:user/alice", "access_key_id": alice.0}), 200);
     say(path::ENTITLEMENTS, json!({"subject": "nobody", "access_key_id": "x"}), 400);
+    let known = say(path::KNOWN, json!({"name": "user/alice"}), 200);
+    assert_eq!(known["client"]["subject"], "arn:aws:iam::123456789012:user/alice");
+    assert_eq!(say(path::KNOWN, json!({"name": "user/nobody"}), 200).get("client"), None);
     let changes = say(path::CHANGES, json!({"after": 0, "limit": 100, "wait": 0}), 200);
     assert!(changes["changes"].as_array().unwrap().len() > 1);
     let sealed = say(path::SEAL, json!({"purpose": "forwarded-session", "bytes": "AAAA"}), 200);

@@ -128,7 +128,7 @@ impl Tried<'_> {
         )
         .unwrap();
         let shown = Certificate::read(&der, "${san.dns}").unwrap();
-        let id = shown.id();
+        let id = shown.id().to_owned();
         let at = self.service.log_in(&Evidence::Certificate(shown), self.host, LIFE, self.soon()).unwrap();
         assert_eq!(at.value.client.access_key_id, id);
         assert!(at.value.verification.is_none() && at.value.expires.is_some());
@@ -175,6 +175,30 @@ impl Tried<'_> {
             } else {
                 panic!("policies of nobody");
             }
+        }
+    }
+
+    /// Whose policies a name has, for who does not log in here.
+    fn names(&self) {
+        let document = policy("Allow", &["kafka-cluster:WriteData"], "named");
+        self.place.user("named", &document);
+        self.store().tag_user("test", "named", &[("team".into(), "red".into())]).unwrap();
+        let known = |name: &str| self.service.known_as(name).unwrap();
+        let at = known("user/named");
+        assert!(at.revision <= self.store().revision().unwrap());
+        let found = at.value.expect("somebody of this name");
+        assert_eq!(found.principal.subject.arn(), "arn:aws:iam::123456789012:user/named");
+        assert!(!found.principal.attributes.user_id.is_empty() && found.principal.actors.is_empty());
+        let texts: Vec<&str> = found.entitlements.policies.iter().map(|p| &*p.text).collect();
+        assert_eq!(texts, [document.as_str()]);
+        assert_eq!(found.entitlements.tags, [("team".to_owned(), "red".to_owned())]);
+        // Its text need not travel again.
+        assert_eq!(known("user/named").value.unwrap().entitlements, found.entitlements);
+        self.store().set_user_disabled("test", "named", true).unwrap();
+        let disabled = known("user/named");
+        assert!(disabled.value.is_none() && disabled.revision > at.revision);
+        for nobody in ["user/nobody", "role/named", "named", "", "host/demo/1"] {
+            assert!(known(nobody).value.is_none(), "{nobody:?}");
         }
     }
 
@@ -300,6 +324,7 @@ impl Tried<'_> {
         self.certificates();
         self.renewals();
         self.entitlements();
+        self.names();
         self.sealing();
         self.changes();
         self.reports();

@@ -9,7 +9,7 @@ use standin::credential::host::HostCredential;
 use standin::decision::Outcome;
 use standin::service::wire::{self, path};
 
-use crate::engine::Host;
+use crate::host::Host;
 use crate::place::{Place, Serving, policy, until};
 use crate::raw::{Request, metric};
 

@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use crate::place::{Place, Serving, policy};
-use crate::planes::iam;
+use crate::raw::iam;
 use crate::raw::metric;
 
 const TOTAL: &str = "standin_serve_denied_total";

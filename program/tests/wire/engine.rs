@@ -2,8 +2,6 @@
 //! A host's engine at a service on another machine: logins, operations,
 //! changes, outages.
 
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use standin::access_control::Owner;
@@ -11,95 +9,11 @@ use standin::channel::Channel;
 use standin::credential::Secret;
 use standin::decision::Outcome;
 use standin::fault::{Kind, Status};
-use standin::mechanism::{self, Batch, Engine, Login};
-use standin::policy::ActionId;
+use standin::mechanism::{self, Batch, Enforced, METRICS};
 use standin::session::{Ask, SessionId};
-use standin::settings::EvidenceKind;
 
-use crate::place::{Place, Serving, clock, message, policy, until};
-
-/// A host with an open engine.
-pub(crate) struct Host {
-    number: u8,
-    engine: Arc<Engine>,
-    profile: u32,
-    write: ActionId,
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        mechanism::close(self.number, Duration::from_secs(5)).unwrap();
-    }
-}
-
-impl Host {
-    pub(crate) fn open(place: &Place, port: u16, credential: &Path, more: &[(&str, &str)]) -> Self {
-        let given = place.given(port, credential, more);
-        let number = mechanism::open(&given).unwrap();
-        let engine = mechanism::engine(number).unwrap();
-        let profile = engine.profile(&given).unwrap();
-        let write = engine.agent().intern("kafka-cluster:WriteData", "topic").unwrap();
-        engine.agent().let_ride(write).unwrap();
-        Self { number, engine, profile, write }
-    }
-
-    pub(crate) fn try_login(&self, key: &(String, Secret)) -> Result<SessionId, standin::fault::Fault> {
-        let mut payload = message(key, None, clock().wall()).into_bytes();
-        let channel = Channel {
-            address: Some("192.0.2.7".parse().unwrap()),
-            port: 5000,
-            secure: true,
-            listener: "CLIENT".into(),
-            protocol: "SASL_SSL".into(),
-            ..Channel::default()
-        };
-        let login = Login {
-            profile: self.profile,
-            kind: EvidenceKind::MskIam,
-            payload: &mut payload,
-            channel,
-            channel_known: true,
-            connect: Some((self.engine.kafka_connect(), String::new())),
-            wait: Duration::from_secs(20),
-        };
-        self.engine.log_in(login).map(|done| done.id).map_err(|refusal| refusal.fault)
-    }
-
-    pub(crate) fn enter(&self, key: &(String, Secret)) -> SessionId {
-        self.try_login(key).unwrap_or_else(|f| panic!("{f}"))
-    }
-
-    pub(crate) fn decide(&self, id: SessionId, topic: &str) -> Outcome {
-        let ask = Ask { action: self.write, resource: topic, count: 1, log_allow: true, log_deny: true };
-        let batch = Batch { wait: Duration::from_secs(5), ..Batch::default() };
-        let mut outcome = [Outcome::Undecided];
-        self.engine.authorize(id, batch, std::iter::once(ask), &mut outcome).unwrap();
-        outcome[0]
-    }
-
-    /// Ends the agent; what is decided afterwards.
-    pub(crate) fn without_agent(self, id: SessionId, topic: &str) -> Outcome {
-        let (engine, write) = (Arc::clone(&self.engine), self.write);
-        drop(self);
-        let ask = Ask { action: write, resource: topic, count: 1, log_allow: true, log_deny: true };
-        let mut outcome = [Outcome::Allow];
-        // That the session is gone is told as an error, too.
-        drop(engine.authorize(id, Batch::default(), std::iter::once(ask), &mut outcome));
-        outcome[0]
-    }
-
-    pub(crate) fn becomes(&self, id: SessionId, topic: &str, expected: Outcome) {
-        until(&format!("{expected:?}"), || self.decide(id, topic) == expected);
-    }
-
-    pub(crate) fn count(&self, counter: impl Fn(&standin::agent::Counters) -> &std::sync::atomic::AtomicU64) -> u64 {
-        counter(self.engine.agent().counters()).load(std::sync::atomic::Ordering::SeqCst)
-    }
-
-    pub(crate) fn log(&self) -> String {
-        self.engine.journal().take(1000).join("\n")
-    }
-}
+use crate::host::Host;
+use crate::place::{Place, Serving, policy, until};
 
 fn again(place: &Place, port: u16) -> Serving {
     Serving::start(place, port)
@@ -269,7 +183,8 @@ fn a_host_revoked_while_connected_goes_silent() {
     let id = host.enter(&alice);
     place.store.revoke_host("test", "demo/1").unwrap();
     until("silence", || host.decide(id, "a") == Outcome::Undecided);
-    assert_eq!(host.try_login(&alice).unwrap_err().kind(), Kind::Undecided);
+    assert_eq!(host.try_login(&alice).unwrap_err().status, Status::HostNotBelieved);
+    assert_eq!(host.metric("feed-fault"), i64::from(-Status::HostNotBelieved.number()));
     let mut log = String::new();
     until("word of it in the log", || {
         log.push_str(&host.log());
@@ -324,6 +239,55 @@ fn p1_08_credentials_are_renewed_before_they_end() {
     let alice = place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "a"));
     host.enter(&alice);
     until("a renewal", || host.count(|c| &c.renewals) > 0);
+}
+
+/// In shadow mode clients of other listeners are compared by what the service
+/// says of their name, also after a change and an outage.
+#[test]
+fn who_does_not_log_in_is_compared_by_what_the_service_says() {
+    let place = Place::new();
+    let serving = place.serve();
+    let port = serving.port;
+    let host = Host::open(&place, port, &place.enroll(&serving, "demo/1"), &[("standin.mode", "shadow")]);
+    place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "a"));
+    let compare = |principal: &str, topic: &str, allowed: bool| {
+        let ask = Ask { action: host.write, resource: topic, count: 1, log_allow: false, log_deny: false };
+        let one = std::iter::once(Enforced { ask, any: false, allowed });
+        assert!(host.engine.compare_as(principal, &Channel::default(), Batch::default(), one).unwrap());
+    };
+    let metric = |name: &str| {
+        let place = METRICS.iter().position(|m| *m == name).unwrap();
+        host.engine.metrics()[place]
+    };
+    compare("User:alice", "a", true);
+    until("an equal outcome", || metric("shadow-compared-total") == 1);
+    compare("User:alice", "b", true);
+    compare("User:alice", "c", false);
+    compare("User:nobody", "a", true);
+    until("what differs", || metric("shadow-denied-total") == 1 && metric("shadow-unknown-total") == 1);
+    assert_eq!(metric("shadow-allowed-total"), 0);
+    place
+        .store
+        .put_inline("test", Owner::User("alice"), "own", &policy("Allow", &["kafka-cluster:WriteData"], "d"))
+        .unwrap();
+    until("the change", || {
+        compare("User:alice", "d", false);
+        metric("shadow-allowed-total") > 0
+    });
+    // Without the service nothing is compared, and it is not asked for each operation.
+    assert!(serving.terminate().success());
+    let mut log = String::new();
+    until("word of it", || {
+        compare("User:bob", "a", true);
+        log.push_str(&host.log());
+        log.contains("shadow: policies of who does not log in cannot be read")
+    });
+    let _serving = again(&place, port);
+    let unknown = metric("shadow-unknown-total");
+    until("bob's comparison", || {
+        compare("User:bob", "a", true);
+        metric("shadow-unknown-total") > unknown
+    });
 }
 
 /// What cannot be right is said at the start.

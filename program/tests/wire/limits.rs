@@ -11,9 +11,9 @@ use standin::fault::{Kind, Status};
 use standin::service::wire::path;
 use standin::service::{FORWARDED, SecurityService};
 
-use crate::engine::Host;
+use crate::host::Host;
 use crate::place::{Place, Serving, policy, until};
-use crate::planes::iam;
+use crate::raw::iam;
 use crate::raw::{Answer, Request, metric};
 
 fn limited(of: &str) -> String {

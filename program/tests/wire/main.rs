@@ -5,14 +5,21 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod api;
+mod between;
 mod conformance;
+mod crowds;
 mod delivery;
 mod denied;
+mod disks;
 mod engine;
+mod host;
 mod hosts;
+mod kills;
 mod limits;
+mod load;
 mod place;
 mod planes;
 mod raw;
 mod serving;
+mod storms;
 mod weather;

@@ -62,7 +62,7 @@ impl Authority {
 
 /// A process that serves; killed when dropped.
 pub(crate) struct Serving {
-    child: Child,
+    pub(crate) child: Child,
     pub(crate) port: u16,
 }
 
@@ -73,8 +73,13 @@ impl Serving {
 
     /// With more options.
     pub(crate) fn start_with(place: &Place, port: u16, more: &[&str]) -> Self {
+        Self::start_on(&place.url, place, port, more)
+    }
+
+    /// On another store with the same key file.
+    pub(crate) fn start_on(store: &str, place: &Place, port: u16, more: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_standin"))
-            .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--store", &place.url, "--key-file"])
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--store", store, "--key-file"])
             .arg(&place.files.key_file)
             .arg("--tls-cert")
             .arg(&place.certificate.chain)
@@ -138,7 +143,11 @@ pub(crate) fn policy(effect: &str, actions: &[&str], topic: &str) -> String {
 impl Place {
     pub(crate) fn new() -> Self {
         let memory = Path::new("/dev/shm");
-        let dir = if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() };
+        Self::within(if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() })
+    }
+
+    /// In a directory that is not important beyond the test.
+    pub(crate) fn within(dir: tempfile::TempDir) -> Self {
         let files = StoreFiles { store: dir.path().join("store.db"), key_file: dir.path().join("store.db.key") };
         let store = Store::create(&files, "123456789012", clock(), Arc::new(SystemRandom)).unwrap();
         let url = format!("sqlite:{}", files.store.display());
@@ -156,6 +165,13 @@ impl Place {
 
     pub(crate) fn serve(&self) -> Serving {
         Serving::start(self, 0)
+    }
+
+    /// A copy of the store of this moment; its URL.
+    pub(crate) fn copy(&self, name: &str) -> String {
+        let to = self.dir.path().join(name);
+        self.store.back_up(&to).unwrap();
+        format!("sqlite:{}", to.display())
     }
 
     /// Enrols a host at a service; its credential's file.

@@ -1,48 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The control plane and the data plane: one service, one store, one policy.
 
-use std::time::SystemTime;
-
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
 use standin::access_control::Owner;
 use standin::credential::Secret;
 use standin::decision::Outcome;
 
-use crate::engine::Host;
+use crate::host::Host;
 use crate::place::Place;
-use crate::raw::{Answer, exchange};
+use crate::raw::{Answer, iam};
 
+/// A request to the service's IAM, without any host or agent.
 fn list_users(place: &Place, port: u16, key: &(String, Secret)) -> Answer {
     iam(place, port, key, "Action=ListUsers&Version=2010-05-08")
-}
-
-/// A request to the service's IAM, signed by an independent signer, without
-/// any host or agent.
-pub(crate) fn iam(place: &Place, port: u16, (id, secret): &(String, Secret), body: &str) -> Answer {
-    let secret = std::str::from_utf8(secret.expose()).unwrap();
-    let credentials = Credentials::new(id, secret, None, None, "test").into();
-    let params = v4::SigningParams::builder()
-        .identity(&credentials)
-        .region("us-east-1")
-        .name("iam")
-        .time(SystemTime::now())
-        .settings(SigningSettings::default())
-        .build()
-        .unwrap();
-    let host = format!("localhost:{port}");
-    let kind = "application/x-www-form-urlencoded";
-    let headers = [("host", host.as_str()), ("content-type", kind)];
-    let signable = SignableBody::Bytes(body.as_bytes());
-    let signable = SignableRequest::new("POST", format!("https://{host}/"), headers.into_iter(), signable).unwrap();
-    let (signed, _) = sign(signable, &params.into()).unwrap().into_parts();
-    let mut text = format!("POST / HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
-    let signed: Vec<(String, String)> = signed.headers().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
-    for (name, value) in headers.map(|(n, v)| (n.to_owned(), v.to_owned())).into_iter().chain(signed) {
-        text.push_str(&format!("{name}: {value}\r\n"));
-    }
-    exchange(place, port, format!("{text}\r\n{body}").as_bytes())
 }
 
 fn statement(effect: &str) -> String {

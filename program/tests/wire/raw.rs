@@ -8,19 +8,23 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use standin::credential::Secret;
 use standin::credential::host::{HostCredential, SignedRequest};
 use standin::time::UnixMillis;
 
 use crate::place::{Certificate, Place};
 
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+pub(crate) fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
@@ -44,7 +48,7 @@ impl Answer {
 }
 
 /// A connection to a service of this place's authority.
-fn connect(place: &Place, port: u16) -> StreamOwned<ClientConnection, TcpStream> {
+fn connect(place: &Place, port: u16) -> Option<StreamOwned<ClientConnection, TcpStream>> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(&place.ca).unwrap() {
         roots.add(certificate.unwrap()).unwrap();
@@ -55,14 +59,14 @@ fn connect(place: &Place, port: u16) -> StreamOwned<ClientConnection, TcpStream>
         .with_root_certificates(roots)
         .with_no_client_auth();
     let connection = ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").unwrap()).unwrap();
-    let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let socket = TcpStream::connect(("127.0.0.1", port)).ok()?;
     socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    StreamOwned::new(connection, socket)
+    Some(StreamOwned::new(connection, socket))
 }
 
 /// The certificate a service shows, or none when the connection fails.
 pub(crate) fn certificate(place: &Place, port: u16) -> Option<Vec<u8>> {
-    let mut stream = connect(place, port);
+    let mut stream = connect(place, port)?;
     stream.conn.complete_io(&mut stream.sock).ok()?;
     stream.conn.peer_certificates()?.first().map(|certificate| certificate.to_vec())
 }
@@ -74,16 +78,17 @@ pub(crate) fn metric(place: &Place, port: u16, name: &str) -> u64 {
     value.map_or(0, |value| value.parse().unwrap())
 }
 
-/// Sends these bytes and reads all that comes back.
+/// Sends these bytes and reads all that comes back; status 0 when nothing did.
 pub(crate) fn exchange(place: &Place, port: u16, request: &[u8]) -> Answer {
-    let mut stream = connect(place, port);
+    let nothing = || Answer { status: 0, headers: BTreeMap::new(), body: String::new(), bytes: Vec::new() };
+    let Some(mut stream) = connect(place, port) else { return nothing() };
     // Whoever is refused before the end need not hear it.
     let _sent = stream.write_all(request);
     let mut text = Vec::new();
     // The end without a farewell is an end too.
     let _end = stream.read_to_end(&mut text);
     if text.is_empty() {
-        return Answer { status: 0, headers: BTreeMap::new(), body: String::new(), bytes: Vec::new() };
+        return nothing();
     }
     let end = text.windows(4).position(|w| w == b"\r\n\r\n").unwrap_or_else(|| panic!("{text:?}"));
     let head = std::str::from_utf8(&text[..end]).unwrap();
@@ -92,6 +97,31 @@ pub(crate) fn exchange(place: &Place, port: u16, request: &[u8]) -> Answer {
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     let headers = lines.filter_map(|l| l.split_once(": ")).map(|(n, v)| (n.to_lowercase(), v.to_owned())).collect();
     Answer { status, headers, body: String::from_utf8_lossy(&bytes).into_owned(), bytes }
+}
+
+/// A request to the service's IAM, signed by an independent signer.
+pub(crate) fn iam(place: &Place, port: u16, (id, secret): &(String, Secret), body: &str) -> Answer {
+    let secret = std::str::from_utf8(secret.expose()).unwrap();
+    let credentials = Credentials::new(id, secret, None, None, "test").into();
+    let params = v4::SigningParams::builder()
+        .identity(&credentials)
+        .region("us-east-1")
+        .name("iam")
+        .time(SystemTime::now())
+        .settings(SigningSettings::default())
+        .build()
+        .unwrap();
+    let host = format!("localhost:{port}");
+    let headers = [("host", host.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+    let signable = SignableBody::Bytes(body.as_bytes());
+    let signable = SignableRequest::new("POST", format!("https://{host}/"), headers.into_iter(), signable).unwrap();
+    let (signed, _) = sign(signable, &params.into()).unwrap().into_parts();
+    let mut text = format!("POST / HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
+    let signed: Vec<(String, String)> = signed.headers().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+    for (name, value) in headers.map(|(n, v)| (n.to_owned(), v.to_owned())).into_iter().chain(signed) {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    exchange(place, port, format!("{text}\r\n{body}").as_bytes())
 }
 
 /// A request of a host, with everything about it to be changed.
@@ -190,7 +220,7 @@ impl Pretender {
     }
 }
 
-fn server(chain: &Path, key: &Path) -> Arc<ServerConfig> {
+pub(crate) fn server(chain: &Path, key: &Path) -> Arc<ServerConfig> {
     let chain = CertificateDer::pem_file_iter(chain).unwrap().map(Result::unwrap).collect();
     let config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use standin::access_control::Owner;
 use standin::decision::Outcome;
 
-use crate::engine::Host;
+use crate::host::Host;
 use crate::place::{Certificate, Place, policy, until};
 use crate::raw::{certificate, metric};
 

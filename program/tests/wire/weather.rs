@@ -40,6 +40,7 @@ fn ask_all(remote: &Remote, wait: i64) -> Vec<Fault> {
         remote.renew(&proof, 60_000, by()).err().expect("no renewal"),
         remote.decide(&proof, &questions, by()).expect_err("no decision"),
         remote.entitlements(&who, "AKIAIOSFODNN7EXAMPLE").expect_err("no policies"),
+        remote.known_as("user/u").err().expect("nobody"),
         remote.seal("forwarded-session", b"x").expect_err("nothing sealed"),
         remote.unseal("forwarded-session", b"x").expect_err("nothing unsealed"),
         remote.revision().expect_err("no revision"),
@@ -285,6 +286,27 @@ fn versions_that_do_not_fit_are_named_and_refuse_nobody() {
     // More may be asked than this service knows.
     let request = crate::raw::Request::of(&host, "/v1/changes", r#"{"limit":1,"wait":0,"later":true}"#);
     assert_eq!(request.send(&place, serving.port).status, 200);
+}
+
+/// A service that does not know a question yet: nothing is decided, and it
+/// says why; what it knows goes on.
+#[test]
+fn a_service_without_the_question_for_names_is_said_to_be_older() {
+    let place = Place::new();
+    let pretender = Pretender::new(&place.certificate);
+    let remote = place.remote(pretender.port, &credential(&place));
+    pretender.answers(|_| http("404 Not Found", "content-type: text/plain\r\n", "no such page\n"));
+    let fault = remote.known_as("user/alice").err().expect("no answer");
+    assert_eq!(fault.kind(), Kind::Undecided);
+    assert!(fault.text.contains("/v1/known") && fault.text.contains("older version"), "{}", fault.text);
+    pretender.answers(|head| genuine(head, "200 OK", r#"{"newest":5,"waited":0,"changes":[]}"#));
+    assert_eq!(remote.revision().unwrap().0, 5);
+    // Half an identity is none, and not nobody either.
+    pretender
+        .answers(|head| genuine(head, "200 OK", r#"{"revision":5,"entitlements":{"policies":[]},"later":{"x":1}}"#));
+    assert_eq!(remote.known_as("user/alice").err().map(|f| f.kind()), Some(Kind::Undecided));
+    pretender.answers(|head| genuine(head, "200 OK", r#"{"revision":5,"later":{"x":1}}"#));
+    assert!(remote.known_as("user/alice").unwrap().value.is_none());
 }
 
 /// Of several addresses one that answers is used, and the outage of one is

@@ -2,25 +2,28 @@
 //! What a client claims by a signed request: everything that can be checked
 //! without a key, and the signature that is checked with one.
 
+use std::borrow::Cow;
+
 use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 
-use super::{ALGORITHM, EMPTY_HASH, SERVICE, SigningKey, encode, hex};
+use super::{ACTION, ALGORITHM, EMPTY_HASH, SERVICE, SigningKey, encode, hex};
+use crate::credential::CredentialKey;
 use crate::fault::{Fault, Status};
 use crate::time::UnixMillis;
 
 /// The fields of a login as they came.
-pub(super) struct Fields {
-    pub(super) host: String,
-    pub(super) credential: String,
-    pub(super) date: String,
-    pub(super) signed_headers: String,
-    pub(super) expires: String,
-    pub(super) signature: String,
-    pub(super) security_token: Option<String>,
-    pub(super) user_agent: Option<String>,
+pub(super) struct Fields<'a> {
+    pub(super) host: Cow<'a, str>,
+    pub(super) credential: Cow<'a, str>,
+    pub(super) date: Cow<'a, str>,
+    pub(super) signed_headers: Cow<'a, str>,
+    pub(super) expires: Cow<'a, str>,
+    pub(super) signature: Cow<'a, str>,
+    pub(super) security_token: Option<Cow<'a, str>>,
+    pub(super) user_agent: Option<Cow<'a, str>>,
     pub(super) form: Form,
-    pub(super) action: String,
+    pub(super) action: Cow<'a, str>,
     /// Signed parameters that mean nothing here.
     pub(super) others: Vec<(String, String)>,
 }
@@ -58,14 +61,14 @@ impl ClaimForm {
     pub fn of(claim: &Claim) -> Self {
         Self {
             host: claim.host.clone(),
-            credential: claim.credential(),
+            credential: claim.credential.clone(),
             date: claim.date_text.clone(),
             expires: claim.expires_text.clone(),
             signature: claim.signature_hex(),
             session_token: claim.session_token.clone(),
             user_agent: claim.user_agent.clone(),
             form: claim.form,
-            action: claim.action.clone(),
+            action: claim.action.clone().into_owned(),
             others: claim.others.clone(),
         }
     }
@@ -76,16 +79,16 @@ impl ClaimForm {
     /// [`Status::Malformed`].
     pub fn claim(self) -> Result<Claim, Fault> {
         Claim::new(Fields {
-            host: self.host,
-            credential: self.credential,
-            date: self.date,
-            signed_headers: "host".to_owned(),
-            expires: self.expires,
-            signature: self.signature,
-            security_token: self.session_token,
-            user_agent: Some(self.user_agent),
+            host: self.host.into(),
+            credential: self.credential.into(),
+            date: self.date.into(),
+            signed_headers: "host".into(),
+            expires: self.expires.into(),
+            signature: self.signature.into(),
+            security_token: self.session_token.map(Cow::from),
+            user_agent: Some(self.user_agent.into()),
             form: self.form,
-            action: self.action,
+            action: self.action.into(),
             others: self.others,
         })
     }
@@ -112,10 +115,13 @@ pub struct LoginRules {
 
 /// A login request of good shape. Not yet verified.
 pub struct Claim {
-    access_key_id: String,
-    scope_date: String,
-    region: String,
-    service: String,
+    key: CredentialKey,
+    /// Key and scope, as the request names them.
+    credential: String,
+    /// Where in that the scope's day, region and service begin.
+    day_at: usize,
+    region_at: usize,
+    service_at: usize,
     host: String,
     date_text: String,
     date: UnixMillis,
@@ -125,14 +131,14 @@ pub struct Claim {
     session_token: Option<String>,
     user_agent: String,
     form: Form,
-    action: String,
+    action: Cow<'static, str>,
     others: Vec<(String, String)>,
 }
 
 impl std::fmt::Debug for Claim {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Claim")
-            .field("access_key_id", &self.access_key_id)
+            .field("access_key_id", &self.key.access_key_id)
             .field("host", &self.host)
             .field("date", &self.date_text)
             .finish_non_exhaustive()
@@ -153,8 +159,10 @@ pub(super) fn bounded(name: &str, text: &str, most: usize) -> Result<(), Fault> 
 /// The parts of a credential scope: access key id, day, region, service.
 pub(super) fn read_scope(credential: &str) -> Result<[&str; 4], Fault> {
     bounded("x-amz-credential", credential, 256)?;
-    let parts: Vec<&str> = credential.split('/').collect();
-    let &[access_key_id, scope_date, region, service, "aws4_request"] = parts.as_slice() else {
+    let mut parts = credential.split('/');
+    let (Some(access_key_id), Some(scope_date), Some(region), Some(service), Some("aws4_request"), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+    else {
         return Err(malformed("x-amz-credential: KEY/yyyyMMdd/REGION/SERVICE/aws4_request is accepted"));
     };
     let key_ok = (8..=128).contains(&access_key_id.len());
@@ -169,7 +177,7 @@ pub(super) fn read_scope(credential: &str) -> Result<[&str; 4], Fault> {
 }
 
 impl Claim {
-    pub(super) fn new(fields: Fields) -> Result<Self, Fault> {
+    pub(super) fn new(fields: Fields<'_>) -> Result<Self, Fault> {
         bounded("host", &fields.host, 255)?;
         if let Some(token) = &fields.security_token {
             bounded("x-amz-security-token", token, 16 * 1024)?;
@@ -191,22 +199,29 @@ impl Claim {
         let signature = read_signature(&fields.signature)
             .ok_or_else(|| malformed("x-amz-signature: 64 lower-case hexadecimal digits are accepted"))?;
         let mut user_agent = fields.user_agent.unwrap_or_default();
-        user_agent = user_agent.chars().filter(|c| !c.is_control()).take(256).collect();
+        if user_agent.len() > 256 || !user_agent.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+            user_agent = user_agent.chars().filter(|c| !c.is_control()).take(256).collect();
+        }
+        let token = fields.security_token.as_ref().map_or([0; 32], |t| sha256(t.as_bytes()));
+        let day_at = access_key_id.len() + 1;
+        let region_at = day_at + scope_date.len() + 1;
+        let service_at = region_at + region.len() + 1;
         Ok(Self {
-            access_key_id: access_key_id.to_owned(),
-            scope_date: scope_date.to_owned(),
-            region: region.to_owned(),
-            service: service.to_owned(),
-            host: fields.host,
-            date_text: fields.date,
+            key: CredentialKey { access_key_id: access_key_id.to_owned(), token },
+            credential: fields.credential.into_owned(),
+            day_at,
+            region_at,
+            service_at,
+            host: fields.host.into_owned(),
+            date_text: fields.date.into_owned(),
             date,
-            expires_text: fields.expires,
+            expires_text: fields.expires.into_owned(),
             expires_ms,
             signature,
-            session_token: fields.security_token,
-            user_agent,
+            session_token: fields.security_token.map(Cow::into_owned),
+            user_agent: user_agent.into_owned(),
             form: fields.form,
-            action: fields.action,
+            action: if fields.action == ACTION { ACTION.into() } else { fields.action.into_owned().into() },
             others: fields.others,
         })
     }
@@ -261,15 +276,15 @@ impl Claim {
                 }
                 Err(malformed(format!("{name} {found:?}; {} is accepted ({setting})", accepted.join(" or "))))
             };
-            among("the token's service is", &self.service, &rules.token_services, "standin.token.services")?;
+            among("the token's service is", self.service(), &rules.token_services, "standin.token.services")?;
             among("the token's action is", &self.action, &rules.token_actions, "standin.token.actions")?;
         }
-        if !rules.regions.contains(&self.region) {
+        if !rules.regions.iter().any(|r| r == self.region()) {
             return Err(Fault::new(
                 Status::WrongRegion,
                 format!(
                     "the request was signed for region {:?}; {} is accepted (standin.regions)",
-                    self.region,
+                    self.region(),
                     rules.regions.join(", ")
                 ),
             ));
@@ -277,37 +292,40 @@ impl Claim {
         Ok(())
     }
 
-    /// Key and scope, as the request names them.
-    fn credential(&self) -> String {
-        format!("{}/{}/{}/{}/aws4_request", self.access_key_id, self.scope_date, self.region, self.service)
-    }
-
     /// The canonical request (AWS General Reference, "Create a canonical
     /// request"), rebuilt from the fields.
     fn canonical(&self) -> String {
-        let scope = self.credential();
+        // In the order of their names.
         let own = [
-            ("Action", self.action.as_str()),
-            ("X-Amz-Algorithm", ALGORITHM),
-            ("X-Amz-Credential", &scope),
-            ("X-Amz-Date", &self.date_text),
-            ("X-Amz-Expires", &self.expires_text),
-            ("X-Amz-SignedHeaders", "host"),
+            Some(("Action", &*self.action)),
+            Some(("X-Amz-Algorithm", ALGORITHM)),
+            Some(("X-Amz-Credential", &self.credential)),
+            Some(("X-Amz-Date", &self.date_text)),
+            Some(("X-Amz-Expires", &self.expires_text)),
+            self.session_token.as_ref().map(|t| ("X-Amz-Security-Token", t.as_str())),
+            Some(("X-Amz-SignedHeaders", "host")),
         ];
-        let token = self.session_token.iter().map(|t| ("X-Amz-Security-Token", t.as_str()));
-        let others = self.others.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let encoded = |text: &str| {
-            let mut out = String::with_capacity(text.len() + 16);
-            encode(text, &mut out);
-            out
-        };
-        let mut pairs: Vec<(String, String)> =
-            own.into_iter().chain(token).chain(others).map(|(name, value)| (encoded(name), encoded(value))).collect();
-        pairs.sort_unstable();
-        let mut out = String::with_capacity(512);
+        let token = self.session_token.as_ref().map_or(0, String::len);
+        let mut out = String::with_capacity(768 + token + token / 8);
         out.push_str("GET\n/\n");
-        for (n, (name, value)) in pairs.iter().enumerate() {
-            out.extend([if n == 0 { "" } else { "&" }, name, "=", value]);
+        if self.others.is_empty() {
+            for (n, (name, value)) in own.into_iter().flatten().enumerate() {
+                out.extend([if n == 0 { "" } else { "&" }, name, "="]);
+                encode(value, &mut out);
+            }
+        } else {
+            let others = self.others.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            let encoded = |text: &str| {
+                let mut out = String::with_capacity(text.len() + 16);
+                encode(text, &mut out);
+                out
+            };
+            let pairs = own.into_iter().flatten().chain(others);
+            let mut pairs: Vec<_> = pairs.map(|(name, value)| (encoded(name), encoded(value))).collect();
+            pairs.sort_unstable();
+            for (n, (name, value)) in pairs.iter().enumerate() {
+                out.extend([if n == 0 { "" } else { "&" }, name, "=", value]);
+            }
         }
         out.extend(["\nhost:", &self.host, "\n\nhost\n", EMPTY_HASH]);
         out
@@ -320,14 +338,8 @@ impl Claim {
     }
 
     fn string_to_sign(&self) -> String {
-        format!(
-            "{ALGORITHM}\n{}\n{}/{}/{}/aws4_request\n{}",
-            self.date_text,
-            self.scope_date,
-            self.region,
-            self.service,
-            self.canonical_hash()
-        )
+        let scope = self.credential.get(self.day_at..).unwrap_or_default();
+        [ALGORITHM, "\n", &self.date_text, "\n", scope, "\n", &self.canonical_hash()].concat()
     }
 
     /// Checks the signature, in constant time.
@@ -342,7 +354,7 @@ impl Claim {
             Status::SignatureMismatch,
             format!(
                 "the signature of {} does not match: wrong secret key, or fields altered on the way (hash of the canonical request: {})",
-                self.access_key_id,
+                self.key.access_key_id,
                 self.canonical_hash()
             ),
         ))
@@ -363,25 +375,32 @@ impl Claim {
     /// Id of the access key.
     #[must_use]
     pub fn access_key_id(&self) -> &str {
-        &self.access_key_id
+        &self.key.access_key_id
+    }
+
+    /// Access key and session token.
+    #[must_use]
+    pub fn key(&self) -> &CredentialKey {
+        &self.key
     }
 
     /// Day of the scope, `yyyyMMdd`.
     #[must_use]
     pub fn scope_date(&self) -> &str {
-        &self.scope_date
+        self.credential.get(self.day_at..self.region_at - 1).unwrap_or_default()
     }
 
     /// Region of the scope.
     #[must_use]
     pub fn region(&self) -> &str {
-        &self.region
+        self.credential.get(self.region_at..self.service_at - 1).unwrap_or_default()
     }
 
     /// Service of the scope.
     #[must_use]
     pub fn service(&self) -> &str {
-        &self.service
+        let scope = self.credential.get(self.service_at..).unwrap_or_default();
+        scope.strip_suffix("/aws4_request").unwrap_or_default()
     }
 
     /// The host name that was signed.
@@ -406,12 +425,6 @@ impl Claim {
     #[must_use]
     pub fn user_agent(&self) -> &str {
         &self.user_agent
-    }
-
-    /// SHA-256 of the session token; zero without one.
-    #[must_use]
-    pub fn token_hash(&self) -> [u8; 32] {
-        self.session_token.as_ref().map_or([0; 32], |t| sha256(t.as_bytes()))
     }
 
     /// Names this signature without being it.
@@ -455,11 +468,17 @@ fn read_expires(text: &str) -> Option<i64> {
 
 pub(super) fn read_signature(text: &str) -> Option<[u8; 32]> {
     let mut out = [0; 32];
-    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != out.len() || !rest.is_empty() {
         return None;
     }
-    for (n, byte) in out.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * n..2 * n + 2)?, 16).ok()?;
+    let digit = |b: u8| match b {
+        b'0'..=b'9' => Some(b - b'0'),
+        b'a'..=b'f' => Some(b - b'a' + 10),
+        _ => None,
+    };
+    for (byte, [high, low]) in out.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
     }
     Some(out)
 }

@@ -31,6 +31,12 @@ impl KeyScope {
             service: claim.service().to_owned(),
         }
     }
+
+    /// True when the request was signed in this scope.
+    #[must_use]
+    pub fn is_of(&self, claim: &Claim) -> bool {
+        self.day == claim.scope_date() && self.region == claim.region() && self.service == claim.service()
+    }
 }
 
 /// A derived key. Verifies, and could sign, for its day, region and service

@@ -2,6 +2,7 @@
 //! The first message of the SASL mechanism `AWS_MSK_IAM`: one JSON object of
 //! strings.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
@@ -20,8 +21,35 @@ const SECRETS: [&str; 6] =
     ["secret", "secretaccesskey", "secret-access-key", "x-amz-secret-access-key", "aws_secret_access_key", "password"];
 
 #[derive(Default)]
-struct Message {
-    fields: [Option<String>; NAMES.len()],
+struct Message<'a> {
+    fields: [Option<Cow<'a, str>>; NAMES.len()],
+}
+
+/// A string of the message, where it stands.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextReader)
+    }
+}
+
+struct TextReader;
+
+impl<'de> Visitor<'de> for TextReader {
+    type Value = Text<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+        Ok(Text(text.into()))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
+        Ok(Text(text.to_owned().into()))
+    }
 }
 
 const NAMES: [&str; 11] = [
@@ -41,7 +69,7 @@ const NAMES: [&str; 11] = [
 /// What clients may leave out.
 const OPTIONAL: [&str; 2] = ["user-agent", "x-amz-security-token"];
 
-impl<'de> Deserialize<'de> for Message {
+impl<'de> Deserialize<'de> for Message<'de> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Reader)
     }
@@ -50,22 +78,21 @@ impl<'de> Deserialize<'de> for Message {
 struct Reader;
 
 impl<'de> Visitor<'de> for Reader {
-    type Value = Message;
+    type Value = Message<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object of strings")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Message, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Message<'de>, A::Error> {
         let mut message = Message::default();
         let mut unknown = std::collections::HashSet::new();
-        while let Some(name) = map.next_key::<String>()? {
-            if SECRETS.contains(&name.to_ascii_lowercase().as_str()) {
+        while let Some(Text(name)) = map.next_key()? {
+            if SECRETS.iter().any(|secret| name.eq_ignore_ascii_case(secret)) {
                 return Err(A::Error::custom("the message carries a secret key; clients must only sign with it"));
             }
-            let value = map
-                .next_value::<String>()
-                .map_err(|_| A::Error::custom(format!("field {:?} is not a string", shown(&name))))?;
+            let Text(value) =
+                map.next_value().map_err(|_| A::Error::custom(format!("field {:?} is not a string", shown(&name))))?;
             let twice = match NAMES.iter().position(|n| *n == name) {
                 Some(index) => message.fields.get_mut(index).is_some_and(|slot| slot.replace(value).is_some()),
                 None => !unknown.insert(name.clone()),
@@ -94,10 +121,10 @@ pub fn read_msk_iam(payload: &[u8]) -> Result<Claim, Fault> {
     if payload.len() > LONGEST {
         return Err(malformed(format!("the message has {} bytes; at most {LONGEST} are accepted", payload.len())));
     }
-    let message: Message = serde_json::from_slice(payload)
+    let message: Message<'_> = serde_json::from_slice(payload)
         .map_err(|e| malformed(format!("the message is not a JSON object of strings: {e}")))?;
     let mut values = message.fields;
-    let mut take = |name: &str| -> Result<Option<String>, Fault> {
+    let mut take = |name: &str| -> Result<Option<Cow<'_, str>>, Fault> {
         let slot = NAMES.iter().position(|n| *n == name).and_then(|i| values.get_mut(i));
         match slot.and_then(Option::take) {
             None if !OPTIONAL.contains(&name) => Err(malformed(format!("field {name:?} is missing"))),

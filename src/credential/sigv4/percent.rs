@@ -1,15 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Percent-encoding: how texts stand in queries and forms.
 
+/// By byte: may it stand for itself (RFC 3986: unreserved characters)?
+const UNRESERVED: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        byte += 1;
+    }
+    table
+};
+
 /// Appends `text` percent-encoded (RFC 3986: all but unreserved characters).
 pub fn encode(text: &str, out: &mut String) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
+    let (bytes, mut from) = (text.as_bytes(), 0);
+    for (at, byte) in bytes.iter().enumerate() {
+        if UNRESERVED.get(usize::from(*byte)) == Some(&true) {
+            continue;
         }
+        // What lies between two encoded bytes is ASCII.
+        out.push_str(text.get(from..at).unwrap_or_default());
+        out.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+        from = at + 1;
     }
+    out.push_str(text.get(from..).unwrap_or_default());
+}
+
+fn digit(half: u8) -> char {
+    char::from(if half < 10 { b'0' + half } else { b'A' + half - 10 })
 }
 
 /// What a percent-encoded text stands for; a plus is a blank, as in forms and

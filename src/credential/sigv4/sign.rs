@@ -37,16 +37,16 @@ pub fn sign_msk_iam(signing: &Signing<'_>) -> Result<String, Fault> {
     let date = format!("{day}T{:02}{:02}{:02}Z", at.hour(), at.minute(), at.second());
     let credential = format!("{}/{day}/{}/{SERVICE}/aws4_request", signing.access_key_id, signing.region);
     let mut claim = Claim::new(Fields {
-        host: signing.host.to_owned(),
-        credential: credential.clone(),
-        date: date.clone(),
-        signed_headers: "host".to_owned(),
-        expires: signing.expires.to_string(),
-        signature: "0".repeat(64),
-        security_token: signing.session_token.map(str::to_owned),
+        host: signing.host.into(),
+        credential: credential.as_str().into(),
+        date: date.as_str().into(),
+        signed_headers: "host".into(),
+        expires: signing.expires.to_string().into(),
+        signature: "0".repeat(64).into(),
+        security_token: signing.session_token.map(Into::into),
         user_agent: None,
         form: Form::MskIam,
-        action: ACTION.to_owned(),
+        action: ACTION.into(),
         others: Vec::new(),
     })?;
     claim.sign(&SigningKey::derive(signing.secret, &day, signing.region, SERVICE));

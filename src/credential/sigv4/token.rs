@@ -3,6 +3,8 @@
 //! signers make for `OAUTHBEARER`, and fits wherever a client can send a
 //! password.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -97,16 +99,16 @@ pub fn read_token(payload: &[u8]) -> Result<Claim, Fault> {
         return Err(malformed(format!("the token's X-Amz-Algorithm is another one; {} is accepted", super::ALGORITHM)));
     }
     Claim::new(Fields {
-        host: host.to_owned(),
-        credential: required("X-Amz-Credential")?,
-        date: required("X-Amz-Date")?,
-        signed_headers: required("X-Amz-SignedHeaders")?,
-        expires: required("X-Amz-Expires")?,
-        signature: required("X-Amz-Signature")?,
-        security_token,
-        user_agent,
+        host: host.into(),
+        credential: required("X-Amz-Credential")?.into(),
+        date: required("X-Amz-Date")?.into(),
+        signed_headers: required("X-Amz-SignedHeaders")?.into(),
+        expires: required("X-Amz-Expires")?.into(),
+        signature: required("X-Amz-Signature")?.into(),
+        security_token: security_token.map(Cow::from),
+        user_agent: user_agent.map(Cow::from),
         form: Form::Token,
-        action: required("Action")?,
+        action: required("Action")?.into(),
         others,
     })
 }

@@ -72,6 +72,14 @@ pub const STANDIN_STALE: standin_status = -302;
 pub const STANDIN_TIMED_OUT: standin_status = -303;
 /// The answer belongs to a newer format than this version reads.
 pub const STANDIN_NEWER_FORMAT: standin_status = -304;
+/// This host's clock is too far from the service's.
+pub const STANDIN_HOST_CLOCK: standin_status = -305;
+/// The service does not believe this host.
+pub const STANDIN_HOST_NOT_BELIEVED: standin_status = -306;
+/// Something answered that is not the service.
+pub const STANDIN_NOT_THE_SERVICE: standin_status = -307;
+/// The service's certificate is not one to believe.
+pub const STANDIN_CERTIFICATE: standin_status = -308;
 /// A defect; see the log.
 pub const STANDIN_INTERNAL: standin_status = -400;
 /// A panic was caught at the boundary.
@@ -110,6 +118,10 @@ const TEXTS: &[(standin_status, &CStr)] = &[
     (STANDIN_STALE, c"what is known is older than the published bound"),
     (STANDIN_TIMED_OUT, c"no answer within the deadline"),
     (STANDIN_NEWER_FORMAT, c"the answer belongs to a newer format than this version reads"),
+    (STANDIN_HOST_CLOCK, c"this host's clock is too far from the service's"),
+    (STANDIN_HOST_NOT_BELIEVED, c"the service does not believe this host"),
+    (STANDIN_NOT_THE_SERVICE, c"something answered that is not the service"),
+    (STANDIN_CERTIFICATE, c"the service's certificate is not one to believe"),
     (STANDIN_INTERNAL, c"a defect; see the log"),
     (STANDIN_PANIC, c"a panic was caught at the boundary"),
 ];

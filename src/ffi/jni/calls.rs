@@ -346,18 +346,22 @@ pub(super) fn words(env: Env) -> Result<jobject, Fault> {
     Ok(env.words())
 }
 
-/// What a decision is wanted for, by its number in Java.
+/// What a decision is wanted for, by its number in Java, less [`OWN`].
 const WANTED: [Wanted; 3] = [Wanted::Allow, Wanted::Deny, Wanted::RecordedDeny];
+
+/// With each of them: for requests from the session's own address only.
+const OWN: jint = 4;
 
 /// Hands a decision out, in one number: how long it holds in milliseconds (from
 /// bit 47), number of its word (32), generation (0).
 pub(super) fn handOut(env: Env, session: jlong, action: jint, name: jbyteArray, wanted: jint) -> Result<jlong, Fault> {
     let id = session_id(session)?;
     let action = ActionId(u32::try_from(action).map_err(|_| malformed())?);
-    let wanted = usize::try_from(wanted).ok().and_then(|n| WANTED.get(n)).ok_or_else(malformed)?;
+    let own = wanted & OWN != 0;
+    let wanted = usize::try_from(wanted & !OWN).ok().and_then(|n| WANTED.get(n)).ok_or_else(malformed)?;
     let name = if name.is_null() { None } else { Some(env.bytes(name)?) };
     let name = name.as_deref().map(|bytes| std::str::from_utf8(bytes).map_err(|_| malformed())).transpose()?;
-    let kept = mechanism::engine_of(id, |engine| engine.hand_out(id, action, name, *wanted))?;
+    let kept = mechanism::engine_of(id, |engine| engine.hand_out(id, action, name, *wanted, own))?;
     let kept = kept.ok_or_else(|| Fault::new(Status::NotFound, "no decision that may be repeated"))?;
     // Java reads a finer clock, which is ahead of ours by up to its grain.
     let left = kept.until.saturating_sub(time::coarse()).saturating_sub(COARSE_GRAIN).clamp(0, 0x3fff);

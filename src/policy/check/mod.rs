@@ -104,6 +104,11 @@ impl<'t> Findings<'t> {
         self.found.extend(only.map(|problem| Finding { rule, problem }));
     }
 
+    fn other_service(&mut self, text: &str, node: &Node, path: &str) {
+        let found = format!("{} is of another service", shown_text(text));
+        self.add("other-service", path, node.at, found, "remove it where only this host uses the policy");
+    }
+
     fn finish(mut self) -> Vec<Finding> {
         self.found.sort_by_key(|f| (f.problem.line, f.problem.column));
         self.found
@@ -140,14 +145,7 @@ impl Looking<'_> {
                 let here = text == "*" || services().any(|s| s == service);
                 foreign &= !here && name == "Action";
                 if !here {
-                    let advice = "remove it where only this host uses the policy";
-                    out.add(
-                        "other-service",
-                        &path,
-                        node.at,
-                        format!("{} is of another service", shown_text(text)),
-                        advice,
-                    );
+                    out.other_service(text, node, &path);
                 } else if found.is_empty() && !OPEN.contains(&service.as_str()) {
                     let advice = format!("did you mean {}?", nearest(text));
                     out.add(
@@ -179,14 +177,7 @@ impl Looking<'_> {
                 let service = text.split(':').nth(2).unwrap_or("*");
                 if !["*", "kafka", "iot", "iam", "sts"].contains(&service) {
                     all_seen = false;
-                    let advice = "remove it where only this host uses the policy";
-                    out.add(
-                        "other-service",
-                        &path,
-                        node.at,
-                        format!("{} is of another service", shown_text(text)),
-                        advice,
-                    );
+                    out.other_service(text, node, &path);
                     continue;
                 }
                 let fitting: Vec<(&str, &str)> = kinds()

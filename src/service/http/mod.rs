@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The service on another machine, asked over HTTPS.
 
+mod addresses;
 mod texts;
 mod transport;
 
@@ -12,11 +13,11 @@ use serde::de::DeserializeOwned;
 
 use super::wire::{
     self, AnswersForm, AuditAsk, ChangesAsk, ChangesForm, DecideAsk, EnrollAsk, EnrolledForm, EntitlementsAnswer,
-    EntitlementsAsk, ImpersonationForm, IssuedForm, LoginAsk, ProofForm, RenewAsk, ReportAsk, ScopeForm, SealAsk,
-    SealForm, SessionForm, path,
+    EntitlementsAsk, ImpersonationForm, IssuedForm, KnownAnswer, KnownAsk, LoginAsk, ProofForm, RenewAsk, ReportAsk,
+    ScopeForm, SealAsk, SealForm, SessionForm, path,
 };
 use super::{
-    Answer, Change, DecisionPoint, Entitlements, Impersonation, Issued, News, Proof, Questions, SecurityService,
+    Answer, Change, DecisionPoint, Entitlements, Impersonation, Issued, Known, News, Proof, Questions, SecurityService,
     SessionReport,
 };
 use crate::credential::host::{HostCredential, HostKey};
@@ -119,6 +120,13 @@ impl SecurityService for Remote {
         let (answer, _): (EntitlementsAnswer, _) = self.ask(path::ENTITLEMENTS, &ask, self.soon())?;
         let value = self.texts.complete(&known, answer.entitlements).map_err(unreadable)?;
         Ok(At { revision: Revision(answer.revision), value })
+    }
+
+    fn known_as(&self, name: &str) -> Result<At<Option<Known>>, Fault> {
+        let known = self.texts.known();
+        let ask = KnownAsk { name: name.to_owned(), known: known.hashes() };
+        let (answer, _): (KnownAnswer, _) = self.ask(path::KNOWN, &ask, self.soon())?;
+        answer.known(|form| self.texts.complete(&known, form)).map_err(unreadable)
     }
 
     fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, Fault> {

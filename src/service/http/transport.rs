@@ -11,8 +11,11 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::DefaultConnector;
 use zeroize::Zeroizing;
 
+use super::addresses::{Addresses, Known};
 use crate::credential::answer::Asker;
 use crate::credential::host::{HostKey, SignedRequest};
 use crate::fault::{Fault, Kind, Status};
@@ -57,6 +60,7 @@ pub(super) struct Transport {
     /// The one that answered last.
     preferred: AtomicUsize,
     agent: ureq::Agent,
+    known: Arc<Known>,
     /// Nothing is asked before this, on the steady clock: the service said so.
     not_before: AtomicI64,
     clock: Arc<dyn Clock>,
@@ -114,7 +118,9 @@ impl Transport {
             .root_certs(certificates(ca)?)
             .unversioned_rustls_crypto_provider(provider)
             .build();
-        let agent = ureq::Agent::config_builder()
+        let known = Arc::new(Known::default());
+        let addresses = Addresses::new(DefaultResolver::default(), Arc::clone(&known));
+        let config = ureq::Agent::config_builder()
             .https_only(true)
             .http_status_as_error(false)
             .max_redirects(0)
@@ -127,12 +133,13 @@ impl Transport {
             .max_idle_connections_per_host(8)
             .user_agent(concat!("standin/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls)
-            .build()
-            .new_agent();
+            .build();
+        let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), addresses);
         Ok(Self {
             urls: urls.to_vec(),
             preferred: AtomicUsize::new(0),
             agent,
+            known,
             not_before: AtomicI64::new(i64::MIN),
             clock,
             random,
@@ -161,7 +168,10 @@ impl Transport {
             let alone = count == 1;
             match self.once(signer, url, path, body, by) {
                 Err(Failed::Broken(fault)) => failed = fault,
-                Err(Failed::Unreached(fault)) if alone => return Err(fault),
+                Err(Failed::Unreached(fault)) if alone => {
+                    self.known.doubt();
+                    return Err(fault);
+                }
                 Err(Failed::Unreached(fault)) => failed = fault,
                 Err(Failed::Answered(fault)) => return Err(fault),
                 Ok(answered) => {
@@ -173,6 +183,7 @@ impl Transport {
                 break;
             }
         }
+        self.known.doubt();
         // Slow is no reason to stay: the next request tries another one first.
         self.preferred.store((first + 1) % count.max(1), Ordering::Relaxed);
         Err(failed)
@@ -217,10 +228,15 @@ impl Transport {
         let sealed = asker.filter(|_| code == 200 && kind.as_deref() == Some(SEALED));
         let json = sealed.is_some() || kind.as_deref() == Some("application/json");
         let (Some(time), true, true) = (time, echo.as_deref() == Some(nonce.as_str()), json) else {
-            let what = if (300..400).contains(&code) { "a redirect" } else { "something else" };
-            return Err(Failed::Unreached(Fault::unavailable(format!(
-                "{url} answered {code}, but not as the service does: {what} is in between"
-            ))));
+            let what = match code {
+                300..400 => "a redirect is in between",
+                404 => "it is of an older version, or something else is in between",
+                _ => "something else is in between",
+            };
+            return Err(Failed::Unreached(Fault::new(
+                Status::NotTheService,
+                format!("{url}{path} answered {code}, but not as the service does: {what}"),
+            )));
         };
         match code {
             200 => {
@@ -280,11 +296,27 @@ impl Failed {
             ureq::Error::Timeout(_) => {
                 Self::Unreached(Fault::new(Status::TimedOut, format!("{url}: no answer in time")))
             }
-            ureq::Error::Io(e) => Self::Broken(Fault::unavailable(format!("{url}: {e}"))),
-            ureq::Error::Rustls(e) => Self::Unreached(Fault::unavailable(format!("{url}: TLS: {e}"))),
+            ureq::Error::Io(e) => match e.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
+                Some(tls) => Self::Unreached(tls_fault(url, tls)),
+                None => Self::Broken(Fault::unavailable(format!("{url}: {e}"))),
+            },
+            ureq::Error::Rustls(e) => Self::Unreached(tls_fault(url, &e)),
+            ureq::Error::Protocol(e) => {
+                Self::Unreached(Fault::new(Status::NotTheService, format!("{url} answered what is no answer: {e}")))
+            }
             other => Self::Unreached(Fault::unavailable(format!("{url}: {other}"))),
         }
     }
+}
+
+/// What is wrong with the other end's TLS.
+fn tls_fault(url: &str, e: &rustls::Error) -> Fault {
+    let status = match e {
+        rustls::Error::InvalidCertificate(_) => Status::Certificate,
+        rustls::Error::InvalidMessage(_) => Status::NotTheService,
+        _ => Status::Unavailable,
+    };
+    Fault::new(status, format!("{url}: TLS: {e}"))
 }
 
 /// What a problem means. Only what the service decided about a client is
@@ -293,9 +325,11 @@ fn problem(url: &str, code: u16, body: &[u8]) -> Failed {
     let Ok(problem) = serde_json::from_slice::<Problem>(body) else {
         return Failed::Unreached(Fault::unavailable(format!("{url} answered {code} without a reason")));
     };
-    let host = |text: &str| {
-        // About this host, not about the client: nothing is decided.
-        Failed::Answered(Fault::unavailable(format!("the service does not believe this host: {text}")))
+    // About this host, not about the client: nothing is decided.
+    let host = |problem: &Problem| {
+        let clock = problem.status == Status::ClockSkew.number();
+        let status = if clock { Status::HostClock } else { Status::HostNotBelieved };
+        Failed::Answered(Fault::new(status, format!("the service does not believe this host: {}", problem.text)))
     };
     if !problem.speaks.is_empty() {
         let text = format!("the service speaks versions {:?} of the protocol, this host {VERSIONS:?}", problem.speaks);
@@ -303,7 +337,7 @@ fn problem(url: &str, code: u16, body: &[u8]) -> Failed {
     }
     match (code, problem.fault()) {
         (403, Some(fault)) if fault.kind() == Kind::Refused => Failed::Answered(fault),
-        (401, _) => host(&problem.text),
+        (401, _) => host(&problem),
         (400, Some(fault)) if fault.kind() == Kind::Misuse => Failed::Answered(fault),
         (503, Some(fault)) if fault.kind() == Kind::Undecided => Failed::Unreached(fault),
         _ => Failed::Unreached(Fault::unavailable(format!("{url} answered {code}: {}", problem.text))),

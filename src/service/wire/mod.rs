@@ -8,6 +8,7 @@
 
 mod entitlements;
 mod forms;
+mod known;
 
 use std::fmt;
 
@@ -23,6 +24,7 @@ pub use forms::{
     EntitlementsAsk, ImpersonationForm, IssuedForm, LoginAsk, ProofForm, RenewAsk, ReportAsk, ScopeForm, SealAsk,
     SealForm, SessionForm,
 };
+pub use known::{KnownAnswer, KnownAsk};
 
 use crate::fault::{Fault, Status};
 
@@ -59,6 +61,8 @@ pub mod path {
     pub const RENEW: &str = "/v1/renew";
     /// Present policies of an identity.
     pub const ENTITLEMENTS: &str = "/v1/entitlements";
+    /// Who has a name, with present policies.
+    pub const KNOWN: &str = "/v1/known";
     /// Changes after a revision.
     pub const CHANGES: &str = "/v1/changes";
     /// Seals for other hosts.

@@ -25,6 +25,7 @@ public final class Bench {
         Micro.run(effort, Path.of(arguments[3]), Path.of(arguments[4]), results);
       }
       case "login" -> Login.run(effort, Path.of(arguments[3]), Path.of(arguments[4]), results);
+      case "crowd" -> Crowd.run(effort, Path.of(arguments[3]), Path.of(arguments[4]), results);
       case "broker" ->
           Traffic.run(
               effort,

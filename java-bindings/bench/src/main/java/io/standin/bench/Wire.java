@@ -62,7 +62,7 @@ final class Wire implements AutoCloseable {
   private static final short HANDSHAKE = 1;
   private static final short AUTHENTICATE = 1;
   private static final short METADATA = 12;
-  private static final byte[] VERSIONS =
+  static final byte[] VERSIONS =
       bytes(ApiKeys.API_VERSIONS, (short) 3, new ApiVersionsRequest.Builder().build((short) 3));
 
   private final Socket socket;
@@ -127,9 +127,7 @@ final class Wire implements AutoCloseable {
   /** The whole way in: versions, mechanism, messages. */
   void login(String mechanism, Conversation conversation) throws IOException {
     ask(VERSIONS);
-    SaslHandshakeRequestData hand = new SaslHandshakeRequestData().setMechanism(mechanism);
-    ByteBuffer shaken =
-        ask(bytes(ApiKeys.SASL_HANDSHAKE, HANDSHAKE, new SaslHandshakeRequest(hand, HANDSHAKE)));
+    ByteBuffer shaken = ask(handshake(mechanism));
     short error =
         new SaslHandshakeResponseData(new ByteBufferAccessor(shaken), HANDSHAKE).errorCode();
     if (error != 0) {
@@ -137,13 +135,7 @@ final class Wire implements AutoCloseable {
     }
     byte[] message = conversation.begin();
     while (message != null) {
-      SaslAuthenticateRequestData data = new SaslAuthenticateRequestData().setAuthBytes(message);
-      ByteBuffer buffer =
-          ask(
-              bytes(
-                  ApiKeys.SASL_AUTHENTICATE,
-                  AUTHENTICATE,
-                  new SaslAuthenticateRequest(data, AUTHENTICATE)));
+      ByteBuffer buffer = ask(authenticate(message));
       SaslAuthenticateResponseData answer =
           new SaslAuthenticateResponseData(new ByteBufferAccessor(buffer), AUTHENTICATE);
       if (answer.errorCode() != 0) {
@@ -151,6 +143,19 @@ final class Wire implements AutoCloseable {
       }
       message = conversation.next(answer.authBytes());
     }
+  }
+
+  /** A request for this mechanism. */
+  static byte[] handshake(String mechanism) {
+    SaslHandshakeRequestData hand = new SaslHandshakeRequestData().setMechanism(mechanism);
+    return bytes(ApiKeys.SASL_HANDSHAKE, HANDSHAKE, new SaslHandshakeRequest(hand, HANDSHAKE));
+  }
+
+  /** A message of the mechanism. */
+  static byte[] authenticate(byte[] message) {
+    SaslAuthenticateRequestData data = new SaslAuthenticateRequestData().setAuthBytes(message);
+    return bytes(
+        ApiKeys.SASL_AUTHENTICATE, AUTHENTICATE, new SaslAuthenticateRequest(data, AUTHENTICATE));
   }
 
   /** A request for the metadata of these topics. */

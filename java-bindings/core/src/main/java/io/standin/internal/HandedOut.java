@@ -31,6 +31,9 @@ final class HandedOut {
   private static final int DENIAL = 1;
   private static final int RECORDED_DENIAL = 2;
 
+  /** With each of them: it holds for requests from the address of the connection only. */
+  private static final int OWN = 4;
+
   private static final Kept[] NONE = new Kept[2];
   private static final int FIRST = 4;
   private static final int MOST = 64;
@@ -58,6 +61,10 @@ final class HandedOut {
 
   private record Kept(
       int action, String name, int what, int word, long generation, long from, long nanos) {
+    boolean isFor(boolean own) {
+      return own || (what & OWN) == 0;
+    }
+
     boolean is(int otherAction, String other) {
       return action == otherAction && name.equals(other);
     }
@@ -121,39 +128,46 @@ final class HandedOut {
    * What is known about the operation, counted as so many references: 1 allowed, 0 denied, or -1.
    *
    * @param recorded whether a denial has to be in the records, and not only in the counts
+   * @param own whether the request comes from the address of the connection
    */
-  int repeat(int action, String name, int references, boolean recorded) {
+  int repeat(int action, String name, int references, boolean recorded, boolean own) {
     Kept kept = find(key(action), name);
-    if (kept == null || recorded && kept.what == DENIAL || !repeat(kept, references)) {
+    if (kept == null || !kept.isFor(own)) {
       return -1;
     }
-    return kept.what == ALLOW ? 1 : 0;
+    int what = kept.what & ~OWN;
+    if (recorded && what == DENIAL || !repeat(kept, references)) {
+      return -1;
+    }
+    return what == ALLOW ? 1 : 0;
   }
 
   /** True when the action is known to be allowed on some resource of its type. */
-  boolean repeatAny(int action) {
+  boolean repeatAny(int action, boolean own) {
     // No action has such a number.
     Kept kept = find(~action, "");
-    return kept != null && kept.stands();
+    return kept != null && kept.isFor(own) && kept.stands();
   }
 
   /** After an operation was decided: has that handed out when it comes again. */
-  void decided(long session, int action, String name, boolean allowed, boolean recorded) {
+  void decided(
+      long session, int action, String name, boolean allowed, boolean recorded, boolean own) {
     int key = key(action);
     int at = place(key, name);
     if (at >= 0) {
-      int what = allowed ? ALLOW : recorded ? RECORDED_DENIAL : DENIAL;
+      int what = (allowed ? ALLOW : recorded ? RECORDED_DENIAL : DENIAL) | (own ? OWN : 0);
       long now = System.nanoTime();
       keep(at, key, name, what, now, handOut(session, action, Fields.text(name), what));
     }
   }
 
   /** After an action was allowed on some resource of its type. */
-  void anyAllowed(long session, int action) {
+  void anyAllowed(long session, int action, boolean own) {
     int at = place(~action, "");
     if (at >= 0) {
       long now = System.nanoTime();
-      keep(at, ~action, "", ALLOW, now, handOut(session, action, null, ALLOW));
+      int what = ALLOW | (own ? OWN : 0);
+      keep(at, ~action, "", what, now, handOut(session, action, null, what));
     }
   }
 

@@ -58,8 +58,9 @@ final class Native {
 
   /**
    * Hands out what was decided about an action on a resource, or (null) on some resource, if it is
-   * what is wanted: 0 an allow, 1 a denial, 2 a denial that is recorded. How long it holds in
-   * milliseconds (from bit 47), number of its word (32), generation (0).
+   * what is wanted: 0 an allow, 1 a denial, 2 a denial that is recorded; and 4 more if it will be
+   * repeated for requests from the session's own address only. How long it holds in milliseconds
+   * (from bit 47), number of its word (32), generation (0).
    */
   static native long handOut(long session, int action, byte[] name, int wanted);
 

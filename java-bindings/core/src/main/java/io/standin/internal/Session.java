@@ -3,6 +3,7 @@ package io.standin.internal;
 
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
+import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.util.List;
 
@@ -18,6 +19,9 @@ public final class Session {
   private final long deadline;
   private final HandedOut handedOut = new HandedOut();
   private volatile boolean bound;
+
+  /** The address of the connection; null where it is not known here. */
+  private volatile InetAddress address;
 
   /** Takes a session over that the library has just given out. */
   public Session(long id, String principal, long deadline) {
@@ -43,12 +47,17 @@ public final class Session {
     return deadline;
   }
 
-  /** Tells the library the channel, once. Refusal ends the session natively. */
-  public void bind(byte[] facts) {
+  /**
+   * Tells the library the channel, once. Refusal ends the session natively.
+   *
+   * @param from the address that is among the facts
+   */
+  public void bind(byte[] facts, InetAddress from) {
     if (!bound) {
       synchronized (this) {
         if (!bound) {
           Native.bind(id, facts, new byte[512]);
+          address = from;
           bound = true;
         }
       }
@@ -76,25 +85,32 @@ public final class Session {
    * allowed, 0 denied, -1 when it has to be asked.
    *
    * @param recorded whether a denial has to be in the records, and not only in the counts
+   * @param from the address the request comes from
    */
-  public int repeats(int action, String name, int references, boolean recorded) {
-    return handedOut.repeat(action, name, references, recorded);
+  public int repeats(int action, String name, int references, boolean recorded, InetAddress from) {
+    return handedOut.repeat(action, name, references, recorded, isOwn(from));
+  }
+
+  private boolean isOwn(InetAddress from) {
+    InetAddress own = address;
+    return own != null && (own == from || own.equals(from));
   }
 
   /** The library has decided this: it may be repeated from when the library hands it out. */
-  public void decided(int action, String name, boolean allowed, boolean recorded) {
-    handedOut.decided(id, action, name, allowed, recorded);
+  public void decided(
+      int action, String name, boolean allowed, boolean recorded, InetAddress from) {
+    handedOut.decided(id, action, name, allowed, recorded, isOwn(from));
     Reference.reachabilityFence(this);
   }
 
   /** True when the library has said that this is allowed on some resource of the action's type. */
-  public boolean repeatsAny(int action) {
-    return handedOut.repeatAny(action);
+  public boolean repeatsAny(int action, InetAddress from) {
+    return handedOut.repeatAny(action, isOwn(from));
   }
 
   /** As {@link #decided}, allowed, for some resource of the action's type. */
-  public void anyAllowed(int action) {
-    handedOut.anyAllowed(id, action);
+  public void anyAllowed(int action, InetAddress from) {
+    handedOut.anyAllowed(id, action, isOwn(from));
     Reference.reachabilityFence(this);
   }
 

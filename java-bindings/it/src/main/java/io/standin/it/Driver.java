@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
@@ -35,14 +36,19 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * An ordinary client that does what it is told, a line at a time, and answers with one JSON object:
  *
  * <ul>
- *   <li>{@code create T}: makes a topic with one partition
+ *   <li>{@code create T [PARTITIONS]}: makes a topic, of one partition when no number is given
  *   <li>{@code produce T N}: sends N records and waits for the last one
- *   <li>{@code until accepted|refused T SECONDS}: sends a record every 10 ms until one is; the
- *       time-out is an error
+ *   <li>{@code until accepted|refused T SECONDS [PARTITIONS]}: sends a record every 10 ms until one
+ *       is, in each of so many partitions; the time-out is an error
  *   <li>{@code flow T SECONDS}: sends a record every 20 ms, counting failures
  *   <li>{@code consume T N [GROUP]}: reads N records, at first from the beginning; the group is
  *       T-readers when none is given
- *   <li>{@code end T}: the end offset, asked for over a new connection
+ *   <li>{@code load T PARTITIONS}: goes on sending a record every 20 ms in the background, through
+ *       a producer of its own
+ *   <li>{@code loaded}: what became of them since it was asked last
+ *   <li>{@code leaders T}: which brokers lead its partitions
+ *   <li>{@code end T [PARTITIONS]}: the end offset, asked for over a new connection; of several
+ *       partitions their sum
  *   <li>{@code connections}: what the producer counted of its own connections
  *   <li>{@code close}: closes the producer; the next record opens a new one
  *   <li>{@code quit}
@@ -55,6 +61,7 @@ public final class Driver {
 
   private final Properties common = new Properties();
   private KafkaProducer<byte[], byte[]> producer;
+  private Load load;
 
   private Driver() {}
 
@@ -83,7 +90,11 @@ public final class Driver {
     driver.close();
   }
 
-  private void close() {
+  private void close() throws InterruptedException {
+    if (load != null) {
+      load.stop();
+      load = null;
+    }
     if (producer != null) {
       producer.close(Duration.ofSeconds(2));
       producer = null;
@@ -98,24 +109,32 @@ public final class Driver {
 
   private void run(String[] words, ObjectNode answer) throws Exception {
     switch (words[0]) {
-      case "create" -> create(words[1]);
+      case "create" -> create(words[1], number(words, 2, 1));
       case "produce" -> answer.put("produced", produce(words[1], Integer.parseInt(words[2])));
-      case "until" -> until(words[1], words[2], Integer.parseInt(words[3]), answer);
+      case "until" ->
+          until(words[1], words[2], Integer.parseInt(words[3]), number(words, 4, 1), answer);
+      case "load" -> load = Load.start(common, words[1], Integer.parseInt(words[2]));
+      case "loaded" -> load.tell(answer);
       case "flow" -> flow(words[1], Integer.parseInt(words[2]), answer);
       case "consume" -> {
         String group = words.length > 3 ? words[3] : words[1] + "-readers";
         answer.put("consumed", consume(words[1], Integer.parseInt(words[2]), group));
       }
-      case "end" -> answer.put("end", end(words[1]));
+      case "leaders" -> answer.put("leaders", leaders(words[1]));
+      case "end" -> answer.put("end", end(words[1], number(words, 2, 1)));
       case "connections" -> connections(answer);
       case "close" -> close();
       default -> throw new IllegalArgumentException("unknown command " + words[0]);
     }
   }
 
-  private void create(String topic) throws Exception {
+  private static int number(String[] words, int at, int otherwise) {
+    return words.length > at ? Integer.parseInt(words[at]) : otherwise;
+  }
+
+  private void create(String topic, int partitions) throws Exception {
     try (Admin admin = Admin.create(common)) {
-      admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1))).all().get();
+      admin.createTopics(List.of(new NewTopic(topic, partitions, (short) 1))).all().get();
     }
   }
 
@@ -147,31 +166,34 @@ public final class Driver {
     return count;
   }
 
-  /** Produces until a record is accepted or refused for lack of permission. */
-  private void until(String wanted, String topic, int seconds, ObjectNode answer) throws Exception {
+  /** Produces until a record is accepted or refused for lack of permission, in each partition. */
+  private void until(String wanted, String topic, int seconds, int partitions, ObjectNode answer)
+      throws Exception {
     if (!wanted.equals("accepted") && !wanted.equals("refused")) {
       throw new IllegalArgumentException("until accepted or refused, not " + wanted);
     }
     long begin = System.nanoTime();
     long end = begin + seconds * 1_000_000_000L;
     int sent = 0;
+    int partition = 0;
     String last = "nothing";
     while (System.nanoTime() < end) {
       sent++;
       try {
-        producer().send(new ProducerRecord<>(topic, 0, null, new byte[16])).get();
+        producer().send(new ProducerRecord<>(topic, partition, null, new byte[16])).get();
         last = "accepted";
       } catch (ExecutionException e) {
         boolean refused = e.getCause() instanceof AuthorizationException;
         last = refused ? "refused" : e.getCause().getClass().getSimpleName();
         answer.put("refused_with", e.getCause().getClass().getSimpleName());
       }
-      if (last.equals(wanted)) {
+      if (!last.equals(wanted)) {
+        Thread.sleep(10);
+      } else if (++partition == partitions) {
         answer.put("sent", sent).put("after_ms", (System.nanoTime() - begin) / 1_000_000);
         connections(answer);
         return;
       }
-      Thread.sleep(10);
     }
     throw new IllegalStateException(
         "no record was " + wanted + " within " + seconds + " s; the last one was " + last);
@@ -214,14 +236,30 @@ public final class Driver {
     return seen;
   }
 
-  private long end(String topic) throws Exception {
+  private String leaders(String topic) throws Exception {
     try (Admin admin = Admin.create(common)) {
-      TopicPartition partition = new TopicPartition(topic, 0);
       return admin
-          .listOffsets(Map.of(partition, OffsetSpec.latest()))
-          .partitionResult(partition)
+          .describeTopics(List.of(topic))
+          .allTopicNames()
           .get()
-          .offset();
+          .get(topic)
+          .partitions()
+          .stream()
+          .map(partition -> partition.leader().idString())
+          .sorted()
+          .collect(Collectors.joining(" "));
+    }
+  }
+
+  private long end(String topic, int partitions) throws Exception {
+    Map<TopicPartition, OffsetSpec> wanted = new HashMap<>();
+    for (int partition = 0; partition < partitions; partition++) {
+      wanted.put(new TopicPartition(topic, partition), OffsetSpec.latest());
+    }
+    try (Admin admin = Admin.create(common)) {
+      return admin.listOffsets(wanted).all().get().values().stream()
+          .mapToLong(found -> found.offset())
+          .sum();
     }
   }
 

@@ -50,7 +50,7 @@ class AgentProcessTest {
 
   /** What the agent keeps on disk, opened with its key. */
   private JsonNode held() throws Exception {
-    Path file = broker.store().resolveSibling("agent.held");
+    Path file = broker.dir().resolve("run/agent.held");
     byte[] sealed = Files.readAllBytes(file);
     int idLength = sealed[1];
     String id = new String(sealed, 2, idLength, StandardCharsets.UTF_8);

@@ -125,7 +125,7 @@ final class Broker {
     }
   }
 
-  private static void remove(Path dir) {
+  static void remove(Path dir) {
     if (!Files.exists(dir)) {
       return;
     }
@@ -152,9 +152,11 @@ final class Broker {
   Ended tryStandin(String... arguments) {
     List<String> command = new ArrayList<>();
     command.add(ROOT.resolve("build/bin/standin").toString());
-    command.addAll(List.of("--store", store().toString(), "--output", "json"));
+    command.addAll(List.of("--store", place(), "--output", "json"));
     command.addAll(Arrays.asList(arguments));
-    Ended ended = run(Map.of(), command);
+    Path keys = dir.resolve("standin/store.key");
+    Ended ended =
+        run(Files.exists(keys) ? Map.of("STANDIN_KEY_FILE", keys.toString()) : Map.of(), command);
     note(ended.out() + ended.errors());
     return ended;
   }
@@ -203,6 +205,21 @@ final class Broker {
     }
   }
 
+  /**
+   * Kills one of its processes: {@code broker}, {@code controller}, {@code agent}, {@code service}.
+   */
+  void kill(String role) {
+    script("down", dir, "--role", role, "--kill");
+  }
+
+  /** Starts the security service again, where the store is served by one. */
+  void startService() {
+    Ended ended = script("service", dir);
+    if (ended.code() != 0) {
+      throw new IllegalStateException("the service did not start again: " + ended.errors());
+    }
+  }
+
   /** Its name: that of its directory. */
   String name() {
     return dir.getFileName().toString();
@@ -214,6 +231,16 @@ final class Broker {
 
   Path store() {
     return dir.resolve("standin/store.db");
+  }
+
+  /** Where the store is: a file, or the database of a service. */
+  private String place() {
+    Path service = dir.resolve("standin/service");
+    try {
+      return Files.exists(service) ? Files.readAllLines(service).get(1) : store().toString();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   Path ca() {
@@ -259,7 +286,7 @@ final class Broker {
     return cluster().replace(":cluster/", ":" + type + "/") + "/" + name;
   }
 
-  /** Id of the process of this role: {@code broker}, {@code controller} or {@code agent}. */
+  /** Id of the process of this role, as in {@link #kill(String)}. */
   long pid(String role) {
     try {
       return Long.parseLong(Files.readString(dir.resolve(role + ".pid")).trim());

@@ -129,7 +129,7 @@ final class RawClient implements AutoCloseable {
     return socket;
   }
 
-  private static SSLSocketFactory trust(Path ca) {
+  static SSLSocketFactory trust(Path ca) {
     return TRUST.computeIfAbsent(
         ca,
         path -> {

@@ -169,14 +169,14 @@ final class Signed {
     return name.toLowerCase(java.util.Locale.ROOT);
   }
 
-  private static String encode(String text) {
+  static String encode(String text) {
     return URLEncoder.encode(text, StandardCharsets.UTF_8)
         .replace("+", "%20")
         .replace("*", "%2A")
         .replace("%7E", "~");
   }
 
-  private static String sha256(String text) {
+  static String sha256(String text) {
     try {
       byte[] hash =
           MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
@@ -186,7 +186,7 @@ final class Signed {
     }
   }
 
-  private static byte[] hmac(byte[] key, String text) {
+  static byte[] hmac(byte[] key, String text) {
     try {
       Mac mac = Mac.getInstance("HmacSHA256");
       mac.init(new SecretKeySpec(key, "HmacSHA256"));

@@ -192,7 +192,7 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
       throw Undecided.exception(context.requestType(), onCluster(asked));
     }
     if (asked.size() == 1) {
-      int known = repeats(session, asked.get(0));
+      int known = repeats(session, context, asked.get(0));
       if (known >= 0) {
         return known == 1 ? ALLOWED : DENIED;
       }
@@ -242,7 +242,8 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
           number(only),
           only.resourcePattern().name(),
           results.get(0) == AuthorizationResult.ALLOWED,
-          only.logIfDenied());
+          only.logIfDenied(),
+          context.clientAddress());
     }
     return results;
   }
@@ -252,12 +253,13 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
   }
 
   /** What the library has decided before and still holds: 1 allowed, 0 denied, -1 unknown. */
-  private int repeats(Session session, Action action) {
+  private int repeats(Session session, AuthorizableRequestContext context, Action action) {
     return session.repeats(
         number(action),
         action.resourcePattern().name(),
         action.resourceReferenceCount(),
-        action.logIfDenied());
+        action.logIfDenied(),
+        context.clientAddress());
   }
 
   /** The library decided nothing: past its deadline a session is over, before it that is a race. */
@@ -303,7 +305,7 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
         throw Undecided.exception(context.requestType(), true);
       }
       int number = actions.number(operation, type);
-      if (session.repeatsAny(number)) {
+      if (session.repeatsAny(number, context.clientAddress())) {
         return AuthorizationResult.ALLOWED;
       }
       Requests facts =
@@ -312,7 +314,7 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
       facts.buffer().get(0, bytes);
       return switch (session.authorizeAny(number, bytes, waitMs())) {
         case 1 -> {
-          session.anyAllowed(number);
+          session.anyAllowed(number, context.clientAddress());
           yield AuthorizationResult.ALLOWED;
         }
         case 0 -> AuthorizationResult.DENIED;

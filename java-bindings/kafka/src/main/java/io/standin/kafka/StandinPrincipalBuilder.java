@@ -83,7 +83,8 @@ public final class StandinPrincipalBuilder
                   Fields.text(sasl.listenerName()),
                   Fields.text(protocol.name),
                   Fields.text(protocol == SecurityProtocol.SASL_SSL ? "1" : "0"),
-                  Fields.text(""))));
+                  Fields.text(""))),
+          sasl.clientAddress());
       principal = new StandinPrincipal(session.principal(), session);
       return principal;
     }

@@ -12,6 +12,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.sun.management.ThreadMXBean;
 import io.standin.internal.Engine;
 import java.lang.management.ManagementFactory;
+import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -164,6 +165,39 @@ class RepeatsTest {
     assertTrue(bytes < 1, "a call allocates " + bytes + " bytes");
     assertEquals(asked, counted());
     assertEquals(List.of(DENIED), ask(writer, write("other")));
+  }
+
+  /** A decision that looks at the address is repeated for that of the connection and no other. */
+  @Test
+  void p1_21_what_looks_at_the_address_is_repeated_for_the_connections_own_only() throws Exception {
+    String here =
+        Stage.statement("Allow", "WriteData", Stage.arn("topic", "t*"))
+            .replace(
+                "\"Effect\"",
+                "\"Condition\":{\"IpAddress\":{\"aws:SourceIp\":\"127.0.0.0/8\"}},\"Effect\"");
+    assertTrue(here.contains("SourceIp"), here);
+    StandinPrincipal writer = stage.logIn(stage.user("here", here));
+    List<Action> one = List.of(write("t-1"));
+    var own = Stage.request(writer, ApiKeys.PRODUCE.id);
+    var same = Stage.request(writer, ApiKeys.PRODUCE.id, InetAddress.getByAddress(own()));
+    var near = Stage.request(writer, ApiKeys.PRODUCE.id, InetAddress.getByName("127.9.9.9"));
+    var far = Stage.request(writer, ApiKeys.PRODUCE.id, InetAddress.getByName("192.0.2.1"));
+    long allowed = counted();
+    long denied = counted("operations-denied-total");
+    for (int n = 0; n < 1000; n++) {
+      assertEquals(ALLOWED, authorizer.authorize(own, one).get(0));
+      assertEquals(ALLOWED, authorizer.authorize(same, one).get(0));
+      assertEquals(ALLOWED, authorizer.authorize(near, one).get(0));
+      assertEquals(DENIED, authorizer.authorize(far, one).get(0));
+      assertEquals(ALLOWED, authorizer.authorizeByResourceType(own, WRITE, TOPIC));
+      assertEquals(DENIED, authorizer.authorizeByResourceType(far, WRITE, TOPIC));
+    }
+    assertEquals(3000, counted() - allowed);
+    assertEquals(1000, counted("operations-denied-total") - denied);
+  }
+
+  private static byte[] own() {
+    return new byte[] {127, 0, 0, 1};
   }
 
   @Test

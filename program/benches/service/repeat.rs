@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Logins of clients a host knows, while its service is 20 ms away, beside
+//! those of a host with the embedded store.
+
+use std::time::{Duration, Instant};
+
+use standin::settings::Given;
+
+use crate::between::{Between, Weather};
+use crate::host::Host;
+use crate::place::{CLUSTER, Place, policy};
+
+/// There and back.
+const FAR: Duration = Duration::from_millis(20);
+/// Logins of one turn.
+const TURN: usize = 2000;
+
+fn turn(host: &Host, keys: &[(String, standin::credential::Secret)]) -> Duration {
+    let messages: Vec<_> = keys.iter().cycle().take(TURN).collect();
+    let begun = Instant::now();
+    for key in messages {
+        let id = host.try_login(key).unwrap();
+        host.engine.agent().release(id);
+    }
+    begun.elapsed()
+}
+
+pub(crate) fn measure(rounds: usize) {
+    let place = Place::new();
+    let serving = place.serve();
+    let between = Between::new(&place.certificate, &place.ca, serving.port);
+    let file = place.enroll(&serving, "demo/1");
+    let keys: Vec<_> =
+        (0..100).map(|n| place.user(&format!("u{n}"), &policy("Allow", &["kafka-cluster:*"], "t"))).collect();
+    between.becomes(|_| Weather::Late(FAR));
+    let far = Host::open(&place, between.port, &file, &[]);
+    let audit = place.dir.path().join("embedded");
+    let pairs = [
+        ("standin.store", place.files.store.to_str().unwrap()),
+        ("standin.audit.dir", audit.to_str().unwrap()),
+        ("standin.engine", "embedded"),
+        ("standin.cluster.arn", CLUSTER),
+        ("standin.hosts", "localhost"),
+    ];
+    let near = Host::with(&Given::read(pairs, None).unwrap());
+    let first = |host: &Host| {
+        let begun = Instant::now();
+        for key in &keys {
+            let id = host.try_login(key).unwrap();
+            host.engine.agent().release(id);
+        }
+        begun.elapsed().as_secs_f64() * 1e3 / keys.len() as f64
+    };
+    let (far_first, near_first) = (first(&far), first(&near));
+    let (mut away, mut embedded) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        away.push(turn(&far, &keys));
+        embedded.push(turn(&near, &keys));
+    }
+    let median = |times: &mut Vec<Duration>| {
+        times.sort_unstable();
+        times[times.len() / 2].as_secs_f64()
+    };
+    let (away, embedded) = (median(&mut away), median(&mut embedded));
+    println!("\nlogins of 100 clients, one after another; the client's signing is in it:");
+    println!("  first login: service 20 ms away {far_first:.1} ms, embedded store {near_first:.1} ms");
+    println!(
+        "  known: service 20 ms away {:.0} a second, embedded store {:.0} a second, ratio {:.2}",
+        TURN as f64 / away,
+        TURN as f64 / embedded,
+        embedded / away
+    );
+}
