@@ -83,6 +83,7 @@ fn shown(host: &HostRow) -> Value {
         "arn": host.identity.arn(),
         "created": date(host.created),
         "enrolled": host.enrolled.map(date),
+        "heard": host.seen.map(date),
         "verification_keys": host.verification_keys,
     })
 }
@@ -121,7 +122,7 @@ impl Host {
             }
             Self::List => {
                 let rows: Vec<Value> = desk.store()?.hosts()?.iter().map(shown).collect();
-                desk.output.list(&["name", "state", "created", "enrolled", "verification_keys"], &rows);
+                desk.output.list(&["name", "state", "created", "enrolled", "heard", "verification_keys"], &rows);
             }
             Self::Revoke { name } => desk.store()?.revoke_host(&actor(), &name)?,
         }

@@ -36,9 +36,12 @@ pub struct HostRow {
     pub code_ends: Option<i64>,
     /// True when it is given keys to verify further logins with.
     pub verification_keys: bool,
+    /// When it was last heard, about; none when never.
+    pub seen: Option<i64>,
 }
 
-const HOST: &str = "SELECT i.arn, i.created, i.disabled, h.public_key, h.enrolled, h.code_ends, h.verification_keys
+const HOST: &str =
+    "SELECT i.arn, i.created, i.disabled, h.public_key, h.enrolled, h.code_ends, h.verification_keys, h.seen
   FROM identity i JOIN host h ON h.arn = i.arn WHERE i.account = ?1";
 
 fn read_host(row: &dyn Row) -> Result<HostRow, Fault> {
@@ -50,6 +53,7 @@ fn read_host(row: &dyn Row) -> Result<HostRow, Fault> {
         enrolled: row.get(4)?,
         code_ends: row.get(5)?,
         verification_keys: row.get(6)?,
+        seen: row.get(7)?,
     })
 }
 
@@ -109,6 +113,7 @@ impl Store {
                 enrolled: None,
                 code_ends: Some(ends),
                 verification_keys,
+                seen: None,
             })
         })?;
         Ok((row, code))
@@ -186,6 +191,20 @@ impl Store {
             w.run("UPDATE host SET public_key = NULL, code = NULL, code_ends = NULL WHERE arn = ?1", params![arn])?;
             w.run("UPDATE identity SET disabled = 1 WHERE arn = ?1", params![arn])?;
             w.announce(Kind::IdentityEnded, arn)
+        })
+    }
+
+    /// Notes when hosts, by ARN, were heard.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn hosts_seen(&self, seen: &[(String, i64)]) -> Result<(), Fault> {
+        self.note(|c| {
+            for (arn, at) in seen {
+                // Another service may have heard it later.
+                c.execute("UPDATE host SET seen = ?2 WHERE arn = ?1 AND coalesce(seen, 0) < ?2", params![arn, *at])?;
+            }
+            Ok(())
         })
     }
 

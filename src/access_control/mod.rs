@@ -10,8 +10,10 @@
 mod assume;
 mod backup;
 mod changes;
+mod collected;
 mod credentials;
 mod database;
+mod denials;
 mod files;
 mod groups;
 mod hosts;
@@ -35,8 +37,10 @@ mod web;
 
 pub use assume::AssumeRole;
 pub use changes::{ChangeRow, Kind as ChangeKind};
+pub use collected::Collected;
 pub use credentials::Shown;
 pub use database::{AsValue, Connection, Database, Each, FromValue, Row, Value, Work, forbidden};
+pub use denials::DenialRow;
 pub use hosts::HostRow;
 pub use issue::TemporaryCredentials;
 pub use keys::{KeyRow, LoginRow};

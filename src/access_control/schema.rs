@@ -10,7 +10,7 @@ use super::sqlite::failed;
 /// Each step brings a store from the version before it to its own. The words
 /// are SQLite's; another database translates `INTEGER`, `TEXT`, `BLOB` and
 /// `WITHOUT ROWID`, so nothing else that only SQLite knows may stand here.
-pub const STEPS: [&str; 3] = [
+pub const STEPS: [&str; 6] = [
     r"
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE revision (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL, changes_from INTEGER NOT NULL);
@@ -83,6 +83,27 @@ CREATE TABLE host (
   arn TEXT PRIMARY KEY REFERENCES identity (arn) ON DELETE CASCADE, account TEXT NOT NULL, public_key BLOB,
   enrolled INTEGER, verification_keys INTEGER NOT NULL, code BLOB, code_ends INTEGER, code_attempts INTEGER NOT NULL
 ) WITHOUT ROWID;
+",
+    // Administration that was denied.
+    r"
+CREATE TABLE denial_last (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL);
+INSERT INTO denial_last VALUES (1, 0);
+CREATE TABLE denial (
+  number INTEGER PRIMARY KEY, account TEXT NOT NULL, time INTEGER NOT NULL, until INTEGER NOT NULL, count INTEGER NOT NULL,
+  actor TEXT NOT NULL, access_key TEXT NOT NULL, action TEXT NOT NULL, target TEXT NOT NULL, address TEXT NOT NULL,
+  reason TEXT NOT NULL
+);
+",
+    // When hosts were last heard.
+    "ALTER TABLE host ADD COLUMN seen INTEGER;",
+    // Audit records that hosts delivered.
+    r"
+CREATE TABLE collected_last (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL);
+INSERT INTO collected_last VALUES (1, 0);
+CREATE TABLE collected (
+  number INTEGER PRIMARY KEY, account TEXT NOT NULL, host TEXT NOT NULL, boot TEXT NOT NULL, sequence INTEGER NOT NULL,
+  time INTEGER NOT NULL, received INTEGER NOT NULL, record TEXT NOT NULL, UNIQUE (host, boot, sequence)
+);
 ",
 ];
 

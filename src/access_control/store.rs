@@ -22,7 +22,7 @@ pub(super) const MARK: &[u8] = b"store-mark";
 /// How many revisions' changes are kept at least.
 const KEEP: i64 = 100_000;
 /// Longest wait for a wake-up: one may be lost, the table of changes is not.
-const NAP: Duration = Duration::from_millis(250);
+const NAP: Duration = Duration::from_secs(1);
 
 /// Where a store lives.
 #[derive(Clone, Debug)]

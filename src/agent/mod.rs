@@ -8,6 +8,7 @@
 
 mod counters;
 mod decisions;
+mod deliver;
 mod differences;
 mod events;
 mod feed;
@@ -46,7 +47,7 @@ use crate::fault::{Fault, Kind, Status};
 use crate::policy::{ActionId, ActionTable};
 use crate::revision::Revision;
 use crate::service::{DecisionPoint, Entitlements, SecurityService, SessionReport, Shelf};
-use crate::session::{Common, Context, Fresh, Session, SessionId, Table, Tally, kept};
+use crate::session::{Common, Context, Fresh, Session, SessionId, Table, Tally};
 use crate::settings::{Decide, EngineSettings, Tuning};
 use crate::time::{Clock, Random, Steady, UnixMillis};
 use held::State;
@@ -580,24 +581,6 @@ impl Agent {
         let tell = move || drop(service.report(&boot, &host, &none));
         if let Ok(telling) = std::thread::Builder::new().name("standin-end".into()).spawn(tell) {
             pool::join_by(vec![telling], by.max(Instant::now() + FAREWELL));
-        }
-    }
-
-    /// Takes the counts out of all contexts and writes what is waiting.
-    fn flush_audit(&self, window_over: bool) {
-        let now = self.parts.clock.wall();
-        if window_over {
-            kept::count();
-            for context in self.interning.contexts() {
-                context.drain(now);
-            }
-            self.look_for_loops();
-            self.differences.drain(self.tally.window_since(), now, &self.parts.recorder);
-            self.tally.next_window(now);
-            kept::end_window();
-        }
-        if let Err(fault) = self.parts.recorder.flush(now) {
-            self.parts.journal.line("error", &format!("audit: {fault}"));
         }
     }
 }

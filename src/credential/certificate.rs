@@ -165,6 +165,15 @@ impl Certificate {
     }
 }
 
+/// When a certificate in DER ends, whoever it is for.
+///
+/// # Errors
+/// [`Status::Malformed`] when it is no certificate.
+pub fn end_of(der: &[u8]) -> Result<UnixMillis, Fault> {
+    let (_, read) = X509Certificate::from_der(der).map_err(|_| malformed("the certificate is not X.509 in DER"))?;
+    Ok(UnixMillis(read.validity().not_after.timestamp().saturating_mul(1000)))
+}
+
 /// What ids of certificates begin with. No access key id holds a colon.
 pub const PREFIX: &str = "x509:";
 

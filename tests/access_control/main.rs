@@ -12,3 +12,4 @@ mod managed;
 mod people;
 mod sealing;
 mod support;
+mod upgrade;

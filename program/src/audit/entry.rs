@@ -2,7 +2,7 @@
 //! One line of the audit as it is listed and filtered.
 
 use serde_json::{Value, json};
-use standin::access_control::AdminRow;
+use standin::access_control::{AdminRow, DenialRow};
 
 /// One record: of a host, or of administration.
 pub(crate) struct Entry {
@@ -35,7 +35,7 @@ pub(crate) enum Kind {
     Issued,
     /// Operations, counted or refused.
     Operation,
-    /// Changes by administrators.
+    /// Changes by administrators, and what was denied to those who are none.
     Administration,
     /// Records that were lost.
     Lost,
@@ -117,6 +117,32 @@ impl Entry {
             target: row.target,
             outcome: "success".into(),
             detail: row.detail,
+            record,
+        }
+    }
+
+    pub(crate) fn of_denial(row: DenialRow) -> Self {
+        let service = row.action.split(':').next().unwrap_or_default();
+        let from = if row.address.is_empty() { json!({"name": "(unknown)"}) } else { json!({"ip": row.address}) };
+        let record = json!({"time": row.time, "class_uid": 6003, "class_name": "API Activity", "category_uid": 6,
+            "activity_id": 99, "activity_name": "Other", "type_uid": 600_399,
+            "metadata": {"version": "1.3.0", "product": {"name": "Standin", "vendor_name": "Standin"}, "uid": format!("store/denied/{}", row.number)},
+            "actor": {"user": {"uid": row.actor, "account": {"uid": row.account}, "credential_uid": row.access_key_id},
+                "authorizations": [{"decision": "denied"}]},
+            "src_endpoint": from,
+            "api": {"operation": row.action, "service": {"name": service}, "request": {"uid": ""}},
+            "resources": [{"name": row.target}], "count": row.count, "start_time": row.time, "end_time": row.until,
+            "status_detail": row.reason, "status_id": 2, "status": "Failure", "severity_id": 3,
+            "unmapped": {"outcome": "denied"}});
+        let times = if row.count == 1 { String::new() } else { format!("{} times; ", row.count) };
+        Self {
+            time: row.time,
+            kind: Kind::Administration,
+            who: if row.actor.is_empty() { row.access_key_id } else { row.actor },
+            action: row.action,
+            target: row.target,
+            outcome: "denied".into(),
+            detail: format!("{times}{}", row.reason),
             record,
         }
     }

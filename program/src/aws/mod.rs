@@ -7,6 +7,7 @@
 //! operation does with the store, it does through a [`gate::Permit`], which is
 //! given out only for what the caller's policies allow.
 
+mod denials;
 mod form;
 mod gate;
 mod iam;
@@ -25,11 +26,14 @@ use standin::channel::Channel;
 use standin::credential::sigv4::HttpParts;
 use standin::time::{Clock, Random, UnixMillis};
 
+use denials::{Denials, Denied};
 use form::Form;
 use gate::Gate;
 use operations::{Api, Operation, Run};
 use problem::{Code, Problem};
 use xml::Xml;
+
+use crate::serve::limits::{Limits, TooMany, Whose};
 
 pub(crate) use sts::issuers;
 
@@ -40,6 +44,8 @@ const LONGEST: usize = 1024 * 1024;
 pub(crate) struct Aws {
     gate: Gate,
     keys: sts::KeySets,
+    denials: Denials,
+    limits: Arc<Limits>,
     random: Arc<dyn Random>,
 }
 
@@ -59,9 +65,11 @@ impl Aws {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         issuers: sts::Fetcher,
+        limits: Arc<Limits>,
     ) -> Self {
         let keys = sts::KeySets::new(issuers, Arc::clone(&clock));
-        Self { gate: Gate::new(store, clock), keys, random }
+        let denials = Denials::new(Arc::clone(&store), Arc::clone(&clock));
+        Self { gate: Gate::new(store, clock), keys, denials, limits, random }
     }
 
     /// Answers one request. Blocks while the store does.
@@ -104,8 +112,13 @@ impl Aws {
         let operation = operations::find(*api, name, version)?;
         let channel = Channel { address: peer.address, secure: peer.secure, ..Channel::default() };
         let mut result = Xml::default();
+        let mut signer = None;
         match operation.run {
-            Run::Open(run) => run(self, &form, &channel, &mut result),
+            Run::Open(run) => {
+                // Nobody in particular asks: that leaves the account's own alone.
+                self.limits.take(Whose::Account, "whoever does not sign", self.gate.steady())?;
+                run(self, &form, &channel, &mut result)
+            }
             Run::Signed(run) => {
                 let headers = headers(request)?;
                 let parts = HttpParts {
@@ -116,12 +129,45 @@ impl Aws {
                     body,
                 };
                 let caller = self.gate.authenticate(&parts, *api)?;
-                let call = gate::Call { gate: &self.gate, caller: &caller, form: &form, channel: &channel, operation };
+                let (subject, now) = (&caller.principal.subject, self.gate.steady());
+                self.limits.take(Whose::Identity, subject.arn(), now)?;
+                self.limits.take(Whose::Account, subject.account(), now)?;
+                let caller = signer.insert(caller);
+                let call = gate::Call { gate: &self.gate, caller, form: &form, channel: &channel, operation };
                 run(&call, &mut result)
             }
         }
-        .map_err(|problem| operation.checked(problem))?;
+        .map_err(|problem| {
+            self.note_denied(&problem, operation, signer.as_ref(), peer);
+            operation.checked(problem)
+        })?;
         Ok((operation, result))
+    }
+
+    /// Leaves a record of what was denied before that is answered.
+    fn note_denied(&self, problem: &Problem, operation: &Operation, signer: Option<&gate::Caller>, peer: Peer) {
+        if problem.code != Code::AccessDenied {
+            return;
+        }
+        let (target, who) = problem.denied.clone().unwrap_or_default();
+        let denied = Denied {
+            actor: signer.map_or(who, |caller| caller.arn.clone()),
+            access_key_id: signer.map(|caller| caller.access_key_id.clone()).unwrap_or_default(),
+            action: format!("{}:{}", operation.api.word(), operation.name),
+            target,
+            address: peer.address.map(|address| address.to_string()).unwrap_or_default(),
+        };
+        self.denials.record(denied, &problem.message);
+    }
+
+    /// Writes what denials were counted since the last time, or all of them.
+    pub(crate) fn flush(&self, all: bool) {
+        self.denials.flush(all);
+    }
+
+    /// How many requests were denied, and how often that could not be recorded.
+    pub(crate) fn denied(&self) -> (u64, u64) {
+        self.denials.counts()
     }
 
     fn now(&self) -> UnixMillis {
@@ -138,6 +184,12 @@ impl Aws {
         let parts: Vec<&str> =
             [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)].into_iter().filter_map(|(a, b)| hex.get(a..b)).collect();
         parts.join("-")
+    }
+}
+
+impl From<TooMany> for Problem {
+    fn from(_: TooMany) -> Self {
+        Self::new(Code::Throttling, "Rate exceeded. Try again.")
     }
 }
 

@@ -92,7 +92,7 @@ impl Operation {
             return problem;
         }
         let text = format!("{}: {}", problem.code.word(), problem.message);
-        Problem::new(ValidationError, text)
+        Problem { denied: problem.denied, ..Problem::new(ValidationError, text) }
     }
 }
 

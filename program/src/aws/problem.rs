@@ -78,11 +78,19 @@ pub(crate) struct Problem {
     pub(crate) code: Code,
     /// For whoever asked. Holds no secret.
     pub(crate) message: String,
+    /// What was denied, for the record: on what, and to whom where nobody
+    /// signed.
+    pub(super) denied: Option<(String, String)>,
 }
 
 impl Problem {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), denied: None }
+    }
+
+    /// For the record: what was denied to `who`; empty is who signed.
+    pub(super) fn on(self, target: &str, who: &str) -> Self {
+        Self { denied: Some((target.to_owned(), who.to_owned())), ..self }
     }
 
     /// The first letter large and a full stop behind it, as AWS's messages.
@@ -108,6 +116,6 @@ impl From<Fault> for Problem {
             (_, Kind::Undecided) => (Code::ServiceUnavailable, "The service cannot decide now. Try again.".to_owned()),
             (_, Kind::Internal) => (Code::InternalFailure, "The service failed; its log says why.".to_owned()),
         };
-        Self { code, message }
+        Self::new(code, message)
     }
 }

@@ -20,7 +20,7 @@ use standin::time::{ManualClock, SystemRandom, UnixMillis};
 
 use super::operations::{Api, OPERATIONS, Run};
 use super::sts::Fetcher;
-use super::{Aws, Peer, xml};
+use super::{Aws, Limits, Peer, xml};
 
 const ACCOUNT: &str = "123456789012";
 const START: i64 = 1_767_323_045_000;
@@ -58,7 +58,13 @@ fn house_with(fetch: Fetcher) -> House {
     let clock = Arc::new(ManualClock::at(UnixMillis(START)));
     let store = Store::create(&at, ACCOUNT, Arc::<ManualClock>::clone(&clock), Arc::new(SystemRandom)).unwrap();
     let store = Arc::new(store);
-    let aws = Aws::new(Arc::clone(&store), Arc::<ManualClock>::clone(&clock), Arc::new(SystemRandom), fetch);
+    let aws = Aws::new(
+        Arc::clone(&store),
+        Arc::<ManualClock>::clone(&clock),
+        Arc::new(SystemRandom),
+        fetch,
+        Arc::new(Limits::none()),
+    );
     let mut house =
         House { _dir: dir, clock, store, aws, admin: Keys { id: String::new(), secret: String::new(), token: None } };
     house.admin = house.user(

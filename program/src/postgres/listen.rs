@@ -2,6 +2,7 @@
 //! Waking up when something was written. The table of changes is the truth: a
 //! wake-up that is lost delays, one that comes for nothing does no harm.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, Once, PoisonError};
 use std::time::Duration;
 
@@ -17,11 +18,15 @@ const ANSWER: Duration = Duration::from_secs(5);
 const BEAT: Duration = Duration::from_secs(20);
 /// The pause before another attempt.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Longest wait while nothing can be heard.
+const DEAF: Duration = Duration::from_millis(200);
 
 #[derive(Default)]
 struct Heard {
     count: Mutex<u64>,
     more: Condvar,
+    /// True while the server tells of what is written.
+    listening: AtomicBool,
 }
 
 impl Heard {
@@ -54,6 +59,8 @@ impl Listener {
         self.begun.call_once(|| {
             self.runtime.spawn(follow(self.place.clone(), Arc::clone(&self.heard)));
         });
+        let deaf = !self.heard.listening.load(Ordering::Acquire);
+        let up_to = if deaf { up_to.min(DEAF) } else { up_to };
         let count = self.heard.count.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.heard.more.wait_timeout_while(count, up_to, |count| *count == heard));
     }
@@ -62,6 +69,7 @@ impl Listener {
 async fn follow(place: Place, heard: Arc<Heard>) {
     loop {
         hear(&place, &heard).await;
+        heard.listening.store(false, Ordering::Release);
         // What happened meanwhile was not told.
         heard.raise();
         sleep(PAUSE).await;
@@ -82,6 +90,7 @@ async fn hear(place: &Place, heard: &Arc<Heard>) {
         }
     });
     if matches!(timeout(ANSWER, client.batch_execute("LISTEN standin")).await, Ok(Ok(()))) {
+        heard.listening.store(true, Ordering::Release);
         // What was written before it listened.
         heard.raise();
         while !messages.is_finished() {

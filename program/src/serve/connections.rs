@@ -11,7 +11,6 @@ use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::ServerConfig;
 use standin::fault::Fault;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
 use super::State;
+use super::certificate::{self, Certificate};
 use super::router::{Peer, router};
 
 /// How long a TLS handshake may take.
@@ -36,18 +36,20 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Accepts connections until the process is told to end.
 pub(super) async fn accept(
     listener: TcpListener,
-    tls: Arc<ServerConfig>,
+    certificate: Certificate,
     most: usize,
     state: Arc<State>,
 ) -> Result<(), Fault> {
     let most = u32::try_from(most.clamp(1, 1 << 20)).unwrap_or(4096);
     let room = Arc::new(Semaphore::new(most as usize));
-    let acceptor = TlsAcceptor::from(tls);
     let router = router(Arc::clone(&state));
     let (end, ending) = watch::channel(false);
     let failed = |e: std::io::Error| Fault::internal(format!("signals: {e}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let certificate = Arc::new(certificate);
+    let hang_up = signal(SignalKind::hangup()).map_err(failed)?;
+    tokio::spawn(certificate::follow(Arc::clone(&certificate), Arc::clone(&state), hang_up));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -62,7 +64,8 @@ pub(super) async fn accept(
             state.metrics.connections_refused.fetch_add(1, Ordering::Relaxed);
             continue;
         };
-        let (acceptor, router, ending, state) = (acceptor.clone(), router.clone(), ending.clone(), Arc::clone(&state));
+        let acceptor = TlsAcceptor::from(certificate.configuration());
+        let (router, ending, state) = (router.clone(), ending.clone(), Arc::clone(&state));
         tokio::spawn(async move {
             state.metrics.connections.fetch_add(1, Ordering::Relaxed);
             serve(stream, peer, acceptor, router, ending, &state).await;

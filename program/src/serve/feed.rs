@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The change feed: one thread looks at the store's revision, and everybody
-//! who waits for a change is woken by it.
+//! The change feed: one thread waits for the store's next revision, and
+//! everybody who waits for a change is woken by it.
 
-use std::sync::{Arc, Weak};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use standin::fault::Fault;
+use standin::fault::{Fault, Status};
+use standin::revision::Revision;
 use standin::service::wire;
 use tokio::sync::watch;
 
@@ -15,40 +17,94 @@ use super::State;
 use super::router::working;
 use super::wire::{Refused, changes_asked, changes_now, respond};
 
-/// How often the store is looked at.
-const LOOK: Duration = Duration::from_millis(20);
+/// How long the store is waited for at a time: so long this thread may take to
+/// notice that it is not needed any more.
+const WAIT: Duration = Duration::from_secs(5);
+/// Pause after the store could not be read.
+const PAUSE: Duration = Duration::from_millis(100);
 
-/// The newest revision that was seen, and whether the service ends.
+/// Most waits of one host at once; an agent has one.
+const WAITS: usize = 32;
+
+/// See the module's page.
 pub(super) struct Feed {
+    /// The newest revision that was seen, and whether the service ends.
     newest: watch::Sender<(u64, bool)>,
+    /// How many waits each host has.
+    waits: Mutex<HashMap<String, usize>>,
+}
+
+/// One wait of a host.
+struct Seat<'f> {
+    feed: &'f Feed,
+    host: String,
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        let mut waits = self.feed.waits();
+        if let Some(count) = waits.get_mut(&self.host) {
+            *count -= 1;
+            if *count == 0 {
+                waits.remove(&self.host);
+            }
+        }
+    }
 }
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { newest: watch::Sender::new((0, false)) }
+        Self { newest: watch::Sender::new((0, false)), waits: Mutex::default() }
     }
 }
 
 impl Feed {
-    /// Starts looking, until the state is gone or the service ends.
+    /// Starts waiting for revisions, until the state is gone or the service
+    /// ends.
     pub(super) fn start(state: &Arc<State>) -> Result<(), Fault> {
         let state: Weak<State> = Arc::downgrade(state);
-        let look = move || {
-            while let Some(state) = state.upgrade() {
-                if state.is_stopping() {
-                    state.feed.newest.send_modify(|seen| seen.1 = true);
-                    return;
+        let follow = move || {
+            let mut seen = Revision::default();
+            while let Some(state) = state.upgrade().filter(|state| !state.is_stopping()) {
+                match state.store.wait(seen, WAIT) {
+                    Ok(newest) => {
+                        seen = newest;
+                        let tell = |told: &mut (u64, bool)| std::mem::replace(&mut told.0, newest.0) != newest.0;
+                        state.feed.newest.send_if_modified(tell);
+                    }
+                    // Told of by whoever reads next.
+                    Err(_) => std::thread::sleep(PAUSE),
                 }
-                // A store that cannot be read is told of by whoever reads next.
-                if let Ok(revision) = state.store.revision() {
-                    state.feed.newest.send_if_modified(|seen| std::mem::replace(&mut seen.0, revision.0) != revision.0);
-                }
-                drop(state);
-                std::thread::sleep(LOOK);
             }
         };
-        let started = std::thread::Builder::new().name("standin-feed".into()).spawn(look);
+        let started = std::thread::Builder::new().name("standin-feed".into()).spawn(follow);
         started.map(drop).map_err(|e| Fault::internal(format!("a thread could not be started: {e}")))
+    }
+
+    fn waits(&self) -> MutexGuard<'_, HashMap<String, usize>> {
+        // Nothing is done under this lock that could leave it half done.
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seat(&self, host: String) -> Result<Seat<'_>, Fault> {
+        let mut waits = self.waits();
+        let count = waits.entry(host.clone()).or_default();
+        if *count >= WAITS {
+            return Err(Fault::new(Status::Busy, format!("{host} waits {WAITS} times already")));
+        }
+        *count += 1;
+        drop(waits);
+        Ok(Seat { feed: self, host })
+    }
+
+    /// Wakes everybody who waits: the service ends.
+    pub(super) fn end(&self) {
+        self.newest.send_modify(|told| told.1 = true);
+    }
+
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.newest.receiver_count()
     }
 }
 
@@ -66,7 +122,8 @@ async fn wait(state: &Arc<State>, request: &Arc<Request<Bytes>>) -> Result<wire:
     let mut newest = state.feed.newest.subscribe();
     newest.mark_unchanged();
     let asked = Arc::clone(request);
-    let ask = working(state, move |state| changes_asked(state, &asked)).await?;
+    let (host, ask) = working(state, move |state| changes_asked(state, &asked)).await?;
+    let _seat = state.feed.seat(host)?;
     let ask = Arc::new(ask);
     let until = begun + Duration::from_millis(ask.wait.unsigned_abs());
     loop {

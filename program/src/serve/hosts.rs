@@ -20,6 +20,8 @@ use standin::time::UnixMillis;
 const NONCES: usize = 1 << 20;
 /// Longest nonce.
 const NONCE: usize = 64;
+/// How often it is written that a host was heard, milliseconds.
+const NOTED: i64 = 60_000;
 /// Most hosts that are kept between changes of the store.
 const HOSTS: usize = 10_000;
 
@@ -50,6 +52,15 @@ struct Known {
 pub(super) struct Hosts {
     nonces: Mutex<Nonces>,
     known: Mutex<Known>,
+    heard: Mutex<HashMap<String, Heard>>,
+}
+
+/// When a host was heard, and until when that is written; milliseconds since
+/// the epoch.
+#[derive(Clone, Copy, Default)]
+struct Heard {
+    last: i64,
+    written: i64,
 }
 
 /// The parts of a signed request that stand in its head.
@@ -120,7 +131,34 @@ impl Hosts {
         let key = key.ok_or_else(|| Fault::new(Status::UnknownKey, format!("{} is not enrolled", head.host)))?;
         head.signed(request).verify(key, &head.signature)?;
         self.once(&head, now)?;
+        if let Ok(mut heard) = self.heard.lock() {
+            match heard.get_mut(host.row.identity.arn()) {
+                Some(known) => known.last = now.0,
+                None => drop(heard.insert(host.row.identity.arn().to_owned(), Heard { last: now.0, written: 0 })),
+            }
+        }
         Ok(host)
+    }
+
+    /// Writes when hosts were heard, of those of whom that was written some
+    /// time ago, or of all. Who could not be written is tried again.
+    pub(super) fn note_heard(&self, store: &Store, all: bool) {
+        let least = if all { 1 } else { NOTED };
+        let due = |heard: &Heard| heard.last - heard.written >= least;
+        let seen: Vec<(String, i64)> = match self.heard.lock() {
+            Ok(heard) => heard.iter().filter(|(_, h)| due(h)).map(|(arn, h)| (arn.clone(), h.last)).collect(),
+            Err(_) => return,
+        };
+        if seen.is_empty() || store.hosts_seen(&seen).is_err() {
+            return;
+        }
+        if let Ok(mut heard) = self.heard.lock() {
+            for (arn, at) in seen {
+                if let Some(known) = heard.get_mut(&arn) {
+                    known.written = at;
+                }
+            }
+        }
     }
 
     fn find(&self, store: &Store, arn: &str) -> Result<Arc<Host>, Fault> {

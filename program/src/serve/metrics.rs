@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Upper bounds of the buckets of request times, seconds.
@@ -16,6 +16,20 @@ struct Route {
     buckets: [u64; BOUNDS.len()],
     count: u64,
     seconds: f64,
+}
+
+/// What is counted elsewhere.
+pub(super) struct Others {
+    /// The newest revision, when the store can be read.
+    pub(super) revision: Option<u64>,
+    /// How many wait for changes.
+    pub(super) following: usize,
+    /// Administrative requests that were denied.
+    pub(super) denied: u64,
+    /// How often that could not be recorded.
+    pub(super) unwritten: u64,
+    /// Requests put off by a limit, by whose they were.
+    pub(super) limited: Vec<(&'static str, u64)>,
 }
 
 /// See the module's page.
@@ -32,6 +46,18 @@ pub(crate) struct Metrics {
     pub(crate) busy: AtomicU64,
     /// Requests of hosts that did not prove who they are.
     pub(crate) hosts_refused: AtomicU64,
+    /// When the service's certificate ends, seconds since the epoch.
+    pub(crate) certificate_ends: AtomicI64,
+    /// Certificates taken without a restart.
+    pub(crate) certificates_taken: AtomicU64,
+    /// New certificates that were not good.
+    pub(crate) certificates_refused: AtomicU64,
+    /// Audit records that came.
+    pub(crate) collected: AtomicU64,
+    /// Audit records that came again.
+    pub(crate) collected_again: AtomicU64,
+    /// What came as a record of a host and is none of it.
+    pub(crate) collected_unfit: AtomicU64,
     /// Handlers that panicked.
     pub(crate) panics: AtomicU64,
 }
@@ -52,7 +78,7 @@ impl Metrics {
     }
 
     /// The text for Prometheus.
-    pub(crate) fn text(&self, revision: Option<u64>) -> String {
+    pub(super) fn text(&self, others: &Others) -> String {
         let mut out = String::new();
         let mut single = |name: &str, kind: &str, help: &str, value: u64| {
             // Writing into memory does not fail.
@@ -73,12 +99,37 @@ impl Metrics {
                 "Requests of hosts that did not prove who they are.",
                 &self.hosts_refused,
             ),
+            (
+                "standin_serve_certificates_taken_total",
+                "Certificates taken without a restart.",
+                &self.certificates_taken,
+            ),
+            (
+                "standin_serve_certificates_refused_total",
+                "New certificates that are not used.",
+                &self.certificates_refused,
+            ),
+            ("standin_serve_audit_records_total", "Audit records that came.", &self.collected),
+            ("standin_serve_audit_records_again_total", "Audit records that came again.", &self.collected_again),
+            ("standin_serve_audit_records_unfit_total", "What is no record of its host.", &self.collected_unfit),
             ("standin_serve_panics_total", "Requests that ended in a defect.", &self.panics),
         ] {
             single(name, "counter", help, read(counter));
         }
+        let ends = self.certificate_ends.load(Ordering::Relaxed).unsigned_abs();
+        single("standin_serve_certificate_ends_seconds", "gauge", "When the certificate ends, since 1970.", ends);
+        single("standin_serve_following", "gauge", "Hosts that wait for changes.", others.following as u64);
+        single("standin_serve_denied_total", "counter", "Administrative requests that were denied.", others.denied);
+        let help = "Times that denied requests could not be recorded.";
+        single("standin_serve_denials_unwritten_total", "counter", help, others.unwritten);
+        let revision = others.revision;
         single("standin_serve_store_up", "gauge", "1 when the store can be read.", u64::from(revision.is_some()));
         single("standin_serve_revision", "gauge", "Newest revision of the store.", revision.unwrap_or_default());
+        let name = "standin_serve_limited_total";
+        let _written = writeln!(out, "# HELP {name} Requests put off because of a limit.\n# TYPE {name} counter");
+        for (whose, count) in &others.limited {
+            let _written = writeln!(out, "{name}{{of=\"{whose}\"}} {count}");
+        }
         self.routes_text(&mut out);
         out
     }

@@ -3,9 +3,11 @@
 //! HTTPS. Whatever touches the store runs on threads of its own; the
 //! connections are the only asynchronous part of Standin.
 
+mod certificate;
 mod connections;
 mod feed;
 mod hosts;
+pub(crate) mod limits;
 mod metrics;
 mod probes;
 mod router;
@@ -17,6 +19,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use clap::Args;
 use standin::fault::{Fault, Status};
@@ -27,6 +31,9 @@ use crate::aws::{self, Aws};
 use crate::output;
 
 pub(crate) use state::State;
+
+/// How often what is kept for a while is looked through.
+const HOUSE: Duration = Duration::from_secs(2);
 
 /// Options of `standin serve`.
 #[derive(Args)]
@@ -43,22 +50,43 @@ pub(crate) struct Serve {
     /// Certificates of CAs that issuers of OpenID Connect tokens may have besides this machine's, PEM.
     #[arg(long)]
     oidc_ca: Option<PathBuf>,
+    /// Keep the audit records that hosts deliver, for so many days.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3650))]
+    collect_audit: Option<u16>,
     /// Most connections at once; further ones are closed.
     #[arg(long, default_value_t = 4096)]
     max_connections: usize,
     /// Most requests that work on the store at once; further ones wait a second and are told to retry.
     #[arg(long, default_value_t = 32)]
     max_working: usize,
+    /// Most requests of one host: a second, and at once; `off` for any number. More are put off, not refused.
+    #[arg(long, value_name = "RATE:BURST", default_value = "2000:10000", value_parser = limits::rate_or_off)]
+    limit_host: MaybeRate,
+    /// Most logins of one identity, and most of its requests to IAM and STS.
+    #[arg(long, value_name = "RATE:BURST", default_value = "500:5000", value_parser = limits::rate_or_off)]
+    limit_identity: MaybeRate,
+    /// Most requests of everybody together.
+    #[arg(long, value_name = "RATE:BURST", default_value = "10000:50000", value_parser = limits::rate_or_off)]
+    limit_account: MaybeRate,
 }
+
+/// Clap takes an `Option` for an argument that may be left out.
+type MaybeRate = std::option::Option<limits::Rate>;
 
 impl Serve {
     pub(crate) fn run(self, desk: &Desk) -> Result<ExitCode, Fault> {
-        let tls = tls::configuration(&self.tls_cert, &self.tls_key)?;
+        let (certificate, ends) = certificate::Certificate::open(self.tls_cert, self.tls_key)?;
         let store = desk.shared_store()?;
         let issuers = aws::issuers(self.oidc_ca.as_deref())?;
-        let aws = Aws::new(Arc::clone(&store), Arc::new(SystemClock::new()), Arc::new(SystemRandom), issuers);
-        let state = Arc::new(State::new(store, aws, self.max_working));
+        let limits = Arc::new(limits::Limits::new(self.limit_host, self.limit_identity, self.limit_account));
+        let (clock, shared) = (Arc::new(SystemClock::new()), Arc::clone(&limits));
+        let aws = Aws::new(Arc::clone(&store), clock, Arc::new(SystemRandom), issuers, shared);
+        let kept = self.collect_audit.map(|days| i64::from(days) * 24 * 3600 * 1000);
+        let state = Arc::new(State::new(store, aws, limits, kept, self.max_working));
+        state.metrics.certificate_ends.store(ends.seconds(), Ordering::Relaxed);
         feed::Feed::start(&state)?;
+        keep_house(&state)?;
+        let ended = Arc::clone(&state);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_io()
             .enable_time()
@@ -70,10 +98,34 @@ impl Serve {
                 .map_err(|e| Fault::new(Status::InvalidArgument, format!("--listen {}: {e}", self.listen)))?;
             let address = listener.local_addr().unwrap_or(self.listen);
             output::line(&format!("listening on https://{address}"));
-            connections::accept(listener, tls, self.max_connections, state).await
+            connections::accept(listener, certificate, self.max_connections, state).await
         })?;
         // Whatever still runs has had its time.
+        ended.aws.flush(true);
+        ended.hosts.note_heard(&ended.store, true);
         runtime.shutdown_background();
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// What has to be done from time to time, until the state is gone or the
+/// service ends.
+fn keep_house(state: &Arc<State>) -> Result<(), Fault> {
+    let state = Arc::downgrade(state);
+    let keep = move || {
+        let mut turns: u32 = 0;
+        while let Some(state) = state.upgrade().filter(|state| !state.is_stopping()) {
+            state.aws.flush(false);
+            state.hosts.note_heard(&state.store, false);
+            if let Some(kept) = state.collected.filter(|_| turns.is_multiple_of(30)) {
+                // Some at a time; what fails is done the next time.
+                drop(state.store.forget_collected(state.clock.wall().0 - kept));
+            }
+            turns = turns.wrapping_add(1);
+            drop(state);
+            std::thread::sleep(HOUSE);
+        }
+    };
+    let started = std::thread::Builder::new().name("standin-house".into()).spawn(keep);
+    started.map(drop).map_err(|e| Fault::internal(format!("a thread could not be started: {e}")))
 }

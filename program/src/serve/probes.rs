@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
 use super::State;
+use super::metrics::Others;
 use super::router::text;
 
 /// The process lives.
@@ -26,5 +27,13 @@ pub(super) fn ready(state: &State, _: Request<Bytes>) -> Response<Bytes> {
 /// What is counted.
 pub(super) fn metrics(state: &State, _: Request<Bytes>) -> Response<Bytes> {
     let revision = state.store.revision().ok().map(|r| r.0);
-    text(StatusCode::OK, "text/plain; version=0.0.4", state.metrics.text(revision))
+    let (denied, unwritten) = state.aws.denied();
+    let others = Others {
+        revision,
+        following: state.feed.waiting(),
+        denied,
+        unwritten,
+        limited: state.limits.put_off().collect(),
+    };
+    text(StatusCode::OK, "text/plain; version=0.0.4", state.metrics.text(&others))
 }

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::feed::Feed;
 use super::hosts::Hosts;
+use super::limits::Limits;
 use super::metrics::Metrics;
 use crate::aws::Aws;
 
@@ -28,6 +29,11 @@ pub(crate) struct State {
     pub(super) feed: Feed,
     /// The query protocols of IAM and STS.
     pub(crate) aws: Aws,
+    /// For how long audit records are kept, milliseconds; none when they are
+    /// not collected.
+    pub(super) collected: Option<i64>,
+    /// How often who may ask.
+    pub(crate) limits: Arc<Limits>,
     /// What is counted.
     pub(crate) metrics: Metrics,
     /// Room for requests that work on the store.
@@ -37,13 +43,21 @@ pub(crate) struct State {
 
 impl State {
     /// The state of a service on this store.
-    pub(crate) fn new(store: Arc<Store>, aws: Aws, working: usize) -> Self {
+    pub(crate) fn new(
+        store: Arc<Store>,
+        aws: Aws,
+        limits: Arc<Limits>,
+        collected: Option<i64>,
+        working: usize,
+    ) -> Self {
         let working = working.clamp(1, 512);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         Self {
             service: Embedded::over(Arc::clone(&store), Arc::clone(&clock), Arc::new(SystemRandom)),
             store,
             aws,
+            limits,
+            collected,
             clock,
             hosts: Hosts::default(),
             feed: Feed::default(),
@@ -56,6 +70,7 @@ impl State {
     /// No new requests are wanted.
     pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
+        self.feed.end();
     }
 
     /// True while the service ends.

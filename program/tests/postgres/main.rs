@@ -34,6 +34,7 @@ mod opening;
 mod outages;
 mod replicas;
 mod server;
+mod serving;
 mod support;
 mod tls;
 mod weather;

@@ -110,3 +110,24 @@ fn many_may_make_the_tables_at_once() {
         });
     }
 }
+
+/// A store of an older format is brought forward where it is, by whoever opens
+/// it first.
+#[test]
+fn an_older_format_is_brought_forward() {
+    let home = home();
+    home.store.create_user("t", "/", "ann", &[]).unwrap();
+    home.store.create_host("t", "demo/1", true, 60_000).unwrap();
+    // What came after format 3, taken away.
+    home.raw("DROP TABLE denial, denial_last, collected, collected_last; ALTER TABLE host DROP COLUMN seen");
+    home.raw("UPDATE store_format SET number = 3, readable_from = 2");
+    std::thread::scope(|scope| {
+        let opened: Vec<_> = (0..4).map(|_| scope.spawn(|| home.again().map(drop))).collect();
+        opened.into_iter().for_each(|one| one.join().unwrap().unwrap());
+    });
+    let again = home.again().unwrap();
+    assert_eq!((again.users().unwrap().len(), again.hosts().unwrap().len()), (1, 1));
+    again.record_denials(&[Default::default(), Default::default()]).unwrap();
+    let numbers: Vec<i64> = again.denials(0, 10).unwrap().iter().map(|d| d.number).collect();
+    assert_eq!(numbers, [1, 2]);
+}

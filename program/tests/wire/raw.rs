@@ -33,6 +33,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: String,
+    /// The body as it came.
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -45,8 +47,8 @@ impl Answer {
     }
 }
 
-/// Sends these bytes and reads all that comes back; status 0 when nothing did.
-pub(crate) fn exchange(place: &Place, port: u16, request: &[u8]) -> Answer {
+/// A connection to a service of this place's authority.
+fn connect(place: &Place, port: u16) -> Option<StreamOwned<ClientConnection, TcpStream>> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(&place.ca).unwrap() {
         roots.add(certificate.unwrap()).unwrap();
@@ -57,24 +59,44 @@ pub(crate) fn exchange(place: &Place, port: u16, request: &[u8]) -> Answer {
         .with_root_certificates(roots)
         .with_no_client_auth();
     let connection = ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").unwrap()).unwrap();
-    let nothing = || Answer { status: 0, headers: BTreeMap::new(), body: String::new() };
-    let Ok(socket) = TcpStream::connect(("127.0.0.1", port)) else { return nothing() };
+    let socket = TcpStream::connect(("127.0.0.1", port)).ok()?;
     socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    let mut stream = StreamOwned::new(connection, socket);
+    Some(StreamOwned::new(connection, socket))
+}
+
+/// The certificate a service shows, or none when the connection fails.
+pub(crate) fn certificate(place: &Place, port: u16) -> Option<Vec<u8>> {
+    let mut stream = connect(place, port)?;
+    stream.conn.complete_io(&mut stream.sock).ok()?;
+    stream.conn.peer_certificates()?.first().map(|certificate| certificate.to_vec())
+}
+
+/// One value of a service's metrics; 0 when it is not there.
+pub(crate) fn metric(place: &Place, port: u16, name: &str) -> u64 {
+    let text = exchange(place, port, b"GET /metrics HTTP/1.1\r\nhost: l\r\nconnection: close\r\n\r\n").body;
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.map_or(0, |value| value.parse().unwrap())
+}
+
+/// Sends these bytes and reads all that comes back; status 0 when nothing did.
+pub(crate) fn exchange(place: &Place, port: u16, request: &[u8]) -> Answer {
+    let nothing = || Answer { status: 0, headers: BTreeMap::new(), body: String::new(), bytes: Vec::new() };
+    let Some(mut stream) = connect(place, port) else { return nothing() };
     // Whoever is refused before the end need not hear it.
     let _sent = stream.write_all(request);
     let mut text = Vec::new();
     // The end without a farewell is an end too.
     let _end = stream.read_to_end(&mut text);
-    let text = String::from_utf8(text).unwrap();
     if text.is_empty() {
         return nothing();
     }
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text:?}"));
+    let end = text.windows(4).position(|w| w == b"\r\n\r\n").unwrap_or_else(|| panic!("{text:?}"));
+    let head = std::str::from_utf8(&text[..end]).unwrap();
+    let bytes = text[end + 4..].to_vec();
     let mut lines = head.lines();
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     let headers = lines.filter_map(|l| l.split_once(": ")).map(|(n, v)| (n.to_lowercase(), v.to_owned())).collect();
-    Answer { status, headers, body: body.to_owned() }
+    Answer { status, headers, body: String::from_utf8_lossy(&bytes).into_owned(), bytes }
 }
 
 /// A request to the service's IAM, signed by an independent signer.

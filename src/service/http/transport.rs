@@ -5,7 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -16,10 +16,11 @@ use ureq::unversioned::transport::DefaultConnector;
 use zeroize::Zeroizing;
 
 use super::addresses::{Addresses, Known};
+use crate::credential::answer::Asker;
 use crate::credential::host::{HostKey, SignedRequest};
 use crate::fault::{Fault, Kind, Status};
 use crate::service::wire::{
-    HOST_HEADER, NONCE_HEADER, Problem, SIGNATURE_HEADER, TIME_HEADER, VERSION_HEADER, VERSIONS,
+    HOST_HEADER, NONCE_HEADER, Problem, SEALED, SIGNATURE_HEADER, TIME_HEADER, VERSION_HEADER, VERSIONS, path,
 };
 use crate::time::{Clock, Random, Steady};
 
@@ -29,6 +30,8 @@ const ANSWER: u64 = 16 << 20;
 const HEAD: usize = 16 * 1024;
 /// Longest time to connect, milliseconds.
 const CONNECT: i64 = 3000;
+/// Longest pause a service can ask for, milliseconds.
+const PAUSE: i64 = 30_000;
 /// How long an idle connection is kept; the service keeps it longer.
 const IDLE: Duration = Duration::from_secs(30);
 /// Most bytes of a file with certificates.
@@ -58,8 +61,20 @@ pub(super) struct Transport {
     preferred: AtomicUsize,
     agent: ureq::Agent,
     known: Arc<Known>,
+    /// Nothing is asked before this, on the steady clock: the service said so.
+    not_before: AtomicI64,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+}
+
+/// What brings secrets, or what only hosts may read.
+fn brings_secrets(to: &str) -> bool {
+    [path::LOGIN, path::RENEW, path::UNSEAL].contains(&to)
+}
+
+/// What waits in a pause: not what the host needs to go on with what it has.
+fn pauses(to: &str) -> bool {
+    ![path::RENEW, path::ENTITLEMENTS, path::REPORT, path::CHANGES, path::AUDIT].contains(&to)
 }
 
 fn invalid(text: String) -> Fault {
@@ -120,7 +135,15 @@ impl Transport {
             .tls_config(tls)
             .build();
         let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), addresses);
-        Ok(Self { urls: urls.to_vec(), preferred: AtomicUsize::new(0), agent, known, clock, random })
+        Ok(Self {
+            urls: urls.to_vec(),
+            preferred: AtomicUsize::new(0),
+            agent,
+            known,
+            not_before: AtomicI64::new(i64::MIN),
+            clock,
+            random,
+        })
     }
 
     /// Ends requests under way; later ones fail.
@@ -131,6 +154,9 @@ impl Transport {
     /// Sends a request, signed, and reads its answer by `by`. A service that
     /// cannot be reached gives way to the next address.
     pub(super) fn post(&self, signer: &Signer<'_>, path: &str, body: &[u8], by: Steady) -> Result<Answered, Fault> {
+        if pauses(path) && self.clock.steady().0 < self.not_before.load(Ordering::Relaxed) {
+            return Err(Fault::new(Status::Busy, "the service asked this host to pause: too many requests"));
+        }
         let first = self.preferred.load(Ordering::Relaxed);
         let count = self.urls.len();
         let mut failed = Fault::unavailable("there is no address of the service");
@@ -170,7 +196,8 @@ impl Transport {
         }
         let mut random = [0; 16];
         self.random.fill(&mut random)?;
-        let nonce = URL_SAFE_NO_PAD.encode(random);
+        let asker = brings_secrets(path).then(Asker::new).transpose()?;
+        let nonce = asker.as_ref().map_or_else(|| URL_SAFE_NO_PAD.encode(random), |asker| asker.number().to_owned());
         let (at, host) = (self.clock.wall(), signer.host);
         let signature = signer.key.sign(&SignedRequest { method: "POST", path, host, at, nonce: &nonce, body });
         let [version] = VERSIONS;
@@ -193,11 +220,13 @@ impl Transport {
         let (head, own) = (answer.headers(), |name: &str| name.to_owned());
         let header = |name: &str| head.get(name).and_then(|v| v.to_str().ok()).map(own);
         let (echo, time, kind) = (header(NONCE_HEADER), header(TIME_HEADER), header("content-type"));
+        let retry = header("retry-after");
         let code = answer.status().as_u16();
         let read = answer.body_mut().with_config().limit(ANSWER).read_to_vec();
         let body = Zeroizing::new(read.map_err(|e| Failed::of(url, e))?);
         let time = time.and_then(|text| text.parse::<i64>().ok());
-        let json = kind.as_deref() == Some("application/json");
+        let sealed = asker.filter(|_| code == 200 && kind.as_deref() == Some(SEALED));
+        let json = sealed.is_some() || kind.as_deref() == Some("application/json");
         let (Some(time), true, true) = (time, echo.as_deref() == Some(nonce.as_str()), json) else {
             let what = match code {
                 300..400 => "a redirect is in between",
@@ -210,10 +239,39 @@ impl Transport {
             )));
         };
         match code {
-            200 => Ok(Answered { body, ahead: self.clock.wall().0.saturating_sub(time) }),
+            200 => {
+                Ok(Answered { body: opened(url, path, sealed, body)?, ahead: self.clock.wall().0.saturating_sub(time) })
+            }
+            429 => Err(self.put_off(url, &body, retry.and_then(|text| text.parse().ok()))),
             _ => Err(problem(url, code, &body)),
         }
     }
+
+    /// What too many requests mean: nothing is decided. When they are too many
+    /// of this host or of all, it pauses, for once or twice the time that the
+    /// service says, so that hosts do not come back together.
+    fn put_off(&self, url: &str, body: &[u8], seconds: Option<i64>) -> Failed {
+        let Ok(problem) = serde_json::from_slice::<Problem>(body) else {
+            return Failed::Unreached(Fault::unavailable(format!("{url} answered 429 without a reason")));
+        };
+        if problem.limit.as_deref().is_some_and(|of| of != "identity") {
+            let pause = seconds.unwrap_or(1).saturating_mul(1000).clamp(0, PAUSE);
+            let mut random = [0; 8];
+            // Without it all come back at the same time, which is no harm to one.
+            drop(self.random.fill(&mut random));
+            let jitter = u64::from_le_bytes(random) % (pause.unsigned_abs() + 1);
+            let until = self.clock.steady().plus(pause).plus(i64::try_from(jitter).unwrap_or(0));
+            self.not_before.fetch_max(until.0, Ordering::Relaxed);
+        }
+        Failed::Answered(Fault::new(Status::Busy, problem.text))
+    }
+}
+
+/// The answer as who asked reads it. A service of the version before does not
+/// seal.
+fn opened(url: &str, path: &str, asker: Option<Asker>, body: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, Failed> {
+    let Some(asker) = asker else { return Ok(body) };
+    asker.open(path, &body).map_err(|fault| Failed::Unreached(Fault::unavailable(format!("{url}: {}", fault.text))))
 }
 
 /// Why there is no answer.

@@ -21,6 +21,8 @@ const REMEMBERED: usize = 10_000;
 /// Who asks, verified.
 pub(crate) struct Caller {
     pub(crate) principal: Principal,
+    /// The key it signed with.
+    pub(crate) access_key_id: String,
     /// As `GetCallerIdentity` shows it.
     pub(crate) arn: String,
     /// What its session is limited to.
@@ -99,7 +101,7 @@ impl Gate {
         if !temporary {
             self.note_use(id, now.0);
         }
-        Ok(Caller { principal, arn, session_policies, transitive, temporary })
+        Ok(Caller { principal, access_key_id: id.to_owned(), arn, session_policies, transitive, temporary })
     }
 
     /// Notes that a key was used, once a minute. Failing to is no reason not to

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use standin::access_control::Store;
-use standin::time::{Clock, UnixMillis};
+use standin::time::{Clock, Steady, UnixMillis};
 
 pub(crate) use caller::Caller;
 pub(crate) use permit::{Call, Permit};
@@ -32,5 +32,9 @@ impl Gate {
 
     pub(super) fn now(&self) -> UnixMillis {
         self.clock.wall()
+    }
+
+    pub(super) fn steady(&self) -> Steady {
+        self.clock.steady()
     }
 }

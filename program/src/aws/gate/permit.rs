@@ -48,7 +48,7 @@ impl<'a> Call<'a> {
         if self.caller.temporary && principal.subject.kind() == IdentityKind::User && self.operation.api == Api::Iam {
             let text =
                 format!("{arn} cannot call {action} with the credentials of GetSessionToken; use its access key");
-            return Err(Problem::new(Code::AccessDenied, text));
+            return Err(Problem::new(Code::AccessDenied, text).on(&target.arn, ""));
         }
         let inputs = Inputs {
             principal,
@@ -73,6 +73,6 @@ impl<'a> Call<'a> {
         };
         let resource = &target.arn;
         let text = format!("User: {arn} is not authorized to perform: {action} on resource: {resource} {because}");
-        Err(Problem::new(Code::AccessDenied, text))
+        Err(Problem::new(Code::AccessDenied, text).on(resource, ""))
     }
 }

@@ -56,7 +56,7 @@ fn tag(call: &Call<'_>, of: Tagged<'_>, target: Target) -> Result<(), Problem> {
     let tags = given(call.form)?;
     let permit = call.permit(target.tagging(&tags))?;
     permit.store.tag(permit.actor, of, &tags).map_err(|fault| match Problem::from(fault) {
-        Problem { code: Code::EntityAlreadyExists, message } => Problem::new(Code::LimitExceeded, message),
+        Problem { code: Code::EntityAlreadyExists, message, .. } => Problem::new(Code::LimitExceeded, message),
         other => other,
     })
 }

@@ -66,7 +66,7 @@ pub(crate) fn delete(call: &Call<'_>, _: &mut Xml) -> Result<(), Problem> {
 /// What is deleted still has something.
 pub(super) fn still_has(fault: standin::fault::Fault) -> Problem {
     match Problem::from(fault) {
-        Problem { code: Code::EntityAlreadyExists, message } => {
+        Problem { code: Code::EntityAlreadyExists, message, .. } => {
             let text = message.split(';').next().unwrap_or_default();
             Problem::new(Code::DeleteConflict, format!("Cannot delete entity: {text}"))
         }

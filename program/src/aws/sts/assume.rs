@@ -99,7 +99,7 @@ fn denied(fault: Fault, who: &str, action: &str, role: &str) -> Problem {
     match fault.status {
         Status::NotAllowed | Status::NotFound | Status::IdentityDisabled => {
             let text = format!("{who} not authorized to perform: {action} on resource: {role}");
-            Problem::new(Code::AccessDenied, text)
+            Problem::new(Code::AccessDenied, text).on(role, "")
         }
         _ => fault.into(),
     }
@@ -159,7 +159,8 @@ pub(crate) fn with_web_identity(aws: &Aws, form: &Form, channel: &Channel, x: &m
     let issued =
         issued.map_err(|fault| denied(fault, "Not", "sts:AssumeRoleWithWebIdentity", &ask.role)).map_err(|p| {
             // In AWS's words.
-            Problem { message: p.message.replacen("Not not", "Not", 1), ..p }
+            let message = p.message.replacen("Not not", "Not", 1);
+            Problem { message, ..p }.on(&ask.role, &format!("{}:{}", who.provider, who.subject))
         })?;
     x.text("SubjectFromWebIdentityToken", &who.subject).text("Audience", &who.audience).text("Provider", &who.provider);
     shown(x, &issued, &ask, packed);

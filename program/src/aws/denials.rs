@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The record of what callers wanted and might not. The first denial of its
+//! kind is on the disk before it is answered; who goes on is counted, so that
+//! nobody can fill the store by being denied.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use standin::access_control::{DenialRow, Store};
+use standin::fault::Fault;
+use standin::time::Clock;
+
+/// How long denials of one kind are counted together, milliseconds.
+const WINDOW: i64 = 60_000;
+/// Most kinds of one actor that are told apart in that time.
+const OF_ONE: usize = 100;
+/// Most kinds of all together.
+const KINDS: usize = 10_000;
+/// Longest target and reason, characters.
+const LONGEST: usize = 2048;
+/// What stands for those that are not told apart.
+const SEVERAL: &str = "(several)";
+
+/// What is counted together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Denied {
+    /// ARN of who, or empty.
+    pub(super) actor: String,
+    pub(super) access_key_id: String,
+    pub(super) action: String,
+    pub(super) target: String,
+    pub(super) address: String,
+}
+
+struct Counted {
+    since: i64,
+    /// Of those that are not written yet.
+    first: i64,
+    last: i64,
+    unwritten: i64,
+    /// True while the first is being written.
+    writing: bool,
+    reason: String,
+}
+
+/// See the module's page.
+pub(super) struct Denials {
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    counted: Mutex<HashMap<Denied, Counted>>,
+    total: AtomicU64,
+    failures: AtomicU64,
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+impl Denials {
+    pub(super) fn new(store: Arc<Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock, counted: Mutex::default(), total: AtomicU64::new(0), failures: AtomicU64::new(0) }
+    }
+
+    /// How many there were, and how often they could not be written.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        (self.total.load(Ordering::Relaxed), self.failures.load(Ordering::Relaxed))
+    }
+
+    fn counted(&self) -> MutexGuard<'_, HashMap<Denied, Counted>> {
+        // Counts that are off by one are better than none.
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records a denial: one of a new kind is on the disk when this returns,
+    /// if the store can be written.
+    pub(super) fn record(&self, denied: Denied, reason: &str) {
+        self.total.fetch_add(1, Ordering::Relaxed);
+        let now = self.clock.wall().0;
+        let mut denied = Denied { target: cut(&denied.target), ..denied };
+        {
+            let mut counted = self.counted();
+            if !counted.contains_key(&denied) {
+                if counted.keys().filter(|known| known.actor == denied.actor).count() >= OF_ONE {
+                    denied = Denied { target: SEVERAL.into(), action: SEVERAL.into(), ..denied };
+                    denied.address = SEVERAL.into();
+                }
+                if counted.len() >= KINDS {
+                    denied = Denied { actor: SEVERAL.into(), access_key_id: SEVERAL.into(), ..denied };
+                }
+            }
+            if let Some(known) = counted.get_mut(&denied) {
+                if known.unwritten == 0 {
+                    known.first = now;
+                }
+                known.unwritten += 1;
+                known.last = now;
+                return;
+            }
+            let first = Counted { since: now, first: now, last: now, unwritten: 1, writing: true, reason: cut(reason) };
+            counted.insert(denied.clone(), first);
+        }
+        let row = row(&denied, now, now, 1, reason);
+        self.done(&[row], &[denied]);
+    }
+
+    /// Writes rows, and notes that they are written.
+    fn done(&self, rows: &[DenialRow], of: &[Denied]) {
+        let written = self.store.record_denials(rows);
+        let mut counted = self.counted();
+        for (row, denied) in rows.iter().zip(of) {
+            let Some(known) = counted.get_mut(denied) else { continue };
+            known.writing = false;
+            if written.is_ok() {
+                known.unwritten -= row.count;
+                known.first = known.last;
+            }
+        }
+        drop(counted);
+        if let Err(fault) = written {
+            self.failed(&fault);
+        }
+    }
+
+    fn failed(&self, fault: &Fault) {
+        if self.failures.fetch_add(1, Ordering::Relaxed) == 0 {
+            eprintln!("standin: error denied requests could not be recorded, and are kept until they can: {fault}");
+        }
+    }
+
+    /// Writes what was counted in windows that are over, or in all, and what
+    /// could not be written before.
+    pub(super) fn flush(&self, all: bool) {
+        let now = self.clock.wall().0;
+        let (mut rows, mut of) = (Vec::new(), Vec::new());
+        {
+            let mut counted = self.counted();
+            let over = |c: &Counted| now - c.since >= WINDOW;
+            counted.retain(|_, c| c.unwritten > 0 || c.writing || !over(c));
+            for (denied, c) in counted.iter_mut().filter(|(_, c)| c.unwritten > 0 && !c.writing) {
+                // Its first could not be written: that is not put off further.
+                let again = c.first == c.since;
+                if all || over(c) || again {
+                    c.writing = true;
+                    if over(c) {
+                        c.since = now;
+                    }
+                    rows.push(row(denied, c.first, c.last, c.unwritten, &c.reason));
+                    of.push(denied.clone());
+                }
+            }
+        }
+        if !rows.is_empty() {
+            self.done(&rows, &of);
+        }
+    }
+}
+
+fn row(denied: &Denied, time: i64, until: i64, count: i64, reason: &str) -> DenialRow {
+    let Denied { actor, access_key_id, action, target, address } = denied.clone();
+    let reason = cut(reason);
+    DenialRow { time, until, count, actor, access_key_id, action, target, address, reason, ..DenialRow::default() }
+}
