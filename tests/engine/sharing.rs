@@ -66,6 +66,24 @@ fn p1_44_connections_of_one_identity_share_credential_and_context() {
     assert_eq!(outcomes, [Allow, Allow, Allow, Deny, Allow]);
 }
 
+/// what was decided for a client that is gone does not outlive its
+/// policies: it comes back under those of now.
+#[test]
+fn x_09_who_comes_back_is_met_by_the_policies_of_now() {
+    let house = house(&[]);
+    let user = house.user("user", &policy("Allow", &["kafka-cluster:*"], "*"));
+    let visit = || {
+        let id = house.enter(&user);
+        let outcome = house.decide(id, house.write, "t");
+        assert!(house.engine.agent().release(id));
+        outcome
+    };
+    assert_eq!([visit(), visit()], [Outcome::Allow; 2]);
+    house.store.put_inline("test", Owner::User("user"), "own", &policy("Deny", &["kafka-cluster:*"], "*")).unwrap();
+    house.until("the change", || visit() == Outcome::Deny);
+    assert_eq!([visit(), visit()], [Outcome::Deny; 2]);
+}
+
 /// A6 of the design review: what the policies look at is never shared, here the
 /// source identity behind one role; what they do not look at is.
 #[test]
