@@ -7,8 +7,8 @@ use std::time::Instant;
 use standin::access_control::Owner;
 
 use crate::host::Host;
-use crate::place::{CLUSTER, Place};
-use crate::resident;
+use crate::place::{CLUSTER, Place, Serving};
+use crate::{UNLIMITED, resident};
 
 /// A policy of ten statements that no other is equal to.
 fn document(n: usize) -> String {
@@ -39,7 +39,7 @@ pub(crate) fn measure(identities: usize) {
     }
     let made = begun.elapsed();
     let begun = Instant::now();
-    let serving = place.serve();
+    let serving = Serving::start_with(&place, 0, &UNLIMITED);
     let started = begun.elapsed();
     let process = serving.child.id();
     let service = resident(process);
