@@ -12,7 +12,7 @@ client() { # client NAME
   local name=$1 in out
   mkfifo "$here/$name.in" "$here/$name.out"
   env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN -u AWS_PROFILE \
-    AWS_REGION=$region AWS_SHARED_CREDENTIALS_FILE="$here/$name.credentials" STANDIN_LOG="$here/$name.log" \
+    AWS_REGION="$region" AWS_SHARED_CREDENTIALS_FILE="$here/$name.credentials" STANDIN_LOG="$here/$name.log" \
     java -Xmx128m -XX:TieredStopAtLevel=1 -Dlog4j2.configurationFile="$here/broker/log4j2.properties" -cp "$(client_class_path)" \
     io.standin.it.Driver "$bootstrap" "$here/$name.properties" \
     <"$here/$name.in" >"$here/$name.out" 2>"$here/$name.err" &

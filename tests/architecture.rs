@@ -223,7 +223,8 @@ fn nothing_is_left_lying_about() {
             if path.ends_with("tests/architecture.rs") {
                 continue;
             }
-            let text = std::fs::read_to_string(&path).unwrap();
+            // What `mkstemp` puts a name in the place of is no such mark.
+            let text = std::fs::read_to_string(&path).unwrap().replace("XXXXXX", "");
             for word in ["TODO", "FIXME", "XXX", "todo!(", "unimplemented!(", "dbg!(", here] {
                 assert!(!text.contains(word), "{} holds {word:?}", path.display());
             }

@@ -10,6 +10,7 @@
 mod assume;
 mod backup;
 mod changes;
+mod collected;
 mod credentials;
 mod database;
 mod denials;
@@ -36,6 +37,7 @@ mod web;
 
 pub use assume::AssumeRole;
 pub use changes::{ChangeRow, Kind as ChangeKind};
+pub use collected::Collected;
 pub use credentials::Shown;
 pub use database::{AsValue, Connection, Database, Each, FromValue, Row, Value, Work, forbidden};
 pub use denials::DenialRow;

@@ -343,11 +343,15 @@ impl<D: Transactions> StoreIn<D> {
             let Some((false, boundary, tags)) = row else { return Ok(At { revision, value: None }) };
             let read = |row: &dyn Row| Ok(Attached { name: row.get(0)?, hash: row.get(1)?, document: row.get(2)? });
             let policies = c.all(
+                // SQLite joins in this order where CROSS stands; else it may
+                // go through all policies there are for the few of an owner.
                 "WITH owners (owner) AS (SELECT CAST(?1 AS TEXT) UNION SELECT grouping FROM membership WHERE identity = ?1)
-                 SELECT 'inline/' || i.owner || '/' || i.name, i.hash, i.document FROM inline_policy i JOIN owners USING (owner)
+                 SELECT 'inline/' || i.owner || '/' || i.name, i.hash, i.document
+                   FROM owners o CROSS JOIN inline_policy i WHERE i.owner = o.owner
                  UNION
-                 SELECT p.arn, v.hash, v.document FROM attachment a JOIN owners USING (owner)
-                   JOIN policy p ON p.arn = a.policy JOIN policy_version v ON v.policy = p.arn AND v.version = p.default_version
+                 SELECT p.arn, v.hash, v.document FROM owners o CROSS JOIN attachment a
+                   CROSS JOIN policy p CROSS JOIN policy_version v
+                   WHERE a.owner = o.owner AND p.arn = a.policy AND v.policy = p.arn AND v.version = p.default_version
                  ORDER BY 1",
                 params![identity.arn()],
                 read,

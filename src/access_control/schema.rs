@@ -10,7 +10,7 @@ use super::sqlite::failed;
 /// Each step brings a store from the version before it to its own. The words
 /// are SQLite's; another database translates `INTEGER`, `TEXT`, `BLOB` and
 /// `WITHOUT ROWID`, so nothing else that only SQLite knows may stand here.
-pub const STEPS: [&str; 5] = [
+pub const STEPS: [&str; 6] = [
     r"
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE revision (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL, changes_from INTEGER NOT NULL);
@@ -96,6 +96,15 @@ CREATE TABLE denial (
 ",
     // When hosts were last heard.
     "ALTER TABLE host ADD COLUMN seen INTEGER;",
+    // Audit records that hosts delivered.
+    r"
+CREATE TABLE collected_last (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL);
+INSERT INTO collected_last VALUES (1, 0);
+CREATE TABLE collected (
+  number INTEGER PRIMARY KEY, account TEXT NOT NULL, host TEXT NOT NULL, boot TEXT NOT NULL, sequence INTEGER NOT NULL,
+  time INTEGER NOT NULL, received INTEGER NOT NULL, record TEXT NOT NULL, UNIQUE (host, boot, sequence)
+);
+",
 ];
 
 /// The oldest version of this program that can work with a store of the newest

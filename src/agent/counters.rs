@@ -62,6 +62,12 @@ pub struct Counters {
     pub looping: AtomicU64,
     /// How late the last change was put in force at most, milliseconds.
     pub feed_lag: AtomicI64,
+    /// Audit records that the service has.
+    pub audit_delivered: AtomicU64,
+    /// Deliveries of audit records that failed.
+    pub audit_delivery_failures: AtomicU64,
+    /// Bytes of the audit files that are not delivered.
+    pub audit_undelivered: AtomicU64,
     /// Requests to the decision point.
     pub decision_requests: AtomicU64,
     /// Requests to the decision point that got no answer.

@@ -11,7 +11,7 @@ use crate::credential::replay::Seen;
 use crate::fault::{Fault, Kind, Status};
 use crate::identity::Identity;
 use crate::service::Impersonation;
-use crate::session::Session;
+use crate::session::{Session, kept};
 
 /// What is known of a login.
 #[derive(Clone, Default)]
@@ -31,6 +31,24 @@ impl Attempt {
 }
 
 impl Agent {
+    /// Takes the counts out of all contexts and writes what is waiting.
+    pub(super) fn flush_audit(&self, window_over: bool) {
+        let now = self.parts.clock.wall();
+        if window_over {
+            kept::count();
+            for context in self.interning.contexts() {
+                context.drain(now);
+            }
+            self.look_for_loops();
+            self.differences.drain(self.tally.window_since(), now, &self.parts.recorder);
+            self.tally.next_window(now);
+            kept::end_window();
+        }
+        if let Err(fault) = self.parts.recorder.flush(now) {
+            self.parts.journal.line("error", &format!("audit: {fault}"));
+        }
+    }
+
     /// Counts and records a login that succeeded or failed.
     pub fn record_login(
         &self,

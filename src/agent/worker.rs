@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use super::deliver::Deliverer;
 use super::feed::Feed;
 use super::report::Reporter;
 use super::{Agent, Held, schedule};
@@ -60,6 +61,10 @@ pub(super) fn start(agent: &Arc<Agent>) -> Result<(), Fault> {
             agent.parts.tuning.feed_interval()
         };
         spawn("standin-worker", Box::new(move || repeat(&working, work)))?;
+    }
+    if agent.parts.settings.audit_deliver {
+        let (delivering, mut deliverer) = (weak(), Deliverer::new(agent));
+        spawn("standin-deliver", Box::new(move || repeat(&delivering, move |agent| deliverer.turn(agent))))?;
     }
     spawn("standin-audit", Box::new(move || repeat(&auditing, audit_turn)))?;
     if let Ok(mut known) = agent.threads.lock() {

@@ -8,11 +8,13 @@
 //! boot without gaps, so a lost record shows. A kill of the process loses at
 //! most one flush interval.
 
+mod delivery;
 mod file;
 mod line;
 mod queue;
 mod record;
 
+pub(crate) use delivery::{Batch, Delivery};
 pub use file::Files;
 pub use queue::{Journal, Recorder};
 pub use record::{Event, Operation, Record, Who, one_line};

@@ -2,6 +2,7 @@
 //! Formats of credentials: secrets, what is sealed, SigV4 logins, certificates,
 //! temporary credentials, hosts' keys, and what keeps bad ones cheap.
 
+pub mod answer;
 mod bearer;
 pub mod certificate;
 pub mod envelope;

@@ -86,6 +86,9 @@ pub const METRICS: &[&str] = &[
     "logins-refused-revoked-total",
     "logins-refused-not-allowed-total",
     "logins-refused-kind-not-accepted-total",
+    "audit-records-delivered-total",
+    "audit-delivery-failures-total",
+    "audit-bytes-undelivered",
 ];
 
 impl Engine {
@@ -180,6 +183,9 @@ impl Engine {
             refused[12],
             refused[13],
             refused[14],
+            total(&counters.audit_delivered),
+            total(&counters.audit_delivery_failures),
+            total(&counters.audit_undelivered),
         ]
     }
 }

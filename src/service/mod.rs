@@ -267,6 +267,15 @@ pub trait SecurityService: Send + Sync {
     /// Ends a wait in [`SecurityService::follow`], now and from now on.
     fn interrupt(&self) {}
 
+    /// Gives audit records of this host to the service, as they stand in its
+    /// files: lines of JSON. What came before comes again without harm.
+    ///
+    /// # Errors
+    /// Undecided when the service does not answer, or collects none.
+    fn deliver(&self, _records: &[String], _by: Steady) -> Result<(), Fault> {
+        Err(Fault::unavailable("the service collects no audit records"))
+    }
+
     /// Tells operators of this boot's live sessions; a report without changes
     /// shows that it lives.
     ///

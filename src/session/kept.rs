@@ -183,8 +183,9 @@ const MOST: usize = 64;
 
 impl HandedOut {
     /// Hands a decision out. `decide` looks at everything the decision rests
-    /// on; whoever changes any of that calls [`HandedOut::take_back`] afterwards,
-    /// and so either takes this decision back or is seen by `decide`.
+    /// on; whoever changes any of that does it within [`HandedOut::take_back`], or
+    /// calls it afterwards, and so either takes this decision back or is seen by
+    /// `decide`.
     ///
     /// None when it may not be repeated, there are too many, or it would have to
     /// be waited for.
@@ -210,11 +211,12 @@ impl HandedOut {
         Some(kept)
     }
 
-    /// Takes everything back; when this returns, nothing of it is repeated any
-    /// more. With `close` nothing is handed out again.
-    pub(super) fn take_back(&self, close: bool) {
+    /// Takes everything back, and then does what it is taken back for: whoever
+    /// sees that done sees nothing repeated from before. With `close` nothing is
+    /// handed out again.
+    pub(super) fn take_back<T>(&self, close: bool, change: impl FnOnce() -> T) -> T {
         let mut over = Vec::new();
-        {
+        let changed = {
             // Held to the end: who comes second must not return before it is done.
             let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             list.closed |= close;
@@ -222,10 +224,12 @@ impl HandedOut {
                 let mut pool = pool();
                 over.extend(list.kept.drain(..).filter(|k| k.stands()).filter_map(|k| pool.take_back(k.cell)));
             }
-        }
+            change()
+        };
         // Contexts that nobody else has write their counts down while they are
         // dropped; not under the locks.
         drop(over);
+        changed
     }
 }
 

@@ -160,17 +160,16 @@ impl Session {
     /// Puts another context in force. Requests that already hold the old one
     /// finish with it.
     pub(crate) fn install(&self, context: Arc<Context>) {
-        self.context.store(context);
-        self.handed_out.take_back(false);
+        // The old one is dropped without the lock.
+        drop(self.handed_out.take_back(false, || self.context.swap(context)));
     }
 
     /// Ends the session: from now on everything is denied. False when it was
     /// ended before.
     pub(crate) fn end(&self) -> bool {
         self.leave();
-        let before = self.standing.swap(Standing::Ended as u8, Ordering::AcqRel);
-        self.handed_out.take_back(true);
-        before != Standing::Ended as u8
+        let end = || self.standing.swap(Standing::Ended as u8, Ordering::AcqRel);
+        self.handed_out.take_back(true, end) != Standing::Ended as u8
     }
 
     /// Hands the `wanted` decision out, for others to repeat until it is taken
@@ -193,12 +192,13 @@ impl Session {
     /// Takes back what was handed out, after something changed that decisions
     /// rest on.
     pub(crate) fn take_back(&self) {
-        self.handed_out.take_back(false);
+        self.handed_out.take_back(false, || ());
     }
 
-    /// The id finds nothing any more: takes back what was handed out, for good.
-    pub(super) fn forget(&self) {
-        self.handed_out.take_back(true);
+    /// Takes back what was handed out, for good, and has the id find nothing
+    /// any more.
+    pub(super) fn forget(&self, remove: impl FnOnce()) {
+        self.handed_out.take_back(true, remove);
     }
 
     /// How it stands.

@@ -168,8 +168,7 @@ impl Table {
             Some((known, session)) if *known == id => Arc::clone(session),
             _ => return None,
         };
-        slot.held.store(None);
-        session.forget();
+        session.forget(|| slot.held.store(None));
         let generation = u32::try_from(id.0 >> 32).unwrap_or(0);
         // A slot whose generations are used up is left alone for good.
         if generation < LAST {

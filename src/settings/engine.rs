@@ -11,6 +11,8 @@ use crate::acl::Principals;
 use crate::fault::Fault;
 use crate::policy::Namespace;
 
+const DELIVER: &str = "standin.audit.deliver";
+
 /// Where decisions are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decide {
@@ -51,6 +53,8 @@ pub struct EngineSettings {
     pub audit_window: i64,
     /// Size at which an audit file is rotated.
     pub audit_file_max: i64,
+    /// True when the audit is delivered to the service.
+    pub audit_deliver: bool,
     /// Where decisions are made.
     pub decide: Decide,
     /// How long remote answers are repeated, milliseconds.
@@ -88,6 +92,12 @@ impl EngineSettings {
         let audit_dir = given
             .text("standin.audit.dir")
             .map_or_else(|| beside.parent().unwrap_or(Path::new(".")).join("audit"), PathBuf::from);
+        let audit_deliver = given.one_of(DELIVER, &["false", "true"])? == "true";
+        if audit_deliver && service.is_none() {
+            return Err(invalid(format!(
+                "{DELIVER}=true: there is nowhere to deliver to without {URL} in this process"
+            )));
+        }
         let namespaces = namespaces(given)?;
         let cluster_tags = given
             .list("standin.cluster.tags")
@@ -122,6 +132,7 @@ impl EngineSettings {
             audit_flush: given.millis("standin.audit.flush.ms", 100, 60_000)?,
             audit_window: given.millis("standin.audit.window.ms", 1000, 3_600_000)?,
             audit_file_max: given.millis("standin.audit.file.max.bytes", 1 << 20, i64::MAX)?,
+            audit_deliver,
             decide: if given.one_of("standin.decide", &["local", "remote"])? == "local" {
                 Decide::Local
             } else {
@@ -169,6 +180,7 @@ impl EngineSettings {
         note(self.audit_flush != other.audit_flush, "standin.audit.flush.ms");
         note(self.audit_window != other.audit_window, "standin.audit.window.ms");
         note(self.audit_file_max != other.audit_file_max, "standin.audit.file.max.bytes");
+        note(self.audit_deliver != other.audit_deliver, DELIVER);
         note(self.decide != other.decide, "standin.decide");
         note(self.decide_ttl != other.decide_ttl, "standin.decide.ttl.ms");
         note(self.feed_interval != other.feed_interval, "standin.feed.interval.ms");

@@ -165,6 +165,12 @@ pub const SETTINGS: &[Setting] = &[
         "Size at which an audit file is closed and the next one begun (1 MiB or more).",
     ),
     row(
+        "standin.audit.deliver",
+        Scope::Engine,
+        "false",
+        "`true`: audit records are delivered to the service as well, which collects them with `--collect-audit`. They stay in their files. Needs standin.service.url in the host's process.",
+    ),
+    row(
         "standin.decide",
         Scope::Engine,
         "local",

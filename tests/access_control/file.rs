@@ -5,11 +5,11 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
-use standin::access_control::Store;
+use standin::access_control::{Owner, Store};
 use standin::fault::Status;
 use standin::time::SystemRandom;
 
-use crate::support::{clock, files, home, open};
+use crate::support::{ALLOW, clock, files, home, open};
 
 fn mode(path: &std::path::Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -119,4 +119,36 @@ fn x_11_secrets_are_not_in_the_file() {
         let bytes = std::fs::read(&path).unwrap();
         assert!(!bytes.windows(secret.len()).any(|w| w == secret), "{}", path.display());
     }
+}
+
+/// Reading the policies of one identity went through those of everybody, so
+/// that a login took a second among 100,000 identities.
+#[test]
+fn policies_of_one_are_read_as_fast_among_many() {
+    let home = home();
+    home.store.create_user("t", "/", "ann", &[]).unwrap();
+    home.store.put_policy("t", "/", "read", ALLOW).unwrap();
+    home.store.attach("t", Owner::User("ann"), "read").unwrap();
+    let ann = home.store.user("ann").unwrap().identity;
+    let median = || {
+        let mut times: Vec<_> = (0..25)
+            .map(|_| {
+                let begun = std::time::Instant::now();
+                assert_eq!(home.store.entitlements(&ann).unwrap().value.unwrap().policies.len(), 1);
+                begun.elapsed()
+            })
+            .collect();
+        times.sort_unstable();
+        times[12]
+    };
+    let alone = median();
+    let numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)";
+    home.raw(&format!(
+        "INSERT INTO policy (arn, account, name, unique_id, created, default_version)
+           {numbers} SELECT 'p' || i, '123456789012', 'p' || i, 'id' || i, 0, 1 FROM n;
+         INSERT INTO policy_version {numbers} SELECT 'p' || i, '123456789012', 1, '{{}}', x'00', 0 FROM n;
+         INSERT INTO attachment {numbers} SELECT 'u' || i, '123456789012', 'p' || i FROM n"
+    ));
+    let among = median();
+    assert!(among < alone * 20, "{among:?} among 20,000, {alone:?} alone");
 }

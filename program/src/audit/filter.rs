@@ -56,6 +56,11 @@ impl Filter {
         SystemTime::now().checked_sub(Duration::from_secs(seconds))
     }
 
+    /// The oldest time of a record that is wanted, milliseconds since the epoch.
+    pub(super) fn since(&self) -> i64 {
+        self.since.map_or(0, |seconds| now().0 - seconds.saturating_mul(1000))
+    }
+
     /// What stands in the names of the files that may hold what is wanted.
     pub(super) fn boot(&self) -> Option<String> {
         // Request ids begin with the boot's.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 use standin::fault::Fault;
 
-use super::{Files, Kind};
+use super::{Kind, Source};
 use crate::Desk;
 use crate::output::date;
 use crate::progress::Progress;
@@ -35,10 +35,10 @@ impl Boot {
 }
 
 /// A row for every boot; exit code 1 when more is missing than was reported.
-pub(super) fn report(desk: &Desk, files: &mut Files) -> Result<ExitCode, Fault> {
+pub(super) fn report(desk: &Desk, source: &mut Source) -> Result<ExitCode, Fault> {
     let mut boots: BTreeMap<String, Boot> = BTreeMap::new();
     let mut progress = Progress::new("records", false);
-    files.read(true, &mut |entry| {
+    source.read(true, &mut |entry| {
         progress.step();
         let Some(number) = entry.number("/unmapped/sequence").and_then(|n| u64::try_from(n).ok()) else { return };
         let boot = boots.entry(entry.field("/unmapped/boot_id")).or_default();

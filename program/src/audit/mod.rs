@@ -43,6 +43,9 @@ pub(crate) struct Audit {
     /// Go on with what is written from now on, until interrupted.
     #[arg(long)]
     follow: bool,
+    /// What hosts delivered to the service, instead of the files of a directory.
+    #[arg(long, conflicts_with = "dir")]
+    collected: bool,
     /// Look for records that are missing, instead: their numbers have no gaps.
     #[arg(long, conflicts_with_all = ["follow", "last"])]
     gaps: bool,
@@ -51,6 +54,34 @@ pub(crate) struct Audit {
 /// The directory of the audit files beside a store.
 pub(crate) fn beside(store: &Path) -> PathBuf {
     store.parent().unwrap_or(Path::new(".")).join("audit")
+}
+
+/// Where the records of hosts are read.
+pub(crate) enum Source {
+    /// In the files of a directory.
+    Files(Files),
+    /// In the store, as they were delivered: after which, and since when.
+    Collected(Box<Store>, i64, i64),
+}
+
+impl Source {
+    /// Hands over every record that was added since the last call.
+    fn read(&mut self, last: bool, hand: &mut dyn FnMut(Entry)) -> Result<(), Fault> {
+        let (store, after, since) = match self {
+            Self::Files(files) => return files.read(last, hand),
+            Self::Collected(store, after, since) => (store, after, *since),
+        };
+        loop {
+            let rows = store.collected(*after, since, 1000)?;
+            let Some(number) = rows.last().map(|row| row.number) else { return Ok(()) };
+            *after = number;
+            // What came was read before it was kept.
+            rows.iter()
+                .filter_map(|row| serde_json::from_str(&row.record).ok())
+                .map(Entry::of_record)
+                .for_each(&mut *hand);
+        }
+    }
 }
 
 /// How far the store's own records were read.
@@ -80,13 +111,18 @@ impl Read {
 
 impl Audit {
     pub(crate) fn run(self, desk: &Desk) -> Result<ExitCode, Fault> {
-        let dir = match self.dir.clone() {
-            Some(dir) => dir,
-            None => beside(&desk.files()?.store),
+        let mut files = if self.collected {
+            Source::Collected(Box::new(desk.store()?), 0, self.filter.since())
+        } else {
+            let dir = match self.dir.clone() {
+                Some(dir) => dir,
+                None => beside(&desk.files()?.store),
+            };
+            let mut files = Files::new(dir);
+            files.since = self.filter.files_since();
+            files.boot = self.filter.boot();
+            Source::Files(files)
         };
-        let mut files = Files::new(dir);
-        files.since = self.filter.files_since();
-        files.boot = self.filter.boot();
         if self.gaps {
             return gaps::report(desk, &mut files);
         }

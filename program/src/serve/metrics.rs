@@ -52,6 +52,12 @@ pub(crate) struct Metrics {
     pub(crate) certificates_taken: AtomicU64,
     /// New certificates that were not good.
     pub(crate) certificates_refused: AtomicU64,
+    /// Audit records that came.
+    pub(crate) collected: AtomicU64,
+    /// Audit records that came again.
+    pub(crate) collected_again: AtomicU64,
+    /// What came as a record of a host and is none of it.
+    pub(crate) collected_unfit: AtomicU64,
     /// Handlers that panicked.
     pub(crate) panics: AtomicU64,
 }
@@ -103,6 +109,9 @@ impl Metrics {
                 "New certificates that are not used.",
                 &self.certificates_refused,
             ),
+            ("standin_serve_audit_records_total", "Audit records that came.", &self.collected),
+            ("standin_serve_audit_records_again_total", "Audit records that came again.", &self.collected_again),
+            ("standin_serve_audit_records_unfit_total", "What is no record of its host.", &self.collected_unfit),
             ("standin_serve_panics_total", "Requests that ended in a defect.", &self.panics),
         ] {
             single(name, "counter", help, read(counter));

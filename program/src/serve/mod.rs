@@ -50,6 +50,9 @@ pub(crate) struct Serve {
     /// Certificates of CAs that issuers of OpenID Connect tokens may have besides this machine's, PEM.
     #[arg(long)]
     oidc_ca: Option<PathBuf>,
+    /// Keep the audit records that hosts deliver, for so many days.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3650))]
+    collect_audit: Option<u16>,
     /// Most connections at once; further ones are closed.
     #[arg(long, default_value_t = 4096)]
     max_connections: usize,
@@ -78,7 +81,8 @@ impl Serve {
         let limits = Arc::new(limits::Limits::new(self.limit_host, self.limit_identity, self.limit_account));
         let (clock, shared) = (Arc::new(SystemClock::new()), Arc::clone(&limits));
         let aws = Aws::new(Arc::clone(&store), clock, Arc::new(SystemRandom), issuers, shared);
-        let state = Arc::new(State::new(store, aws, limits, self.max_working));
+        let kept = self.collect_audit.map(|days| i64::from(days) * 24 * 3600 * 1000);
+        let state = Arc::new(State::new(store, aws, limits, kept, self.max_working));
         state.metrics.certificate_ends.store(ends.seconds(), Ordering::Relaxed);
         feed::Feed::start(&state)?;
         keep_house(&state)?;
@@ -109,9 +113,15 @@ impl Serve {
 fn keep_house(state: &Arc<State>) -> Result<(), Fault> {
     let state = Arc::downgrade(state);
     let keep = move || {
+        let mut turns: u32 = 0;
         while let Some(state) = state.upgrade().filter(|state| !state.is_stopping()) {
             state.aws.flush(false);
             state.hosts.note_heard(&state.store, false);
+            if let Some(kept) = state.collected.filter(|_| turns.is_multiple_of(30)) {
+                // Some at a time; what fails is done the next time.
+                drop(state.store.forget_collected(state.clock.wall().0 - kept));
+            }
+            turns = turns.wrapping_add(1);
             drop(state);
             std::thread::sleep(HOUSE);
         }

@@ -29,6 +29,9 @@ pub(crate) struct State {
     pub(super) feed: Feed,
     /// The query protocols of IAM and STS.
     pub(crate) aws: Aws,
+    /// For how long audit records are kept, milliseconds; none when they are
+    /// not collected.
+    pub(super) collected: Option<i64>,
     /// How often who may ask.
     pub(crate) limits: Arc<Limits>,
     /// What is counted.
@@ -40,7 +43,13 @@ pub(crate) struct State {
 
 impl State {
     /// The state of a service on this store.
-    pub(crate) fn new(store: Arc<Store>, aws: Aws, limits: Arc<Limits>, working: usize) -> Self {
+    pub(crate) fn new(
+        store: Arc<Store>,
+        aws: Aws,
+        limits: Arc<Limits>,
+        collected: Option<i64>,
+        working: usize,
+    ) -> Self {
         let working = working.clamp(1, 512);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         Self {
@@ -48,6 +57,7 @@ impl State {
             store,
             aws,
             limits,
+            collected,
             clock,
             hosts: Hosts::default(),
             feed: Feed::default(),

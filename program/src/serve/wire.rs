@@ -3,14 +3,17 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use standin::access_control::Collected;
+use standin::credential::answer;
 use standin::credential::host::host_name;
 use standin::fault::{Fault, Kind, Status};
 use standin::identity::Identity;
 use standin::revision::At;
 use standin::service::wire::{
-    self, AnswersForm, ChangesAsk, ChangesForm, DecideAsk, EnrollAsk, EnrolledForm, EntitlementsAnswer,
-    EntitlementsAsk, EntitlementsForm, ImpersonationForm, IssuedForm, KnownAnswer, KnownAsk, LoginAsk, NONCE_HEADER,
-    Problem, RenewAsk, ReportAsk, SealAsk, SealForm, SessionForm, TIME_HEADER, VERSION_HEADER, VERSIONS, path,
+    self, AnswersForm, AuditAsk, AuditForm, ChangesAsk, ChangesForm, DecideAsk, EnrollAsk, EnrolledForm,
+    EntitlementsAnswer, EntitlementsAsk, EntitlementsForm, ImpersonationForm, IssuedForm, KnownAnswer, KnownAsk,
+    LoginAsk, NONCE_HEADER, Problem, RenewAsk, ReportAsk, SealAsk, SealForm, SessionForm, TIME_HEADER, VERSION_HEADER,
+    VERSIONS, path,
 };
 use standin::service::{SecurityService, SessionReport, check_purpose};
 use standin::time::Steady;
@@ -30,7 +33,7 @@ const NO_DEADLINE: Steady = Steady(i64::MAX);
 ///
 /// What a host needs to go on with what it has is counted apart, so that many
 /// logins never take it away.
-pub(super) const ROUTES: [(&str, &str, Handle); 9] = [
+pub(super) const ROUTES: [(&str, &str, Handle); 10] = [
     (path::LOGIN, "login", |state, request| answer(state, &request, Part::Clients, login)),
     (path::RENEW, "renew", |state, request| answer(state, &request, Part::Upkeep, renew)),
     (path::ENTITLEMENTS, "entitlements", |state, request| answer(state, &request, Part::Upkeep, entitlements)),
@@ -38,6 +41,7 @@ pub(super) const ROUTES: [(&str, &str, Handle); 9] = [
     (path::SEAL, "seal", |state, request| answer(state, &request, Part::Clients, seal)),
     (path::UNSEAL, "unseal", |state, request| answer(state, &request, Part::Clients, unseal)),
     (path::REPORT, "report", |state, request| answer(state, &request, Part::Upkeep, report)),
+    (path::AUDIT, "audit", |state, request| answer(state, &request, Part::Upkeep, audit)),
     (path::DECIDE, "decide", |state, request| answer(state, &request, Part::Clients, decide)),
     (path::ENROLL, "enroll", enroll),
 ];
@@ -153,6 +157,15 @@ fn within_limits(state: &State, host: &Host, part: Part) -> Result<(), TooMany> 
 
 /// The response with this result.
 pub(super) fn respond(state: &State, request: &Request<Bytes>, result: Result<Body, Refused>) -> Response<Bytes> {
+    let number = request.headers().get(NONCE_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let sealed = result.is_ok() && answer::is_key(number);
+    let result = match result {
+        Ok(body) if sealed => {
+            answer::seal(number, request.uri().path(), &body).map(Zeroizing::new).map_err(Refused::from)
+        }
+        other => other,
+    };
+    let sealed = sealed && result.is_ok();
     let mut retry = None;
     let (code, body) = match result {
         Ok(body) => (StatusCode::OK, body),
@@ -165,7 +178,8 @@ pub(super) fn respond(state: &State, request: &Request<Bytes>, result: Result<Bo
     let mut response = Response::new(Bytes::from_owner(Owned(body)));
     *response.status_mut() = code;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let kind = if sealed { wire::SEALED } else { "application/json" };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(TIME_HEADER, HeaderValue::from(state.clock.wall().0));
     let [version] = VERSIONS;
@@ -248,6 +262,48 @@ fn report(state: &State, host: &Host, body: &[u8]) -> Result<Body, Refused> {
     let report = SessionReport { begun, over: ask.over, whole: ask.whole };
     state.service.report(&ask.boot, &host.name, &report)?;
     Ok(Zeroizing::new(b"{}".to_vec()))
+}
+
+fn audit(state: &State, host: &Host, body: &[u8]) -> Result<Body, Refused> {
+    if state.collected.is_none() {
+        let text = "this service collects no audit records: it was started without --collect-audit";
+        return Err(Fault::unavailable(text).into());
+    }
+    let ask: AuditAsk = wire::read(body)?;
+    if ask.records.len() > wire::RECORDS {
+        let text = format!("at most {} records are accepted", wire::RECORDS);
+        return Err(Fault::new(Status::InvalidArgument, text).into());
+    }
+    let all = ask.records.len();
+    let records: Vec<_> = ask.records.into_iter().filter_map(|text| record(&host.name, text)).collect();
+    let new = state.store.collect(&host.name, &records)?;
+    let (known, unfit) = (records.len() - new, all - records.len());
+    for (counter, count) in [
+        (&state.metrics.collected, new),
+        (&state.metrics.collected_again, known),
+        (&state.metrics.collected_unfit, unfit),
+    ] {
+        counter.fetch_add(count as u64, std::sync::atomic::Ordering::Relaxed);
+    }
+    Ok(wire::write(&AuditForm { new, known, unfit })?)
+}
+
+/// A record of this host; none when it is another's or has no number.
+fn record(host: &str, text: String) -> Option<Collected> {
+    #[derive(serde::Deserialize)]
+    struct Read {
+        time: i64,
+        unmapped: Unmapped,
+    }
+    #[derive(serde::Deserialize)]
+    struct Unmapped {
+        boot_id: String,
+        sequence: u32,
+        via: String,
+    }
+    let Read { time, unmapped: Unmapped { boot_id: boot, sequence, via } } = serde_json::from_str(&text).ok()?;
+    let fit = via == host && boot.len() <= 64 && !text.contains('\n');
+    fit.then_some(Collected { number: 0, boot, sequence: i64::from(sequence), time, record: text })
 }
 
 fn decide(state: &State, host: &Host, body: &[u8]) -> Result<Body, Refused> {

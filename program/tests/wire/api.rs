@@ -161,6 +161,7 @@ fn the_document_describes_what_is_said() {
     let ask = wire::DecideAsk { proof: proof(DECIDE, &body), questions: String::from_utf8(body).unwrap(), scope };
     let answers = say(path::DECIDE, form(ask), 200);
     assert_eq!(answers["answers"][0]["outcome"], "allow");
+    say(path::AUDIT, form(wire::AuditAsk { records: vec!["{}".into()] }), 503);
     say(path::ENROLL, json!({"host": "host/demo/9", "code": "x", "public_key": "AAAA"}), 403);
 
     let described: BTreeSet<String> = document["paths"].as_object().unwrap().keys().cloned().collect();

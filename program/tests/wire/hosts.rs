@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Who is believed: hosts, their enrolment, and their requests.
 
+use standin::credential::EvidenceForm;
+use standin::credential::answer::Asker;
 use standin::credential::host::{HostCredential, HostKey};
 use standin::fault::{Kind, Status};
 use standin::identity::Identity;
-use standin::service::{DECIDE, DecisionPoint, Questions, RENEW, SecurityService};
+use standin::service::wire::{LoginAsk, SEALED, path, write};
+use standin::service::{DECIDE, DecisionPoint, FORWARDED, Questions, RENEW, SecurityService};
 use standin::time::SystemRandom;
 
 use crate::place::{Place, clock, evidence, policy, until};
-use crate::raw::{Request, metric};
+use crate::raw::{Pretender, Request, metric};
 
 fn soon() -> standin::time::Steady {
     clock().steady().plus(20_000)
@@ -220,4 +223,83 @@ fn a_host_that_is_heard_is_seen_in_the_list() {
     place.store.hosts_seen(&[(place.store.host("demo/1").unwrap().identity.arn().to_owned(), 5)]).unwrap();
     assert!(seen("demo/1").unwrap() > first, "an earlier time does not replace a later one");
     assert_eq!(place.store.revision().unwrap(), before, "nobody follows this");
+}
+
+/// P1-24: a request that is sent again is refused where it came, and at another
+/// replica brings nothing to who sent it: its secrets are for who asked.
+#[test]
+fn p1_24_a_login_sent_again_to_another_replica_gives_no_secret_away() {
+    let place = Place::new();
+    let (one, other) = (place.serve(), place.serve());
+    let credential = HostCredential::read(&place.enroll(&one, "demo/1")).unwrap();
+    let alice = place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "*"));
+    let ask = LoginAsk { evidence: EvidenceForm::of(&evidence(&alice, None)), lifetime: 600_000, known: Vec::new() };
+    let body = String::from_utf8(write(&ask).unwrap().to_vec()).unwrap();
+    let asker = Asker::new().unwrap();
+    let mut request = Request::of(&credential, path::LOGIN, &body);
+    request.nonce = asker.number().to_owned();
+    request.sign(&credential);
+    let answer = request.send(&place, one.port);
+    assert_eq!((answer.status, answer.headers["content-type"].as_str()), (200, SEALED));
+    let read = |bytes: &[u8]| -> serde_json::Value {
+        serde_json::from_slice(&asker.open(path::LOGIN, bytes).unwrap()).unwrap()
+    };
+    let issued = read(&answer.bytes);
+    assert!(issued["verification_key"].is_string() && issued["impersonation"]["secret"].is_string());
+
+    let again = request.send(&place, one.port);
+    assert_eq!((again.status, again.status_number()), (401, Status::Replayed.number().into()));
+    let elsewhere = request.send(&place, other.port);
+    assert_eq!((elsewhere.status, elsewhere.headers["content-type"].as_str()), (200, SEALED));
+    assert!(Asker::new().unwrap().open(path::LOGIN, &elsewhere.bytes).is_err());
+    let issued = read(&elsewhere.bytes);
+    for secret in [&issued["verification_key"], &issued["impersonation"]["secret"], &issued["impersonation"]["id"]] {
+        assert!(!elsewhere.body.contains(secret.as_str().unwrap()));
+    }
+    // It cannot be asked for in the open, or for another key.
+    for number in ["0123456789abcdef0123456789abcdef", Asker::new().unwrap().number()] {
+        request.nonce = number.to_owned();
+        let answer = request.send(&place, other.port);
+        assert_eq!((answer.status, answer.status_number()), (401, Status::SignatureMismatch.number().into()));
+    }
+    // What is no key is no reason to answer in the open.
+    request.nonce = "k1.AAAAAAAAAAAAAAAA".to_owned();
+    request.sign(&credential);
+    assert_eq!(request.send(&place, other.port).status, 400);
+}
+
+/// P1-24: the library asks for what is secret in that way, and for nothing else.
+#[test]
+fn p1_24_hosts_ask_for_secrets_under_a_key_of_the_request() {
+    let place = Place::new();
+    let serving = place.serve();
+    let file = place.enroll(&serving, "demo/1");
+    let pretender = Pretender::new(&place.certificate);
+    let numbers = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = std::sync::Arc::clone(&numbers);
+    pretender.answers(move |head| {
+        seen.lock().unwrap().push(head["standin-nonce"].clone());
+        crate::raw::http("500 Internal Server Error", "", "")
+    });
+    let remote = place.remote(pretender.port, &file);
+    let key = place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "*"));
+    let keyed = |ask: &dyn Fn() -> bool| {
+        assert!(ask(), "nothing was answered");
+        let mut numbers = numbers.lock().unwrap();
+        let all = numbers.iter().all(|number: &String| number.starts_with("k1."));
+        let none = numbers.iter().all(|number: &String| !number.starts_with("k1."));
+        assert!(!numbers.is_empty() && (all || none));
+        numbers.clear();
+        all
+    };
+    assert!(keyed(&|| remote.log_in(&evidence(&key, None), "host/demo/1", 600_000, soon()).is_err()));
+    assert!(keyed(&|| remote.unseal(FORWARDED, b"x").is_err()));
+    assert!(!keyed(&|| remote.seal(FORWARDED, b"x").is_err()));
+    assert!(!keyed(&|| remote.revision().is_err()));
+    // And reads what it is answered.
+    let remote = place.remote(serving.port, &file);
+    let issued = remote.log_in(&evidence(&key, None), "host/demo/1", 600_000, soon()).unwrap();
+    assert!(issued.value.verification.is_some());
+    let sealed = remote.seal(FORWARDED, b"x").unwrap();
+    assert_eq!(remote.unseal(FORWARDED, &sealed).unwrap(), b"x");
 }

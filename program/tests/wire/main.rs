@@ -8,6 +8,7 @@ mod api;
 mod between;
 mod conformance;
 mod crowds;
+mod delivery;
 mod denied;
 mod disks;
 mod engine;

@@ -33,6 +33,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: String,
+    /// The body as it came.
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -78,22 +80,23 @@ pub(crate) fn metric(place: &Place, port: u16, name: &str) -> u64 {
 
 /// Sends these bytes and reads all that comes back; status 0 when nothing did.
 pub(crate) fn exchange(place: &Place, port: u16, request: &[u8]) -> Answer {
-    let nothing = || Answer { status: 0, headers: BTreeMap::new(), body: String::new() };
+    let nothing = || Answer { status: 0, headers: BTreeMap::new(), body: String::new(), bytes: Vec::new() };
     let Some(mut stream) = connect(place, port) else { return nothing() };
     // Whoever is refused before the end need not hear it.
     let _sent = stream.write_all(request);
     let mut text = Vec::new();
     // The end without a farewell is an end too.
     let _end = stream.read_to_end(&mut text);
-    let text = String::from_utf8(text).unwrap();
     if text.is_empty() {
         return nothing();
     }
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text:?}"));
+    let end = text.windows(4).position(|w| w == b"\r\n\r\n").unwrap_or_else(|| panic!("{text:?}"));
+    let head = std::str::from_utf8(&text[..end]).unwrap();
+    let bytes = text[end + 4..].to_vec();
     let mut lines = head.lines();
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     let headers = lines.filter_map(|l| l.split_once(": ")).map(|(n, v)| (n.to_lowercase(), v.to_owned())).collect();
-    Answer { status, headers, body: body.to_owned() }
+    Answer { status, headers, body: String::from_utf8_lossy(&bytes).into_owned(), bytes }
 }
 
 /// A request to the service's IAM, signed by an independent signer.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::wire::{
-    self, AnswersForm, ChangesAsk, ChangesForm, DecideAsk, EnrollAsk, EnrolledForm, EntitlementsAnswer,
+    self, AnswersForm, AuditAsk, ChangesAsk, ChangesForm, DecideAsk, EnrollAsk, EnrolledForm, EntitlementsAnswer,
     EntitlementsAsk, ImpersonationForm, IssuedForm, KnownAnswer, KnownAsk, LoginAsk, ProofForm, RenewAsk, ReportAsk,
     ScopeForm, SealAsk, SealForm, SessionForm, path,
 };
@@ -165,6 +165,12 @@ impl SecurityService for Remote {
 
     fn interrupt(&self) {
         self.feed.shut_down();
+    }
+
+    fn deliver(&self, records: &[String], by: Steady) -> Result<(), Fault> {
+        let ask = AuditAsk { records: records.to_vec() };
+        let _: (serde::de::IgnoredAny, i64) = self.ask(path::AUDIT, &ask, by)?;
+        Ok(())
     }
 
     fn report(&self, boot: &str, _host: &str, report: &SessionReport) -> Result<(), Fault> {

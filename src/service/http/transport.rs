@@ -16,10 +16,11 @@ use ureq::unversioned::transport::DefaultConnector;
 use zeroize::Zeroizing;
 
 use super::addresses::{Addresses, Known};
+use crate::credential::answer::Asker;
 use crate::credential::host::{HostKey, SignedRequest};
 use crate::fault::{Fault, Kind, Status};
 use crate::service::wire::{
-    HOST_HEADER, NONCE_HEADER, Problem, SIGNATURE_HEADER, TIME_HEADER, VERSION_HEADER, VERSIONS, path,
+    HOST_HEADER, NONCE_HEADER, Problem, SEALED, SIGNATURE_HEADER, TIME_HEADER, VERSION_HEADER, VERSIONS, path,
 };
 use crate::time::{Clock, Random, Steady};
 
@@ -66,9 +67,14 @@ pub(super) struct Transport {
     random: Arc<dyn Random>,
 }
 
+/// What brings secrets, or what only hosts may read.
+fn brings_secrets(to: &str) -> bool {
+    [path::LOGIN, path::RENEW, path::UNSEAL].contains(&to)
+}
+
 /// What waits in a pause: not what the host needs to go on with what it has.
 fn pauses(to: &str) -> bool {
-    ![path::RENEW, path::ENTITLEMENTS, path::REPORT, path::CHANGES].contains(&to)
+    ![path::RENEW, path::ENTITLEMENTS, path::REPORT, path::CHANGES, path::AUDIT].contains(&to)
 }
 
 fn invalid(text: String) -> Fault {
@@ -190,7 +196,8 @@ impl Transport {
         }
         let mut random = [0; 16];
         self.random.fill(&mut random)?;
-        let nonce = URL_SAFE_NO_PAD.encode(random);
+        let asker = brings_secrets(path).then(Asker::new).transpose()?;
+        let nonce = asker.as_ref().map_or_else(|| URL_SAFE_NO_PAD.encode(random), |asker| asker.number().to_owned());
         let (at, host) = (self.clock.wall(), signer.host);
         let signature = signer.key.sign(&SignedRequest { method: "POST", path, host, at, nonce: &nonce, body });
         let [version] = VERSIONS;
@@ -218,7 +225,8 @@ impl Transport {
         let read = answer.body_mut().with_config().limit(ANSWER).read_to_vec();
         let body = Zeroizing::new(read.map_err(|e| Failed::of(url, e))?);
         let time = time.and_then(|text| text.parse::<i64>().ok());
-        let json = kind.as_deref() == Some("application/json");
+        let sealed = asker.filter(|_| code == 200 && kind.as_deref() == Some(SEALED));
+        let json = sealed.is_some() || kind.as_deref() == Some("application/json");
         let (Some(time), true, true) = (time, echo.as_deref() == Some(nonce.as_str()), json) else {
             let what = match code {
                 300..400 => "a redirect is in between",
@@ -231,7 +239,9 @@ impl Transport {
             )));
         };
         match code {
-            200 => Ok(Answered { body, ahead: self.clock.wall().0.saturating_sub(time) }),
+            200 => {
+                Ok(Answered { body: opened(url, path, sealed, body)?, ahead: self.clock.wall().0.saturating_sub(time) })
+            }
             429 => Err(self.put_off(url, &body, retry.and_then(|text| text.parse().ok()))),
             _ => Err(problem(url, code, &body)),
         }
@@ -255,6 +265,13 @@ impl Transport {
         }
         Failed::Answered(Fault::new(Status::Busy, problem.text))
     }
+}
+
+/// The answer as who asked reads it. A service of the version before does not
+/// seal.
+fn opened(url: &str, path: &str, asker: Option<Asker>, body: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, Failed> {
+    let Some(asker) = asker else { return Ok(body) };
+    asker.open(path, &body).map_err(|fault| Failed::Unreached(Fault::unavailable(format!("{url}: {}", fault.text))))
 }
 
 /// Why there is no answer.

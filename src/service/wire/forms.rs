@@ -459,3 +459,21 @@ pub struct EnrolledForm {
     /// ARN of the host.
     pub host: String,
 }
+
+/// Gives audit records.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct AuditAsk {
+    /// Lines of JSON, as they stand in the host's files; of this host only.
+    pub records: Vec<String>,
+}
+
+/// What became of them.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct AuditForm {
+    /// How many are kept now that were not before.
+    pub new: usize,
+    /// How many were there already.
+    pub known: usize,
+    /// How many are no records of this host, and are not kept.
+    pub unfit: usize,
+}

@@ -20,8 +20,9 @@ use zeroize::Zeroizing;
 
 pub use entitlements::EntitlementsForm;
 pub use forms::{
-    AnswersForm, ChangesAsk, ChangesForm, DecideAsk, EnrollAsk, EnrolledForm, EntitlementsAnswer, EntitlementsAsk,
-    ImpersonationForm, IssuedForm, LoginAsk, ProofForm, RenewAsk, ReportAsk, ScopeForm, SealAsk, SealForm, SessionForm,
+    AnswersForm, AuditAsk, AuditForm, ChangesAsk, ChangesForm, DecideAsk, EnrollAsk, EnrolledForm, EntitlementsAnswer,
+    EntitlementsAsk, ImpersonationForm, IssuedForm, LoginAsk, ProofForm, RenewAsk, ReportAsk, ScopeForm, SealAsk,
+    SealForm, SessionForm,
 };
 pub use known::{KnownAnswer, KnownAsk};
 
@@ -38,6 +39,8 @@ pub const HOST_HEADER: &str = "standin-host";
 pub const TIME_HEADER: &str = "standin-time";
 /// Random text, used once; the answer repeats it.
 pub const NONCE_HEADER: &str = "standin-nonce";
+/// What the content of a sealed answer is called; others are JSON.
+pub const SEALED: &str = "application/standin-sealed";
 /// Signature of a request in base64.
 pub const SIGNATURE_HEADER: &str = "standin-signature";
 /// How far a host's clock may be from the service's, milliseconds. Less than
@@ -45,6 +48,8 @@ pub const SIGNATURE_HEADER: &str = "standin-signature";
 pub const SKEW: i64 = 45_000;
 /// Longest wait for changes, milliseconds.
 pub const LONGEST_WAIT: i64 = 20_000;
+/// Most audit records in one delivery.
+pub const RECORDS: usize = 1000;
 /// Most sessions in one report.
 pub const REPORT: usize = 1000;
 
@@ -66,6 +71,8 @@ pub mod path {
     pub const UNSEAL: &str = "/v1/unseal";
     /// Tells of live sessions.
     pub const REPORT: &str = "/v1/report";
+    /// Takes audit records.
+    pub const AUDIT: &str = "/v1/audit";
     /// Decides operations.
     pub const DECIDE: &str = "/v1/decide";
     /// Enrols a host.
