@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use standin::access_control::Owner;
 
+use crate::UNLIMITED;
 use crate::host::Host;
-use crate::place::{CLUSTER, Place};
+use crate::place::{CLUSTER, Place, Serving};
 use crate::resident;
 
 /// A policy of ten statements that no other is equal to.
@@ -39,7 +40,7 @@ pub(crate) fn measure(identities: usize) {
     }
     let made = begun.elapsed();
     let begun = Instant::now();
-    let serving = place.serve();
+    let serving = Serving::start_with(&place, 0, &UNLIMITED);
     let started = begun.elapsed();
     let process = serving.child.id();
     let service = resident(process);
