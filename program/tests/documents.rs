@@ -161,8 +161,20 @@ fn metrics_are_documented_and_those_documented_exist() {
         "the table of metrics in docs/operations.md"
     );
     // Jars, threads and packages.
-    let others =
-        ["core", "kafka", "core-0", "kafka-0", "worker", "audit", "service-0", "service-1", "log", "agent", "doctor"];
+    let others = [
+        "core",
+        "kafka",
+        "core-0",
+        "kafka-0",
+        "worker",
+        "audit",
+        "deliver",
+        "service-0",
+        "service-1",
+        "log",
+        "agent",
+        "doctor",
+    ];
     for (path, text) in documents() {
         for name in words(&text, "standin-", "-") {
             let name = name.trim_start_matches("standin-").trim_start_matches("standin");

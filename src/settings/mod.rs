@@ -72,6 +72,7 @@ mod tests {
             ("standin.decide", "elsewhere", "local or remote"),
             ("standin.cluster.arn", "arn:aws:kafka:us-east-1:1:cluster/a/b", "without wildcards"),
             ("standin.cluster.tags", "novalue", "KEY=VALUE"),
+            ("standin.audit.deliver", "true", "nowhere to deliver to without standin.service.url"),
         ] {
             let fault = EngineSettings::of(&given(&[("standin.store", "/s"), (name, value)]).unwrap()).unwrap_err();
             assert!(fault.text.contains(part) && fault.text.contains("standin."), "{name}: {fault}");

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use standin::settings::Given;
 
+use crate::UNLIMITED;
 use crate::between::{Between, Weather};
 use crate::host::Host;
-use crate::place::{CLUSTER, Place, policy};
+use crate::place::{CLUSTER, Place, Serving, policy};
 
 /// There and back.
 const FAR: Duration = Duration::from_millis(20);
@@ -35,7 +36,7 @@ fn turn(host: &Host, keys: &[(String, standin::credential::Secret)]) -> Took {
 
 pub(crate) fn measure(rounds: usize) {
     let place = Place::new();
-    let serving = place.serve();
+    let serving = Serving::start_with(&place, 0, &UNLIMITED);
     let between = Between::new(&place.certificate, &place.ca, serving.port);
     let file = place.enroll(&serving, "demo/1");
     let keys: Vec<_> =
