@@ -49,7 +49,7 @@ class MonitoringTest {
         rules.get(rules.size() - 1).labels().put(words[0], words[1].replace("\"", ""));
       }
     }
-    assertEquals(4, rules.size());
+    assertEquals(5, rules.size());
     return rules;
   }
 
