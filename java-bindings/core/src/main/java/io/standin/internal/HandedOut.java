@@ -36,7 +36,7 @@ final class HandedOut {
 
   private static final Kept[] NONE = new Kept[2];
   private static final int FIRST = 4;
-  private static final int MOST = 64;
+  private static final int MOST = 256;
 
   /** After this many questions that were not found, the table grows. */
   private static final int MISSES = 32;
@@ -103,10 +103,17 @@ final class HandedOut {
     return contended ? action | (int) (Thread.currentThread().getId() & 3) << 16 : action;
   }
 
-  /** By the last characters: names of one client differ there, and most names are new strings. */
+  /**
+   * By a few characters, since most names are new strings: the last ones, where names of one client
+   * differ, and some from the beginning on, for names of one kind that end alike.
+   */
   private static int spread(int action, String name) {
-    int sum = action * 31 + name.length();
-    for (int i = Math.max(0, name.length() - 4); i < name.length(); i++) {
+    int length = name.length();
+    int sum = action * 31 + length;
+    for (int i = Math.max(0, length - 4); i < length; i++) {
+      sum = sum * 31 + name.charAt(i);
+    }
+    for (int i = 0, step = length / 8 + 1; i < length; i += step) {
       sum = sum * 31 + name.charAt(i);
     }
     sum *= 0x9e3779b9;

@@ -167,6 +167,27 @@ class RepeatsTest {
     assertEquals(List.of(DENIED), ask(writer, write("other")));
   }
 
+  /** Regression: of names as long as each other with one ending, only two were repeated. */
+  @Test
+  void names_that_end_alike_are_all_repeated() throws Exception {
+    StandinPrincipal writer = writer("writer");
+    ThreadMXBean bean = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    List<List<Action>> each = new ArrayList<>();
+    for (String kind : List.of("red", "blue", "gold", "gray", "pink", "teal", "lime", "plum")) {
+      each.add(List.of(write(String.format("t-%5s-events", kind).replace(' ', 'x'))));
+    }
+    var request = Stage.request(writer, ApiKeys.PRODUCE.id);
+    double bytes = Double.MAX_VALUE;
+    for (int round = 0; round < 200 && bytes >= 1; round++) {
+      long before = bean.getCurrentThreadAllocatedBytes();
+      for (int n = 0; n < 50_000; n++) {
+        assertEquals(ALLOWED, authorizer.authorize(request, each.get(n % each.size())).get(0));
+      }
+      bytes = (bean.getCurrentThreadAllocatedBytes() - before) / 50_000.0;
+    }
+    assertTrue(bytes < 1, "a call allocates " + bytes + " bytes");
+  }
+
   /** A decision that looks at the address is repeated for that of the connection and no other. */
   @Test
   void p1_21_what_looks_at_the_address_is_repeated_for_the_connections_own_only() throws Exception {
