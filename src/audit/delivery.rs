@@ -16,7 +16,7 @@ use crate::fault::Fault;
 /// Most bytes of one delivery. A longer line cannot be delivered.
 const BATCH: usize = 256 * 1024;
 /// Most records of one delivery.
-const RECORDS: usize = 1000;
+pub(crate) const RECORDS: usize = 1000;
 
 /// Lines to deliver, and how far they reach.
 pub(crate) struct Batch {

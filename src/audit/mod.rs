@@ -14,7 +14,7 @@ mod line;
 mod queue;
 mod record;
 
-pub(crate) use delivery::{Batch, Delivery};
+pub(crate) use delivery::{Batch, Delivery, RECORDS};
 pub use file::Files;
 pub use queue::{Journal, Recorder};
 pub use record::{Event, Operation, Record, Who, one_line};

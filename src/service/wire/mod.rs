@@ -49,7 +49,7 @@ pub const SKEW: i64 = 45_000;
 /// Longest wait for changes, milliseconds.
 pub const LONGEST_WAIT: i64 = 20_000;
 /// Most audit records in one delivery.
-pub const RECORDS: usize = 1000;
+pub const RECORDS: usize = crate::audit::RECORDS;
 /// Most sessions in one report.
 pub const REPORT: usize = 1000;
 
