@@ -33,6 +33,16 @@ pub(super) struct Denied {
     pub(super) address: String,
 }
 
+impl Denied {
+    /// The kind of those that are not told apart: of one actor with one key, or
+    /// of all.
+    fn untold(self, of_all: bool) -> Self {
+        let several = || SEVERAL.to_owned();
+        let (actor, access_key_id) = if of_all { (several(), several()) } else { (self.actor, self.access_key_id) };
+        Self { actor, access_key_id, action: several(), target: several(), address: several() }
+    }
+}
+
 struct Counted {
     since: i64,
     /// Of those that are not written yet.
@@ -84,12 +94,10 @@ impl Denials {
         {
             let mut counted = self.counted();
             if !counted.contains_key(&denied) {
-                if counted.keys().filter(|known| known.actor == denied.actor).count() >= OF_ONE {
-                    denied = Denied { target: SEVERAL.into(), action: SEVERAL.into(), ..denied };
-                    denied.address = SEVERAL.into();
-                }
-                if counted.len() >= KINDS {
-                    denied = Denied { actor: SEVERAL.into(), access_key_id: SEVERAL.into(), ..denied };
+                let full = counted.len() >= KINDS;
+                let of_one = || counted.keys().filter(|known| known.actor == denied.actor).count();
+                if full || of_one() >= OF_ONE {
+                    denied = denied.untold(full);
                 }
             }
             if let Some(known) = counted.get_mut(&denied) {
@@ -163,4 +171,23 @@ fn row(denied: &Denied, time: i64, until: i64, count: i64, reason: &str) -> Deni
     let Denied { actor, access_key_id, action, target, address } = denied.clone();
     let reason = cut(reason);
     DenialRow { time, until, count, actor, access_key_id, action, target, address, reason, ..DenialRow::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Regression: beyond all kinds only the actor was no longer told apart.
+    #[test]
+    fn what_is_not_told_apart_is_one_kind() {
+        let denied = |n: usize| Denied {
+            actor: format!("arn:aws:iam::123456789012:user/{}", n % 2),
+            access_key_id: "AKIAEXAMPLE".into(),
+            action: format!("iam:A{n}"),
+            target: format!("t{n}"),
+            address: format!("192.0.2.{n}"),
+        };
+        let kinds = |of_all| (0..8).map(|n| denied(n).untold(of_all)).collect::<std::collections::HashSet<_>>().len();
+        assert_eq!((kinds(false), kinds(true)), (2, 1));
+    }
 }
