@@ -110,12 +110,81 @@ pub(super) fn seen_of_channel(channel: &Channel, compiled: &Compiled) -> Channel
 
 /// True when [`seen_of_channel`] would make `seen` of this channel.
 pub(super) fn is_seen_as(channel: &Channel, seen: &Channel, compiled: &Compiled) -> bool {
+    // Every field by name: a new one has to be thought of here, too.
+    let Channel { address, port: _, secure, listener, protocol, host, connection: _, facts } = channel;
     let depends = compiled.depends();
     let same = |bit: Facts, text: &str, seen: &str| !depends.contains(bit) || text == seen;
-    same(Facts::LISTENER, &channel.listener, &seen.listener)
-        && same(Facts::PROTOCOL, &channel.protocol, &seen.protocol)
-        && same(Facts::HOST, &channel.host, &seen.host)
-        && (!depends.contains(Facts::SOURCE_IP) || channel.address == seen.address)
-        && (!depends.contains(Facts::SECURE) || channel.secure == seen.secure)
-        && channel.facts.iter().filter(|(name, _)| compiled.looks_at(name)).eq(&seen.facts)
+    same(Facts::LISTENER, listener, &seen.listener)
+        && same(Facts::PROTOCOL, protocol, &seen.protocol)
+        && same(Facts::HOST, host, &seen.host)
+        && (!depends.contains(Facts::SOURCE_IP) || *address == seen.address)
+        && (!depends.contains(Facts::SECURE) || *secure == seen.secure)
+        && facts.iter().filter(|(name, _)| compiled.looks_at(name)).eq(&seen.facts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{ActionTable, ArnMatch, Document, Named, PolicySet, Scope};
+
+    fn compiled(condition: &str) -> Compiled {
+        let text = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"shop:Read","Resource":"*","Condition":{condition}}}}}"#
+        );
+        let document = Document::parse(&text).unwrap().into();
+        let mut set = PolicySet::default();
+        set.identity.push(Named { name: "p".into(), document });
+        let mut actions = ActionTable::new();
+        actions.intern("shop:Read", "");
+        Compiled::new(&set, &actions, &Scope { namespaces: Vec::new(), arn_match: ArnMatch::Aws })
+    }
+
+    /// A context is given again for the very channels it would be made for.
+    #[test]
+    fn channels_are_told_apart_as_they_are_reduced() {
+        let base = Channel {
+            address: Some([192, 0, 2, 1].into()),
+            port: 1,
+            secure: true,
+            listener: "L".into(),
+            protocol: "P".into(),
+            host: "h".into(),
+            connection: "c".into(),
+            facts: vec![("iot:clientid".into(), "d".into())],
+        };
+        let others = [
+            base.clone(),
+            Channel { address: Some([192, 0, 2, 2].into()), ..base.clone() },
+            Channel { address: None, ..base.clone() },
+            Channel { port: 2, ..base.clone() },
+            Channel { secure: false, ..base.clone() },
+            Channel { listener: "M".into(), ..base.clone() },
+            Channel { protocol: "Q".into(), ..base.clone() },
+            Channel { host: "i".into(), ..base.clone() },
+            Channel { connection: "e".into(), ..base.clone() },
+            Channel { facts: vec![("iot:clientid".into(), "f".into())], ..base.clone() },
+            Channel { facts: Vec::new(), ..base.clone() },
+        ];
+        let mut differing = 0;
+        for condition in [
+            r#"{"StringEquals":{"aws:username":"u"}}"#,
+            r#"{"IpAddress":{"aws:SourceIp":"192.0.2.0/24"}}"#,
+            r#"{"Bool":{"aws:SecureTransport":"true"}}"#,
+            r#"{"StringEquals":{"standin:Listener":"L"}}"#,
+            r#"{"StringEquals":{"standin:Protocol":"P"}}"#,
+            r#"{"StringEquals":{"standin:Host":"h"}}"#,
+            r#"{"StringEquals":{"iot:ClientId":"d"}}"#,
+        ] {
+            let compiled = compiled(condition);
+            for one in &others {
+                let seen = seen_of_channel(one, &compiled);
+                for other in &others {
+                    let same = seen_of_channel(other, &compiled) == seen;
+                    assert_eq!(is_seen_as(other, &seen, &compiled), same, "{condition} {one:?} {other:?}");
+                    differing += u32::from(!same);
+                }
+            }
+        }
+        assert!(differing > 100, "{differing}");
+    }
 }
