@@ -40,6 +40,7 @@ final class Keys {
   private final String id;
   private final String secret;
   private final String token;
+  private volatile boolean sent;
 
   private Keys(String profile, String arn, String id, String secret, String token) {
     this.profile = profile;
@@ -131,6 +132,17 @@ final class Keys {
 
   String secret() {
     return secret;
+  }
+
+  /** The secret, for a client that wrongly sends it: from then on it is in the broker's buffers. */
+  String sentSecret() {
+    sent = true;
+    return secret;
+  }
+
+  /** Whether a client has sent the secret itself. */
+  boolean isSent() {
+    return sent;
   }
 
   /** Session token; null for long-lived keys. */

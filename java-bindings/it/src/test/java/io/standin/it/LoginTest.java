@@ -253,10 +253,10 @@ class LoginTest {
     Keys keys = iam.user(Iam.fresh("user"), Policy.connect(broker));
     // As SASL/PLAIN has it, and as a field beside a signature that is wrong.
     byte[] plain =
-        ("\u0000" + keys.id() + "\u0000" + keys.secret()).getBytes(StandardCharsets.UTF_8);
+        ("\u0000" + keys.id() + "\u0000" + keys.sentSecret()).getBytes(StandardCharsets.UTF_8);
     Map<String, String> fields = Signed.by(keys).fields();
     fields.remove("x-amz-signature");
-    fields.put("secret-access-key", keys.secret());
+    fields.put("secret-access-key", keys.sentSecret());
     allRefused(Map.of(plain, -200, Signed.message(fields), -200));
     assertTrue(!broker.log().contains(keys.secret()));
   }
