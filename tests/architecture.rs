@@ -11,6 +11,7 @@ const ROOMS: &[&str] = &[
     "fault",
     "time",
     "revision",
+    "files",
     "identity",
     "channel",
     "decision",

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Engine;
 use crate::agent::Differs;
+use crate::files;
 
 /// Names in the order of the values of [`Engine::metrics`]. New ones are added
 /// at the end.
@@ -89,6 +90,7 @@ pub const METRICS: &[&str] = &[
     "audit-records-delivered-total",
     "audit-delivery-failures-total",
     "audit-bytes-undelivered",
+    "files-refused-total",
 ];
 
 impl Engine {
@@ -186,6 +188,7 @@ impl Engine {
             total(&counters.audit_delivered),
             total(&counters.audit_delivery_failures),
             total(&counters.audit_undelivered),
+            sum(files::refused()),
         ]
     }
 }
