@@ -172,6 +172,7 @@ fn metrics_are_documented_and_those_documented_exist() {
         "service-0",
         "service-1",
         "log",
+        "files",
         "agent",
         "doctor",
     ];

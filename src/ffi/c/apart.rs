@@ -2,7 +2,7 @@
 //! Leaving the host's table of open files.
 
 use std::io::{Error, Result};
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use rustix::fs::{Mode, OFlags, open};
 
@@ -27,31 +27,27 @@ fn first() -> RawFd {
     FIRST.min(limit.saturating_sub(ROOM)).max(STDERR + 1)
 }
 
-/// Gives this thread a copy of the table.
-fn copy() -> Result<()> {
-    const CLOSE_RANGE_UNSHARE: libc::c_long = 2;
-    // A range without files: nothing but the copy is made. Containers that
-    // allow programs no `unshare` allow this. SAFETY: no pointers, and nothing
-    // that the process has is changed.
-    let copied = unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            libc::c_long::from(u32::MAX),
-            libc::c_long::from(u32::MAX),
-            CLOSE_RANGE_UNSHARE,
-        )
-    };
-    if copied == 0 {
+/// Closes the files of these numbers; with `CLOSE_RANGE_UNSHARE` in a copy of
+/// the table that this thread then has for itself. Since Linux 5.9. Containers
+/// that allow programs no `unshare` allow this.
+///
+/// # Safety
+/// Nobody uses these files.
+unsafe fn close_range(from: u32, to: u32, flags: libc::c_uint) -> Result<()> {
+    if from > to {
         return Ok(());
     }
-    // Of kernels before 5.9. SAFETY: as above.
-    done(unsafe { libc::unshare(libc::CLONE_FILES) }).map(drop)
+    // SAFETY: no pointers; the files are nobody's, as the caller promises.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, from, to, flags) };
+    if result == 0 { Ok(()) } else { Err(Error::last_os_error()) }
 }
 
 /// Leaves the host's table with nothing but the file of this number; that
 /// file. What follows is done to the copy, which only this thread knows.
 pub(super) fn leave(number: RawFd) -> Result<OwnedFd> {
-    copy()?;
+    const CLOSE_RANGE_UNSHARE: libc::c_uint = 2;
+    // Nothing but the copy is made. SAFETY: no file has this number.
+    unsafe { close_range(u32::MAX, u32::MAX, CLOSE_RANGE_UNSHARE)? };
     let first = first();
     // SAFETY: the copy is this function's; the file is open in it.
     let kept = done(unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, first) })?;
@@ -59,22 +55,16 @@ pub(super) fn leave(number: RawFd) -> Result<OwnedFd> {
     // would wait for good. What takes its place can be neither read nor written,
     // so that no later file gets its number.
     let nothing = open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-    let nothing = std::os::fd::IntoRawFd::into_raw_fd(nothing);
+    let nothing = nothing.into_raw_fd();
     for number in (0..first).filter(|n| ![STDERR, nothing].contains(n)) {
         // SAFETY: as above; nobody on this thread uses what is replaced.
         done(unsafe { libc::dup3(nothing, number, libc::O_CLOEXEC) })?;
     }
-    if nothing >= first {
-        // SAFETY: as above.
-        done(unsafe { libc::close(nothing) })?;
-    }
-    let listed = std::fs::read_dir("/proc/thread-self/fd")?;
-    let numbers: Vec<RawFd> =
-        listed.filter_map(|file| file.ok()?.file_name().to_str()?.parse::<RawFd>().ok()).collect();
-    for number in numbers.into_iter().filter(|n| *n >= first && *n != kept) {
-        // The one by which the list was read is closed already: an error says
-        // nothing. SAFETY: as above.
-        let _closed = unsafe { libc::close(number) };
+    let (below, above) = (first.unsigned_abs(), kept.unsigned_abs());
+    // SAFETY: as above.
+    unsafe {
+        close_range(below, above.saturating_sub(1), 0)?;
+        close_range(above + 1, u32::MAX, 0)?;
     }
     // SAFETY: made above, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(kept) })
