@@ -67,12 +67,13 @@ impl Ends {
 /// The first address of a text, and what follows it behind a hyphen. The scope
 /// of an address is the name of an interface and may hold hyphens too.
 fn end(text: &str) -> Option<(SocketAddr, &str)> {
-    let scope = text.find('%').filter(|at| !text.get(..*at).unwrap_or_default().contains('-'));
-    let (host, port) = match scope {
-        Some(at) => (text.get(..at)?, text.get(at..)?.split_once(':')?.1),
-        None => text.get(..text.find('-').unwrap_or(text.len()))?.rsplit_once(':').map(|(host, _)| host).and_then(
-            |host| Some((host, text.get(host.len() + 1..)?)),
-        )?,
+    let hyphen = text.find('-').unwrap_or(text.len());
+    let (host, port) = match text.find('%').filter(|scope| *scope < hyphen) {
+        Some(scope) => (text.get(..scope)?, text.get(scope..)?.split_once(':')?.1),
+        None => {
+            let colon = text.get(..hyphen)?.rfind(':')?;
+            (text.get(..colon)?, text.get(colon + 1..)?)
+        }
     };
     let (port, rest) = port.split_once('-').unwrap_or((port, ""));
     Some((SocketAddr::new(host.parse().ok()?, port.parse().ok()?), rest))

@@ -13,6 +13,9 @@ use rustix::net::sockopt;
 use standin::connection::Ends;
 use standin::decision::Outcome;
 use standin::mechanism::Batch;
+use standin::revision::Revision;
+use standin::service::wire::{self, ChangesForm};
+use standin::service::{Change, Happening};
 use standin::session::{After, Ask, SessionId};
 
 use crate::house::{House, house, policy, still_house};
@@ -36,7 +39,8 @@ fn ends(own: &TcpStream) -> Ends {
 
 /// Asks for topics at once; what is to be done with the connection.
 fn ask(house: &House, id: SessionId, topics: &[&str], log_deny: bool) -> After {
-    let asks = topics.iter().map(|topic| Ask { action: house.write, resource: topic, count: 1, log_allow: true, log_deny });
+    let asks =
+        topics.iter().map(|topic| Ask { action: house.write, resource: topic, count: 1, log_allow: true, log_deny });
     let mut outcomes = vec![Outcome::Allow; topics.len()];
     house.engine.authorize(id, Batch::default(), asks, &mut outcomes).unwrap()
 }
@@ -164,4 +168,22 @@ fn a_connection_that_was_closed_meanwhile_slows_nobody() {
     (0..1000).for_each(|_| agent.slow(&session, gone, lend).unwrap());
     assert_eq!(metric(&house, "sessions-slowed"), 0);
     assert_eq!(metric(&house, "answers-slowed-total"), 0);
+}
+
+/// N and N-1: whoever does not know the choice denies, as before, and what comes
+/// from such a one is no choice to disconnect.
+#[test]
+fn the_choice_is_a_field_that_may_be_missing() {
+    let told = |disconnect| {
+        let what = Happening::SessionEnded { id: "b/1".into(), disconnect };
+        Change { revision: Revision(7), what }
+    };
+    for disconnect in [true, false] {
+        let body = wire::write(&ChangesForm::of(Revision(7), 0, &[told(disconnect)])).unwrap();
+        let text = std::str::from_utf8(&body).unwrap();
+        assert_eq!(text.contains("disconnect"), disconnect, "{text}");
+        assert!(text.contains("session-ended"), "a kind that older versions know");
+        let read: ChangesForm = wire::read(&body).unwrap();
+        assert_eq!(read.changes().unwrap(), [told(disconnect)]);
+    }
 }
