@@ -24,8 +24,8 @@ impl Agent {
         if session.begin.imported || session.is_retired() {
             return After::Nothing;
         }
-        if session.standing() == Standing::Ended {
-            return if session.shut_wanted() { After::Shut } else { After::Nothing };
+        if session.standing() == Standing::Ended && session.shut_wanted() {
+            return After::Shut;
         }
         if worth && session.is_looping() && self.parts.tuning.denied_slow() { After::Slow } else { After::Nothing }
     }
