@@ -24,7 +24,14 @@ class ServiceTest {
   private static final Errors DENIED = Errors.TOPIC_AUTHORIZATION_FAILED;
 
   private final Broker broker =
-      Brokers.own("service", Map.of(), "--service", "--property", "standin.login.wait.ms=5000");
+      Brokers.own(
+          "service",
+          Map.of(),
+          "--service",
+          "--property",
+          "standin.login.wait.ms=5000",
+          "--property",
+          "standin.audit.window.ms=1000");
   private final Iam iam = Iam.of(broker);
   private final String topic = Iam.fresh("topic");
 
@@ -45,6 +52,16 @@ class ServiceTest {
   private void becomes(RawClient client, Errors expected) throws Exception {
     // Behind an outage the feed is asked for again with pauses.
     Wait.until(60, expected + " for writes", () -> Wire.produce(client, topic) == expected);
+  }
+
+  @Test
+  void sessions_end_with_their_connections_or_without() throws Exception {
+    Connected.endsWithTheirConnectionsOrWithout(broker, iam);
+  }
+
+  @Test
+  void clients_that_loop_are_slowed_and_nobody_else_is() throws Exception {
+    Connected.loopsAreSlowed(broker, iam);
   }
 
   /** What became of a record: nothing, or why it was not stored. */
