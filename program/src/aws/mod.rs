@@ -18,6 +18,7 @@ mod xml;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -46,6 +47,7 @@ pub(crate) struct Aws {
     keys: sts::KeySets,
     denials: Denials,
     limits: Arc<Limits>,
+    quota_reached: AtomicU64,
     random: Arc<dyn Random>,
 }
 
@@ -69,7 +71,7 @@ impl Aws {
     ) -> Self {
         let keys = sts::KeySets::new(issuers, Arc::clone(&clock));
         let denials = Denials::new(Arc::clone(&store), Arc::clone(&clock));
-        Self { gate: Gate::new(store, clock), keys, denials, limits, random }
+        Self { gate: Gate::new(store, clock), keys, denials, limits, quota_reached: AtomicU64::new(0), random }
     }
 
     /// Answers one request. Blocks while the store does.
@@ -138,6 +140,9 @@ impl Aws {
             }
         }
         .map_err(|problem| {
+            if problem.code == Code::LimitExceeded {
+                self.quota_reached.fetch_add(1, Ordering::Relaxed);
+            }
             self.note_denied(&problem, operation, signer.as_ref(), peer);
             operation.checked(problem)
         })?;
@@ -168,6 +173,11 @@ impl Aws {
     /// How many requests were denied, and how often that could not be recorded.
     pub(crate) fn denied(&self) -> (u64, u64) {
         self.denials.counts()
+    }
+
+    /// How many requests a quota forbade.
+    pub(crate) fn quota_reached(&self) -> u64 {
+        self.quota_reached.load(Ordering::Relaxed)
     }
 
     fn now(&self) -> UnixMillis {
