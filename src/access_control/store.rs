@@ -147,7 +147,15 @@ impl Store {
             let (key_file, store) = (key_file.display(), database.shown());
             Fault::new(Status::InvalidSetting, format!("key file {key_file} does not belong to the store {store}: {f}"))
         })?;
-        Ok(Self { ring: Arc::new(ring), clock, random, database, account, quotas: Quotas::local(), highest: AtomicU64::new(0) })
+        Ok(Self {
+            ring: Arc::new(ring),
+            clock,
+            random,
+            database,
+            account,
+            quotas: Quotas::local(),
+            highest: AtomicU64::new(0),
+        })
     }
 
     /// This store, with quotas for what is written through it from now on.

@@ -171,8 +171,7 @@ fn a_host_too_many_comes_again() {
     let store = service(&home, &[(Quota::Hosts, 1)]);
     let (_, first) = store.create_host("t", "c/1", true, 60_000).unwrap();
     let (_, second) = store.create_host("t", "c/2", true, 60_000).unwrap();
-    let (first, second) =
-        [first, second].map(|code| String::from_utf8(code.expose().to_vec()).unwrap()).into();
+    let (first, second) = [first, second].map(|code| String::from_utf8(code.expose().to_vec()).unwrap()).into();
     store.enroll_host("c/1", &first, &[1; 32]).unwrap();
     for _ in 0..20 {
         let fault = store.enroll_host("c/2", &second, &[2; 32]).unwrap_err();

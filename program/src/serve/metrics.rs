@@ -28,6 +28,8 @@ pub(super) struct Others {
     pub(super) denied: u64,
     /// How often that could not be recorded.
     pub(super) unwritten: u64,
+    /// Requests to IAM and STS without a good signature.
+    pub(super) signatures_refused: u64,
     /// Live sessions there was no room for.
     pub(super) sessions_unkept: u64,
     /// Administrative requests that a quota forbade.
@@ -128,6 +130,8 @@ impl Metrics {
         single("standin_serve_denied_total", "counter", "Administrative requests that were denied.", others.denied);
         let help = "Times that denied requests could not be recorded.";
         single("standin_serve_denials_unwritten_total", "counter", help, others.unwritten);
+        let help = "Requests to IAM and STS without a good signature.";
+        single("standin_serve_signatures_refused_total", "counter", help, others.signatures_refused);
         let help = "Administrative requests that a quota forbade.";
         single("standin_serve_quota_reached_total", "counter", help, others.quota_reached);
         let help = "Live sessions that are not shown, because their host has too many.";

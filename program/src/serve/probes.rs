@@ -43,6 +43,7 @@ pub(super) fn metrics(state: &State, _: Request<Bytes>) -> Response<Bytes> {
         denied,
         unwritten,
         sessions_unkept: state.service.sessions_unkept(),
+        signatures_refused: state.aws.signatures_refused(),
         quota_reached: state.aws.quota_reached(),
         quotas: quotas(state),
         limited: state.limits.put_off().collect(),

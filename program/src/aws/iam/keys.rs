@@ -21,7 +21,8 @@ fn no_key(id: &str) -> Problem {
 pub(crate) fn create(call: &Call<'_>, x: &mut Xml) -> Result<(), Problem> {
     let name = call.user_name()?;
     let permit = call.permit(call.user(name)?)?;
-    let (key, secret) = permit.store.create_key(permit.actor, name).map_err(|f| super::users::missing(f, "user", name))?;
+    let (key, secret) =
+        permit.store.create_key(permit.actor, name).map_err(|f| super::users::missing(f, "user", name))?;
     x.node("AccessKey", |x| {
         x.text("UserName", name)
             .text("AccessKeyId", &key.id)
