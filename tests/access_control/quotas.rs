@@ -133,7 +133,9 @@ fn documents_are_as_long_as_they_may_be() {
     reached(store.create_policy_version("t", &arn, &of(6145), false), "PolicySize: 6144");
     reached(store.put_policy("t", "/", "p", &of(6145)), "PolicySize: 6144");
     home.store.put_policy("t", "/", "p", &of(6145)).unwrap();
-    let long = TRUST.replace("user/ann", &format!("user/{}", "a".repeat(2048)));
+    let many: Vec<String> =
+        (0..40).map(|n| format!("\"arn:aws:iam::123456789012:user/{}{n}\"", "a".repeat(50))).collect();
+    let long = TRUST.replace("\"arn:aws:iam::123456789012:user/ann\"", &format!("[{}]", many.join(",")));
     reached(store.create_role("t", "/", "s", &long, 3600, &[]), "ACLSizePerRole: 2048");
     reached(store.update_role("t", "r", Some(&long), None), "ACLSizePerRole: 2048");
 }
