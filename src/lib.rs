@@ -13,6 +13,7 @@
 //! | [`time`], [`fault`], [`revision`] | clock and randomness, the error taxonomy, the store's counter |
 //! | [`files`] | whose open files these are: the host's or the library's own |
 //! | [`identity`], [`channel`], [`decision`] | who, over which connection, what was asked and what came out |
+//! | [`connection`] | the host's own TCP connections, found among its descriptors |
 //! | [`policy`] | IAM policy documents: parse, compile, evaluate |
 //! | [`acl`] | Kafka's access control lists, for moving from them and back |
 //! | [`settings`] | every setting, once |
@@ -31,6 +32,7 @@ pub mod acl;
 pub mod agent;
 pub mod audit;
 pub mod channel;
+pub mod connection;
 pub mod credential;
 pub mod decision;
 pub mod fault;

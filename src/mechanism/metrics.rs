@@ -90,6 +90,9 @@ pub const METRICS: &[&str] = &[
     "audit-records-delivered-total",
     "audit-delivery-failures-total",
     "audit-bytes-undelivered",
+    "sessions-slowed",
+    "answers-slowed-total",
+    "sessions-disconnected-total",
     "files-refused-total",
 ];
 
@@ -188,6 +191,9 @@ impl Engine {
             total(&counters.audit_delivered),
             total(&counters.audit_delivery_failures),
             total(&counters.audit_undelivered),
+            counters.slowed.load(Ordering::Relaxed),
+            total(&counters.answers_slowed),
+            total(&counters.disconnected),
             sum(files::refused()),
         ]
     }
