@@ -169,8 +169,7 @@ fn exported_here(text: &str) -> usize {
 #[test]
 fn files_are_kept_and_threads_are_the_librarys() {
     // The agent's process has one table: its listening end and its cache are
-    // there only. A line
-    // is kept by the link, and belongs to its thread in that process.
+    // there only. A line is kept by the link, and belongs to its thread there.
     const OWN: [&str; 4] =
         ["src/files.rs", "src/placement/server.rs", "src/placement/frame.rs", "src/placement/cache.rs"];
     const HOLDERS: [&str; 9] =
