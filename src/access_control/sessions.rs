@@ -2,6 +2,7 @@
 //! Live sessions, as the hosts report them.
 
 use super::database::params;
+use super::quotas::Quota;
 use super::store::Store;
 use crate::fault::{Fault, Status};
 
@@ -45,11 +46,13 @@ pub struct SessionReport {
 }
 
 impl Store {
-    /// Takes a boot's report; one without changes shows that it lives.
+    /// Takes a boot's report; one without changes shows that it lives. How many
+    /// of its sessions there was no room for: they are not shown, and are as good
+    /// as the others.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn report_sessions(&self, boot: &str, host: &str, report: &SessionReport) -> Result<(), Fault> {
+    pub fn report_sessions(&self, boot: &str, host: &str, report: &SessionReport) -> Result<usize, Fault> {
         let (account, now) = (self.account().to_owned(), self.clock.wall().0);
         self.note(|c| {
             c.execute("DELETE FROM boot WHERE seen < ?1", params![now - SHOWN])?;
@@ -66,7 +69,15 @@ impl Store {
             for id in &report.over {
                 c.execute("DELETE FROM live_session WHERE boot = ?1 AND id = ?2", params![boot, id])?;
             }
-            for s in &report.begun {
+            let room = match self.quotas.most(Quota::SessionsPerHost) {
+                Some(most) if !report.begun.is_empty() => {
+                    // The boot's row is locked: its reports come one after the other.
+                    let kept = "SELECT count(*) FROM live_session WHERE boot = ?1";
+                    usize::try_from(most - c.one::<i64>(kept, params![boot])?).unwrap_or(0)
+                }
+                _ => usize::MAX,
+            };
+            for s in report.begun.iter().take(room) {
                 c.execute(
                     "INSERT INTO live_session (boot, id, account, subject, access_key, session_name, address, listener, since, deadline)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
@@ -85,7 +96,7 @@ impl Store {
                     ],
                 )?;
             }
-            Ok(())
+            Ok(report.begun.len().saturating_sub(room))
         })
     }
 

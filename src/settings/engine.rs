@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::agent::AgentProcess;
+use super::agent::{AgentProcess, SOCKET};
 use super::given::invalid;
 use super::service::{CA, CREDENTIAL, URL};
 use super::{Given, ServiceSettings};
@@ -95,10 +95,8 @@ impl EngineSettings {
             .text("standin.audit.dir")
             .map_or_else(|| beside.parent().unwrap_or(Path::new(".")).join("audit"), PathBuf::from);
         let audit_deliver = given.one_of(DELIVER, &["false", "true"])? == "true";
-        if audit_deliver && service.is_none() {
-            return Err(invalid(format!(
-                "{DELIVER}=true: there is nowhere to deliver to without {URL} in this process"
-            )));
+        if audit_deliver && !elsewhere {
+            return Err(invalid(format!("{DELIVER}=true: there is nowhere to deliver to without {URL} or {SOCKET}")));
         }
         let namespaces = namespaces(given)?;
         let cluster_tags = given

@@ -168,7 +168,7 @@ pub const SETTINGS: &[Setting] = &[
         "standin.audit.deliver",
         Scope::Engine,
         "false",
-        "`true`: audit records are delivered to the service as well, which collects them with `--collect-audit`. They stay in their files. Needs standin.service.url in the host's process.",
+        "`true`: audit records are delivered to the service as well, which collects them with `--collect-audit`. They stay in their files. Needs standin.service.url, in the agent's process where it is one of its own.",
     ),
     row(
         "standin.decide",

@@ -90,7 +90,7 @@ fn keys() {
     for _ in 1..10 {
         store.create_key("t", "ann").unwrap();
     }
-    assert_eq!(store.create_key("t", "ann").unwrap_err().status, Status::Conflict);
+    assert_eq!(store.create_key("t", "ann").unwrap_err().status, Status::LimitReached);
     assert_eq!(store.delete_user("t", "ann", false).unwrap_err().status, Status::Conflict);
     store.delete_user("t", "ann", true).unwrap();
     assert!(store.login_key(&key.id).unwrap().value.is_none());
