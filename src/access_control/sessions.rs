@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Live sessions, as the hosts report them.
 
-use super::changes::Kind;
 use super::database::params;
 use super::quotas::Quota;
 use super::store::Store;
@@ -9,6 +8,8 @@ use crate::fault::{Fault, Status};
 
 /// How long a host's sessions are shown after its last report, milliseconds.
 const SHOWN: i64 = 45_000;
+/// What is written down of an end that closes the connection too.
+const DISCONNECT: &str = "disconnect";
 
 /// One live session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,32 +129,32 @@ impl Store {
         })
     }
 
-    /// Ends sessions by their public ids; those that are not live are left out.
-    /// How many were.
+    /// Ends sessions by their public ids, with `disconnect` also their
+    /// connections; those that are not live are left out. How many were.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn end_sessions(&self, actor: &str, ids: &[String], why: &str) -> Result<usize, Fault> {
+    pub fn end_sessions(&self, actor: &str, ids: &[String], why: &str, disconnect: bool) -> Result<usize, Fault> {
         self.write(actor, "EndSession", &format!("{} sessions", ids.len()), |w| {
             let mut ended = 0;
             for id in ids {
                 let known: bool =
                     w.view().one("SELECT EXISTS (SELECT 1 FROM live_session WHERE id = ?1)", params![id])?;
                 if known {
-                    w.announce(Kind::SessionEnded, id)?;
+                    w.announce_end(id, disconnect)?;
                     ended += 1;
                 }
             }
-            why.clone_into(&mut w.detail);
+            w.detail = if disconnect { format!("{why}, {DISCONNECT}") } else { why.to_owned() };
             Ok(ended)
         })
     }
 
-    /// Ends a session by its public id.
+    /// Ends a session by its public id, with `disconnect` also its connection.
     ///
     /// # Errors
     /// [`Status::NotFound`].
-    pub fn end_session(&self, actor: &str, id: &str) -> Result<(), Fault> {
+    pub fn end_session(&self, actor: &str, id: &str, disconnect: bool) -> Result<(), Fault> {
         self.write(actor, "EndSession", id, |w| {
             let known: bool = w.view().one("SELECT EXISTS (SELECT 1 FROM live_session WHERE id = ?1)", params![id])?;
             if !known {
@@ -162,7 +163,10 @@ impl Store {
                     format!("there is no live session {id:?}; `standin session list` shows them"),
                 ));
             }
-            w.announce(Kind::SessionEnded, id)
+            if disconnect {
+                DISCONNECT.clone_into(&mut w.detail);
+            }
+            w.announce_end(id, disconnect)
         })
     }
 }

@@ -452,11 +452,20 @@ impl<'t> Write<'t> {
 
     /// Announces a change to those who follow.
     pub(super) fn announce(&mut self, kind: Kind, subject: &str) -> Result<(), Fault> {
+        self.announce_with(kind, subject, false)
+    }
+
+    /// Adds the end of a session, with or without its connection.
+    pub(super) fn announce_end(&mut self, session: &str, disconnect: bool) -> Result<(), Fault> {
+        self.announce_with(Kind::SessionEnded, session, disconnect)
+    }
+
+    fn announce_with(&mut self, kind: Kind, subject: &str, disconnect: bool) -> Result<(), Fault> {
         self.position += 1;
         let (revision, position, account) = (self.revision, self.position, self.account);
         self.run(
-            "INSERT INTO change (revision, position, account, kind, subject) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![revision, position, account, kind.word(), subject],
+            "INSERT INTO change (revision, position, account, kind, subject, disconnect) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![revision, position, account, kind.word(), subject, i64::from(disconnect)],
         )
         .map(drop)
     }

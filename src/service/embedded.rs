@@ -316,7 +316,7 @@ impl SecurityService for Embedded {
                     ChangeKind::IdentityEnded => Happening::IdentityEnded(Identity::parse(&row.subject)?),
                     ChangeKind::KeyEnded => Happening::KeyEnded(row.subject),
                     ChangeKind::KeyAppeared => Happening::KeyAppeared(row.subject),
-                    ChangeKind::SessionEnded => Happening::SessionEnded(row.subject),
+                    ChangeKind::SessionEnded => Happening::SessionEnded { id: row.subject, disconnect: row.disconnect },
                     ChangeKind::Gap => Happening::Gap,
                 };
                 Ok(Change { revision: row.revision, what })

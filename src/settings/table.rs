@@ -220,6 +220,12 @@ pub const SETTINGS: &[Setting] = &[
         "`kafka`: WriteData on any topic permits an idempotent producer, as Kafka does. `strict`: only WriteDataIdempotently does, as MSK does.",
     ),
     row(
+        "standin.denied.slow",
+        Scope::Engine,
+        "true",
+        "`true`: a client of Kafka that goes on asking for what it is denied, ten times a second or more, gets its denials a fifth of a second late. No thread waits for it, and what it is allowed is answered at once. `false`: it is only counted.",
+    ),
+    row(
         "standin.mode",
         Scope::Engine,
         "enforce",

@@ -75,9 +75,15 @@ public final class NothingLogin implements LoginModule {
   }
 
   private static final class Server implements SaslServer {
+    /** As long as Standin's. */
     private static final byte[] ANSWER =
-        "{\"version\":\"2020_10_22\",\"request-id\":\"0\"}".getBytes(StandardCharsets.UTF_8);
+        "{\"version\":\"2020_10_22\",\"request-id\":\"0123456789abcdef-12345\"}"
+            .getBytes(StandardCharsets.UTF_8);
 
+    private static final String LIFETIME = "CREDENTIAL.LIFETIME.MS";
+    private static final long HOUR_MS = 3_600_000;
+
+    private final long end = System.currentTimeMillis() + HOUR_MS;
     private boolean complete;
 
     @Override
@@ -98,7 +104,8 @@ public final class NothingLogin implements LoginModule {
 
     @Override
     public Object getNegotiatedProperty(String name) {
-      return null;
+      // A session ends, so that Kafka has that to do.
+      return name.equals(LIFETIME) ? end : null;
     }
 
     @Override

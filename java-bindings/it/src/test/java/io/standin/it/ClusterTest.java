@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -22,8 +21,6 @@ import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.ListTopicsOptions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.TopicDescription;
-import org.apache.kafka.clients.consumer.ConsumerConfig;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -42,8 +39,6 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.resource.PatternType;
 import org.apache.kafka.common.resource.ResourcePattern;
 import org.apache.kafka.common.resource.ResourceType;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
-import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
@@ -54,13 +49,12 @@ import org.junit.jupiter.api.Test;
 @Tag("long")
 class ClusterTest {
   private static final int NODES = 3;
-  private static final Duration SHORT = Duration.ofMillis(100);
 
   private final List<Broker> brokers = brokers();
   private final Broker first = brokers.get(0);
   private final Iam iam = Iam.of(first);
   private final String prefix = Iam.fresh("cluster");
-  private final List<Worker> workers = new ArrayList<>();
+  private final Workload workload = new Workload(prefix);
 
   private static List<Broker> brokers() {
     Broker first = node(1, "--separate-controller");
@@ -101,76 +95,19 @@ class ClusterTest {
     return config;
   }
 
-  private KafkaProducer<byte[], byte[]> producer(String name, Keys keys, String transactionalId) {
+  private Map<String, Object> producing(String name, Keys keys) {
     Map<String, Object> config = config(name, keys);
     config.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, 120_000);
     config.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, 120_000);
-    config.put(ProducerConfig.LINGER_MS_CONFIG, 0);
-    if (transactionalId != null) {
-      config.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, transactionalId);
-    }
-    return new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer());
-  }
-
-  private void work(String name, Worker.Job job) {
-    workers.add(Worker.start(prefix + "-" + name, job));
-  }
-
-  private void produces(Keys keys, String topic, AtomicInteger written) {
-    work(
-        "produces",
-        turn -> {
-          try (KafkaProducer<byte[], byte[]> producer = producer("produces", keys, null)) {
-            while (turn.next()) {
-              producer.send(new ProducerRecord<>(topic, new byte[] {1})).get();
-              written.incrementAndGet();
-              Thread.sleep(20);
-            }
-          }
-        });
-  }
-
-  private void transacts(Keys keys, String topic) {
-    work(
-        "transacts",
-        turn -> {
-          try (KafkaProducer<byte[], byte[]> producer = producer("transacts", keys, prefix)) {
-            producer.initTransactions();
-            while (turn.next()) {
-              producer.beginTransaction();
-              producer.send(new ProducerRecord<>(topic, new byte[] {1}));
-              producer.commitTransaction();
-              Thread.sleep(50);
-            }
-          }
-        });
-  }
-
-  private void consumes(Keys keys, String topic, String protocol) {
-    work(
-        protocol,
-        turn -> {
-          Map<String, Object> config = config(protocol, keys);
-          config.put(ConsumerConfig.GROUP_ID_CONFIG, prefix + "-" + protocol);
-          config.put(ConsumerConfig.GROUP_PROTOCOL_CONFIG, protocol);
-          config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
-          try (KafkaConsumer<byte[], byte[]> consumer =
-              new KafkaConsumer<>(
-                  config, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
-            consumer.subscribe(List.of(topic));
-            while (turn.next()) {
-              turn.ifAny(consumer.poll(SHORT).count());
-            }
-          }
-        });
+    return config;
   }
 
   /** Every record goes to a topic that is not there yet. */
   private void makesTopics(Keys keys) {
-    work(
+    workload.work(
         "auto",
         turn -> {
-          try (KafkaProducer<byte[], byte[]> producer = producer("auto", keys, null)) {
+          try (KafkaProducer<byte[], byte[]> producer = Clients.producer(producing("auto", keys))) {
             for (int i = 0; turn.next(); i++) {
               producer.send(new ProducerRecord<>(prefix + "-auto-" + i, new byte[] {1})).get();
               Thread.sleep(500);
@@ -211,7 +148,7 @@ class ClusterTest {
   }
 
   private void administers(Keys keys) {
-    work(
+    workload.work(
         "administers",
         turn -> {
           try (Admin admin = Admin.create(config("administers", keys))) {
@@ -257,7 +194,7 @@ class ClusterTest {
 
   /** Asks for all of this without permission: whatever restarts, it is denied. */
   private void intrudes(Keys keys, String topic, Uuid id) {
-    work(
+    workload.work(
         "intrudes",
         turn -> {
           try (Admin admin = Admin.create(config("intrudes", keys))) {
@@ -277,12 +214,6 @@ class ClusterTest {
   private static <T> void denied(KafkaFuture<T> call) {
     ExecutionException refused = assertThrows(ExecutionException.class, call::get);
     assertInstanceOf(AuthorizationException.class, refused.getCause());
-  }
-
-  private void awaitAll(int more) throws Exception {
-    for (Worker worker : workers) {
-      worker.await(90, worker.done() + more);
-    }
   }
 
   /** Waits until every partition has all its replicas, as who restarts brokers in turn does. */
@@ -324,30 +255,27 @@ class ClusterTest {
       NewTopic wanted = new NewTopic(topic, 1, (short) NODES);
       admin.createTopics(List.of(wanted.configs(Map.of("min.insync.replicas", "2")))).all().get();
       awaitReplicas(admin);
-      produces(may, topic, written);
-      transacts(may, prefix + "-transactions");
-      consumes(may, topic, "classic");
-      consumes(may, topic, "consumer");
+      workload.produces("produces", topic, producing("produces", may), written::incrementAndGet);
+      workload.transacts(prefix + "-transactions", producing("transacts", may), 50);
+      workload.consumes("classic", topic, config("classic", may), false);
+      workload.consumes("consumer", topic, config("consumer", may), false);
       makesTopics(may);
       administers(may);
       intrudes(mayNot, topic, id(admin, topic));
-      awaitAll(2);
+      workload.await(90, 2);
       for (Broker broker : List.of(brokers.get(1), brokers.get(2), first)) {
         awaitReplicas(admin);
         broker.restart("--role", "broker");
-        awaitAll(2);
+        workload.await(90, 2);
       }
       first.restart("--role", "controller");
-      awaitAll(2);
-      workers.forEach(Worker::stop);
-      for (Worker worker : workers) {
-        worker.join();
-      }
+      workload.await(90, 2);
+      workload.join();
       assertEquals(written.get(), Topics.end(first, topic));
       assertTrue(Topics.exists(first, topic));
       assertFalse(Topics.exists(first, prefix + "-not"));
     } finally {
-      workers.forEach(Worker::stop);
+      workload.stop();
     }
   }
 }

@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -18,13 +17,7 @@ import java.util.function.ToLongFunction;
 import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
-import org.apache.kafka.clients.consumer.ConsumerConfig;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.clients.producer.KafkaProducer;
-import org.apache.kafka.clients.producer.ProducerConfig;
-import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.protocol.Errors;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
@@ -42,7 +35,6 @@ class SoakTest {
   private static final int SMOKE_S = 15;
   private static final int MINUTES = Integer.getInteger("standin.soak.minutes", 0);
   private static final Errors DENIED = Errors.TOPIC_AUTHORIZATION_FAILED;
-  private static final Duration SHORT = Duration.ofMillis(100);
   private static final List<String> ROLES = List.of("broker", "controller");
 
   private final Broker broker =
@@ -63,16 +55,12 @@ class SoakTest {
           "log.segment.delete.delay.ms=1000");
   private final Iam iam = Iam.of(broker);
   private final String prefix = Iam.fresh("soak");
-  private final List<Worker> workers = new ArrayList<>();
+  private final Workload workload = new Workload(prefix);
   private final Map<String, List<Footprint>> held = new HashMap<>();
 
   @AfterAll
   static void done() {
     Brokers.done("soak");
-  }
-
-  private void work(String name, Worker.Job job) {
-    workers.add(Worker.start(prefix + "-" + name, job));
   }
 
   private Map<String, Object> config(String name, Keys keys) {
@@ -81,59 +69,8 @@ class SoakTest {
     return config;
   }
 
-  private void produces(String name, String topic, Map<String, Object> config) {
-    work(
-        name,
-        turn -> {
-          try (KafkaProducer<byte[], byte[]> producer = Clients.producer(config)) {
-            while (turn.next()) {
-              producer.send(new ProducerRecord<>(topic, new byte[100])).get();
-              Thread.sleep(20);
-            }
-          }
-        });
-  }
-
-  private void transacts(String name, String topic, Keys keys) {
-    work(
-        name,
-        turn -> {
-          Map<String, Object> config = config(name, keys);
-          config.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, prefix);
-          try (KafkaProducer<byte[], byte[]> producer = Clients.producer(config)) {
-            producer.initTransactions();
-            while (turn.next()) {
-              producer.beginTransaction();
-              producer.send(new ProducerRecord<>(topic, new byte[100]));
-              producer.commitTransaction();
-              Thread.sleep(200);
-            }
-          }
-        });
-  }
-
-  private void consumes(String protocol, String topic, Keys keys) {
-    work(
-        protocol,
-        turn -> {
-          Map<String, Object> config = config(protocol, keys);
-          config.put(ConsumerConfig.GROUP_ID_CONFIG, prefix + "-" + protocol);
-          config.put(ConsumerConfig.GROUP_PROTOCOL_CONFIG, protocol);
-          config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
-          try (KafkaConsumer<byte[], byte[]> consumer =
-              new KafkaConsumer<>(
-                  config, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
-            consumer.subscribe(List.of(topic));
-            while (turn.next()) {
-              turn.ifAny(consumer.poll(SHORT).count());
-              consumer.commitSync();
-            }
-          }
-        });
-  }
-
   private void reconnects(String topic, Keys keys) {
-    work(
+    workload.work(
         "reconnects",
         turn -> {
           while (turn.next()) {
@@ -146,7 +83,7 @@ class SoakTest {
   }
 
   private void reauthenticates(String topic, Keys keys) {
-    work(
+    workload.work(
         "reauthenticates",
         turn -> {
           try (RawClient client = RawClient.loggedIn(broker, keys)) {
@@ -161,7 +98,7 @@ class SoakTest {
 
   /** Takes a right away from an open connection and gives it back. */
   private void changes(String topic, String user, Keys keys) {
-    work(
+    workload.work(
         "changes",
         turn -> {
           Policy no = Policy.none(broker).deny("WriteData", "*");
@@ -180,7 +117,7 @@ class SoakTest {
 
   /** Users, keys and credentials of roles that come, are used once, and go. */
   private void comesAndGoes(String topic, String role, String assuming) {
-    work(
+    workload.work(
         "comes-and-goes",
         turn -> {
           for (int i = 0; turn.next(); i++) {
@@ -207,7 +144,7 @@ class SoakTest {
   }
 
   private void administers(Keys keys) {
-    work(
+    workload.work(
         "administers",
         turn -> {
           try (Admin admin = Admin.create(config("administers", keys))) {
@@ -234,11 +171,11 @@ class SoakTest {
     Keys changed = iam.user(changing, Policy.connect(broker).produce(topic));
     String role = Iam.fresh("role");
     iam.role(role, all.arn(), 3600, Policy.connect(broker).produce(topic));
-    produces("iam", topic, config("iam", all));
-    produces("bearer", topic, Clients.bearer(broker, "CLIENT", all));
-    transacts("transacts", prefix + "-transactions", all);
-    consumes("classic", topic, all);
-    consumes("consumer", topic, all);
+    workload.produces("iam", topic, config("iam", all), () -> {});
+    workload.produces("bearer", topic, Clients.bearer(broker, "CLIENT", all), () -> {});
+    workload.transacts(prefix + "-transactions", config("transacts", all), 200);
+    workload.consumes("classic", topic, config("classic", all), true);
+    workload.consumes("consumer", topic, config("consumer", all), true);
     reconnects(topic, all);
     reauthenticates(topic, all);
     changes(topic, changing, changed);
@@ -247,14 +184,12 @@ class SoakTest {
     try (Gauges ofBroker = Gauges.of(broker, "broker");
         Gauges ofController = Gauges.of(broker, "controller")) {
       Map<String, Gauges> gauges = Map.of("broker", ofBroker, "controller", ofController);
-      for (Worker worker : workers) {
-        worker.await(60, 1);
-      }
+      workload.await(60, 1);
       long seconds = MINUTES == 0 ? SMOKE_S : MINUTES * 60L;
       long end = System.nanoTime() + seconds * 1_000_000_000L;
       while (System.nanoTime() < end) {
         Thread.sleep(Math.max(1000, seconds * 1000 / 80));
-        workers.forEach(Worker::failIfDead);
+        workload.failIfDead();
         for (String process : ROLES) {
           Footprint now = Footprint.of(broker, process, gauges.get(process));
           held.computeIfAbsent(process, any -> new ArrayList<>()).add(now);
@@ -268,10 +203,9 @@ class SoakTest {
       note("renewals " + ofBroker.standin("credentials-renewed-total"));
       note("operations " + ofBroker.standin("operations-allowed-total"));
     } finally {
-      workers.forEach(Worker::stop);
+      workload.stop();
     }
-    for (Worker worker : workers) {
-      worker.join();
+    for (Worker worker : workload.join()) {
       note(worker.name() + ": " + worker.done());
     }
     if (MINUTES > 0) {

@@ -6,6 +6,8 @@ import io.standin.internal.Fields;
 import io.standin.internal.Session;
 import io.standin.internal.StandinException;
 import io.standin.internal.Status;
+import java.lang.ref.Reference;
+import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
@@ -39,23 +41,54 @@ public final class StandinPrincipalBuilder
   private static final byte UNUSABLE = Byte.MAX_VALUE;
 
   private static final int LONGEST = 16 * 1024;
+
+  /** Facts of a channel: whether it is encrypted; a port and a connection that are not told. */
+  private static final byte[] YES = {'1'};
+
+  private static final byte[] NO = {'0'};
+  private static final byte[] UNKNOWN = {};
   private static final byte[] ENDED = {};
   private static final int IMPORT_WAIT_MS = 1000;
 
-  private KafkaPrincipalBuilder others = new DefaultKafkaPrincipalBuilder(null, null);
-  private String engine = "default";
+  /** What was last read here: a network thread makes a builder for each of its connections. */
+  private static final ThreadLocal<Shared> LAST = new ThreadLocal<>();
+
+  private Shared shared = Shared.NOTHING;
   private StandinPrincipal principal;
 
+  /** What follows from a configuration; connections of one listener share it. */
+  private record Shared(
+      Reference<Map<String, ?>> of, String engine, DefaultKafkaPrincipalBuilder others) {
+    static final Shared NOTHING =
+        new Shared(
+            new WeakReference<>(null), "default", new DefaultKafkaPrincipalBuilder(null, null));
+
+    static Shared read(Map<String, ?> configs) {
+      Object rules = configs.get(BrokerSecurityConfigs.SSL_PRINCIPAL_MAPPING_RULES_CONFIG);
+      SslPrincipalMapper mapper =
+          SslPrincipalMapper.fromRules(
+              rules == null
+                  ? BrokerSecurityConfigs.DEFAULT_SSL_PRINCIPAL_MAPPING_RULES
+                  : rules.toString());
+      return new Shared(
+          new WeakReference<>(configs),
+          Engine.name(Settings.of(configs)),
+          new DefaultKafkaPrincipalBuilder(shortNamer(configs), mapper));
+    }
+  }
+
+  /**
+   * Kafka passes the same map for all connections that a network thread accepts on a listener, and
+   * changes nothing in it: it is read once, since it holds hundreds of settings.
+   */
   @Override
   public void configure(Map<String, ?> configs) {
-    engine = Engine.name(Settings.of(configs));
-    Object rules = configs.get(BrokerSecurityConfigs.SSL_PRINCIPAL_MAPPING_RULES_CONFIG);
-    SslPrincipalMapper mapper =
-        SslPrincipalMapper.fromRules(
-            rules == null
-                ? BrokerSecurityConfigs.DEFAULT_SSL_PRINCIPAL_MAPPING_RULES
-                : rules.toString());
-    others = new DefaultKafkaPrincipalBuilder(shortNamer(configs), mapper);
+    Shared last = LAST.get();
+    if (last == null || last.of.get() != configs) {
+      last = Shared.read(configs);
+      LAST.set(last);
+    }
+    shared = last;
   }
 
   private static KerberosShortNamer shortNamer(Map<String, ?> configs) {
@@ -79,29 +112,29 @@ public final class StandinPrincipalBuilder
           Fields.join(
               List.of(
                   sasl.clientAddress().getAddress(),
-                  Fields.text("0"),
+                  NO,
                   Fields.text(sasl.listenerName()),
                   Fields.text(protocol.name),
-                  Fields.text(protocol == SecurityProtocol.SASL_SSL ? "1" : "0"),
-                  Fields.text(""))),
+                  protocol == SecurityProtocol.SASL_SSL ? YES : NO,
+                  UNKNOWN)),
           sasl.clientAddress());
       principal = new StandinPrincipal(session.principal(), session);
       return principal;
     }
-    return others.build(context);
+    return shared.others.build(context);
   }
 
   @Override
   public byte[] serialize(KafkaPrincipal principal) throws SerializationException {
     if (!(principal instanceof StandinPrincipal ours)) {
-      return ((KafkaPrincipalSerde) others).serialize(principal);
+      return shared.others.serialize(principal);
     }
     byte version = VERSION;
     byte[] sealed;
     try {
       sealed = sealed(ours);
     } catch (ApiException e) {
-      if (!Engine.isShadow(engine)) {
+      if (!Engine.isShadow(shared.engine)) {
         throw e;
       }
       // The controller's ACLs decide by the name.
@@ -130,6 +163,8 @@ public final class StandinPrincipalBuilder
       return principal.session().export();
     } catch (StandinException e) {
       if (Status.isRefused(e.status())) {
+        // The controller denies, and has another connection than the client's.
+        principal.session().denied();
         return ENDED;
       }
       throw Undecided.exception();
@@ -139,7 +174,7 @@ public final class StandinPrincipalBuilder
   @Override
   public KafkaPrincipal deserialize(byte[] bytes) throws SerializationException {
     if (bytes.length < 5 || ByteBuffer.wrap(bytes).getShort() != MAGIC) {
-      return ((KafkaPrincipalSerde) others).deserialize(bytes);
+      return shared.others.deserialize(bytes);
     }
     ByteBuffer in = ByteBuffer.wrap(bytes, 2, bytes.length - 2);
     byte version = in.get();
@@ -159,7 +194,7 @@ public final class StandinPrincipalBuilder
       return StandinPrincipal.ended(Fields.text(name));
     }
     try {
-      Session session = Session.importFrom(Engine.idOf(engine), sealed, IMPORT_WAIT_MS);
+      Session session = Session.importFrom(Engine.idOf(shared.engine), sealed, IMPORT_WAIT_MS);
       if (!session.principal().equals(Fields.text(name))) {
         throw new SerializationException("The forwarded session belongs to another principal");
       }

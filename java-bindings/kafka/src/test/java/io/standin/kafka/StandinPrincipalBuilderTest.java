@@ -9,19 +9,26 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.reflect.Proxy;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import javax.net.ssl.SSLSession;
+import javax.security.auth.x500.X500Principal;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.resource.ResourceType;
+import org.apache.kafka.common.security.auth.AuthenticationContext;
 import org.apache.kafka.common.security.auth.KafkaPrincipal;
 import org.apache.kafka.common.security.auth.PlaintextAuthenticationContext;
+import org.apache.kafka.common.security.auth.SaslAuthenticationContext;
 import org.apache.kafka.common.security.auth.SecurityProtocol;
+import org.apache.kafka.common.security.auth.SslAuthenticationContext;
 import org.apache.kafka.server.authorizer.AuthorizationResult;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -61,6 +68,41 @@ class StandinPrincipalBuilderTest {
     KafkaPrincipal first = builder.build(Stage.channel(server, SecurityProtocol.SASL_SSL));
     assertEquals("User:arn:aws:iam::000000000000:user/user", first.toString());
     assertSame(first, builder.build(Stage.channel(server, SecurityProtocol.SASL_SSL)));
+  }
+
+  /** A connection of a client with a certificate of this name. */
+  private static AuthenticationContext certified(String name) {
+    SSLSession session =
+        (SSLSession)
+            Proxy.newProxyInstance(
+                SSLSession.class.getClassLoader(),
+                new Class<?>[] {SSLSession.class},
+                (proxy, method, arguments) ->
+                    method.getName().equals("getPeerPrincipal") ? new X500Principal(name) : null);
+    return new SslAuthenticationContext(session, InetAddress.getLoopbackAddress(), "CLIENT");
+  }
+
+  @Test
+  void x_02_connections_of_a_listener_share_what_its_settings_say_and_no_other() throws Exception {
+    Map<String, Object> rules = Map.of("ssl.principal.mapping.rules", "RULE:^CN=(.*)$/$1/");
+    StandinPrincipalBuilder mapped = new StandinPrincipalBuilder();
+    StandinPrincipalBuilder plain = new StandinPrincipalBuilder();
+    StandinPrincipalBuilder again = new StandinPrincipalBuilder();
+    mapped.configure(rules);
+    plain.configure(Map.of());
+    again.configure(rules);
+    assertEquals("User:app", mapped.build(certified("CN=app")).toString());
+    assertEquals("User:CN=app", plain.build(certified("CN=app")).toString());
+    assertEquals("User:app", again.build(certified("CN=app")).toString());
+    // A builder has its connection's principal for itself.
+    StandinPrincipalBuilder one = stage.builder();
+    StandinPrincipalBuilder other = stage.builder();
+    SaslAuthenticationContext first =
+        Stage.channel(stage.server(stage.user("user")), SecurityProtocol.SASL_SSL);
+    SaslAuthenticationContext second =
+        Stage.channel(stage.server(stage.user("other")), SecurityProtocol.SASL_SSL);
+    assertEquals("User:arn:aws:iam::000000000000:user/user", one.build(first).toString());
+    assertEquals("User:arn:aws:iam::000000000000:user/other", other.build(second).toString());
   }
 
   @Test
