@@ -173,6 +173,7 @@ fn metrics_are_documented_and_those_documented_exist() {
         "service-1",
         "connections-0",
         "log",
+        "files",
         "agent",
         "doctor",
     ];
