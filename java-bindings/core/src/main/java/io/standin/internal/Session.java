@@ -14,6 +14,9 @@ import java.util.List;
 public final class Session {
   private static final Cleaner CLEANER = Cleaner.create();
 
+  /** No room for the words of a refusal, which nobody is told here. */
+  private static final byte[] UNREAD = {};
+
   private final long id;
   private final String principal;
   private final long deadline;
@@ -56,7 +59,7 @@ public final class Session {
     if (!bound) {
       synchronized (this) {
         if (!bound) {
-          Native.bind(id, facts, new byte[512]);
+          Native.bind(id, facts, UNREAD);
           address = from;
           bound = true;
         }
