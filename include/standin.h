@@ -566,6 +566,11 @@ typedef struct standin_metric {
 #define STANDIN_INVALID_DOCUMENT -109
 
 /**
+ * There are as many of its kind as there may be.
+ */
+#define STANDIN_LIMIT_REACHED -110
+
+/**
  * The credential has not the documented shape.
  */
 #define STANDIN_MALFORMED -200

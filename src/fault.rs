@@ -45,6 +45,8 @@ pub enum Status {
     NotFound = -108,
     /// A document or file is not valid.
     InvalidDocument = -109,
+    /// There are as many of its kind as there may be.
+    LimitReached = -110,
     /// The credential has not the documented shape.
     Malformed = -200,
     /// The access key id is not known.
@@ -100,7 +102,7 @@ pub enum Status {
 }
 
 /// Every status there is.
-const ALL: [Status; 36] = [
+const ALL: [Status; 37] = [
     Status::InvalidArgument,
     Status::InvalidSetting,
     Status::SettingsDiffer,
@@ -111,6 +113,7 @@ const ALL: [Status; 36] = [
     Status::Conflict,
     Status::NotFound,
     Status::InvalidDocument,
+    Status::LimitReached,
     Status::Malformed,
     Status::UnknownKey,
     Status::SignatureMismatch,

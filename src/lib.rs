@@ -12,6 +12,7 @@
 //! |---|---|
 //! | [`time`], [`fault`], [`revision`] | clock and randomness, the error taxonomy, the store's counter |
 //! | [`identity`], [`channel`], [`decision`] | who, over which connection, what was asked and what came out |
+//! | [`connection`] | the host's own TCP connections, found among its descriptors |
 //! | [`policy`] | IAM policy documents: parse, compile, evaluate |
 //! | [`acl`] | Kafka's access control lists, for moving from them and back |
 //! | [`settings`] | every setting, once |
@@ -30,6 +31,7 @@ pub mod acl;
 pub mod agent;
 pub mod audit;
 pub mod channel;
+pub mod connection;
 pub mod credential;
 pub mod decision;
 pub mod fault;

@@ -13,6 +13,7 @@ const ROOMS: &[&str] = &[
     "revision",
     "identity",
     "channel",
+    "connection",
     "decision",
     "policy",
     "acl",

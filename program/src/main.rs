@@ -37,7 +37,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use standin::access_control::{Store, StoreFiles};
+use standin::access_control::{Quotas, Store, StoreFiles};
 use standin::fault::{Fault, Kind, Status};
 use standin_program::store;
 
@@ -136,8 +136,8 @@ impl Desk {
     }
 
     /// The open store, for threads that share it.
-    fn shared_store(&self) -> Result<Arc<Store>, Fault> {
-        Ok(Arc::new(store::open_store(self.url()?, self.key_file.as_deref())?))
+    fn shared_store(&self, quotas: Quotas) -> Result<Arc<Store>, Fault> {
+        Ok(Arc::new(store::open_store(self.url()?, self.key_file.as_deref())?.with_quotas(quotas)))
     }
 
     fn url(&self) -> Result<&str, Fault> {
@@ -193,7 +193,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fault> {
 fn code(fault: &Fault) -> u8 {
     match (fault.status, fault.kind()) {
         (Status::NotFound, _) => 3,
-        (Status::Conflict, _) => 4,
+        (Status::Conflict | Status::LimitReached, _) => 4,
         (Status::InvalidDocument, _) | (_, Kind::Refused) => 1,
         (_, Kind::Misuse) => 2,
         (_, Kind::Undecided) => 5,

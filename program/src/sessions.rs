@@ -69,6 +69,9 @@ pub(crate) enum Session {
         id: Option<String>,
         #[command(flatten)]
         which: Which,
+        /// Close their connections too, at the next request on each.
+        #[arg(long)]
+        disconnect: bool,
     },
 }
 
@@ -87,8 +90,8 @@ impl Session {
                 let rows: Vec<Value> = store.sessions()?.into_iter().filter(|s| which.fits(s)).map(shown).collect();
                 desk.output.list(&COLUMNS, &rows);
             }
-            Self::End { id: Some(id), .. } => store.end_session(&actor(), &id)?,
-            Self::End { id: None, which } => {
+            Self::End { id: Some(id), disconnect, .. } => store.end_session(&actor(), &id, disconnect)?,
+            Self::End { id: None, which, disconnect } => {
                 if which.is_all() {
                     return Err(Fault::new(
                         Status::InvalidArgument,
@@ -98,7 +101,7 @@ impl Session {
                 let rows: Vec<SessionRow> = store.sessions()?.into_iter().filter(|s| which.fits(s)).collect();
                 let ids: Vec<String> = rows.iter().map(|s| s.id.clone()).collect();
                 if !ids.is_empty() {
-                    store.end_sessions(&actor(), &ids, &which.words())?;
+                    store.end_sessions(&actor(), &ids, &which.words(), disconnect)?;
                 }
                 let rows: Vec<Value> = rows.into_iter().map(shown).collect();
                 desk.output.list(&COLUMNS, &rows);

@@ -47,6 +47,8 @@ pub struct ChangeRow {
     pub kind: Kind,
     /// Identity ARN, access key id or public session id.
     pub subject: String,
+    /// Of [`Kind::SessionEnded`]: its connection is to be closed too.
+    pub disconnect: bool,
 }
 
 impl Store {
@@ -59,10 +61,10 @@ impl Store {
         self.read(|c, newest| {
             let from: i64 = c.one("SELECT changes_from FROM revision", params![])?;
             if after.0.saturating_add(1) < from.unsigned_abs() {
-                return Ok(vec![ChangeRow { revision: newest, kind: Kind::Gap, subject: String::new() }]);
+                return Ok(vec![ChangeRow { revision: newest, kind: Kind::Gap, subject: String::new(), disconnect: false }]);
             }
             c.all(
-                "SELECT revision, kind, subject FROM change WHERE revision > ?1 AND revision <=
+                "SELECT revision, kind, subject, disconnect FROM change WHERE revision > ?1 AND revision <=
                    coalesce((SELECT max(revision) FROM (SELECT revision FROM change WHERE revision > ?1 ORDER BY revision LIMIT ?2) AS page), 0)
                  ORDER BY revision, position",
                 params![signed(after.0), signed(limit as u64)],
@@ -72,7 +74,12 @@ impl Store {
                     let kind = WORDS.iter().find(|(_, w)| *w == word).map(|(k, _)| *k).ok_or_else(|| {
                         Fault::new(Status::NewerFormat, format!("change {word:?} is of a newer version"))
                     })?;
-                    Ok(ChangeRow { revision: Revision(row.get::<i64>(0)?.unsigned_abs()), kind, subject: row.get(2)? })
+                    Ok(ChangeRow {
+                        revision: Revision(row.get::<i64>(0)?.unsigned_abs()),
+                        kind,
+                        subject: row.get(2)?,
+                        disconnect: row.get::<i64>(3)? != 0,
+                    })
                 },
             )
         })

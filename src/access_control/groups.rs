@@ -3,6 +3,7 @@
 
 use super::changes::Kind;
 use super::database::{Connection, params};
+use super::quotas::Quota;
 use super::store::{StoreIn, Transactions, Write};
 use super::users;
 use crate::credential::access_key_id;
@@ -54,6 +55,7 @@ impl<D: Transactions> StoreIn<D> {
                     f
                 }
             })?;
+            w.within(Quota::Groups, "SELECT count(*) FROM grouping WHERE account = ?1", params![account])?;
             Ok(arn.clone())
         })
     }
@@ -120,10 +122,14 @@ impl<D: Transactions> StoreIn<D> {
             w.target.clone_from(&arn);
             let identity = users::find(w.view(), w.account, IdentityKind::User, user)?;
             let account = w.account;
-            w.run(
+            let new = w.run(
                 "INSERT INTO membership (account, grouping, identity) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
                 params![account, arn, identity.arn()],
             )?;
+            if new > 0 {
+                let counted = "SELECT count(*) FROM membership WHERE identity = ?1";
+                w.within(Quota::GroupsPerUser, counted, params![identity.arn()])?;
+            }
             w.detail = identity.arn().to_owned();
             w.announce(Kind::Entitlements, identity.arn())
         })

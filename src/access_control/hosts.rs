@@ -8,7 +8,8 @@ use subtle::ConstantTimeEq;
 
 use super::changes::Kind;
 use super::database::{Row, params};
-use super::store::Store;
+use super::quotas::Quota;
+use super::store::{Store, Write};
 use super::users;
 use crate::credential::{Secret, access_key_id};
 use crate::fault::{Fault, Status};
@@ -16,6 +17,8 @@ use crate::identity::{Identity, IdentityKind};
 
 /// How often a code may be tried.
 const ATTEMPTS: i64 = 10;
+/// How many hosts may have an open code at once.
+const CODES: i64 = 1000;
 /// Groups of four characters in a code: 120 random bits.
 const GROUPS: usize = 6;
 
@@ -63,6 +66,17 @@ fn hash(code: &[u8]) -> Vec<u8> {
     digest::digest(&digest::SHA256, &plain).as_ref().to_vec()
 }
 
+/// Fails when more codes are open than there may be, now that one was made.
+fn few_codes(w: &Write<'_>) -> Result<(), Fault> {
+    let open = "SELECT count(*) FROM host WHERE account = ?1 AND code IS NOT NULL AND code_ends > ?2";
+    let open: i64 = w.view().one(open, params![w.account, w.now])?;
+    if open <= CODES {
+        return Ok(());
+    }
+    let text = format!("{CODES} hosts have a code that is open; revoke some, or wait until they were used or ended");
+    Err(Fault::new(Status::LimitReached, text))
+}
+
 fn not_valid() -> Fault {
     Fault::new(
         Status::NotAllowed,
@@ -87,7 +101,8 @@ impl Store {
     /// Makes a host with a code to enrol by, for `valid` milliseconds.
     ///
     /// # Errors
-    /// [`Status::Conflict`] when it exists.
+    /// [`Status::Conflict`] when it exists; [`Status::LimitReached`] when too
+    /// many have a code.
     pub fn create_host(
         &self,
         actor: &str,
@@ -105,6 +120,7 @@ impl Store {
                 "INSERT INTO host (arn, account, verification_keys, code, code_ends, code_attempts) VALUES (?1, ?2, ?3, ?4, ?5, 0)",
                 params![arn, account, verification_keys, hash(code.expose()), ends],
             )?;
+            few_codes(w)?;
             Ok(HostRow {
                 identity: identity.clone(),
                 created: w.now,
@@ -123,7 +139,8 @@ impl Store {
     /// key. The present key works until then.
     ///
     /// # Errors
-    /// [`Status::NotFound`].
+    /// [`Status::NotFound`]; [`Status::LimitReached`] when too many have a
+    /// code.
     pub fn invite_host(&self, actor: &str, name: &str, valid: i64) -> Result<(HostRow, Secret), Fault> {
         let mut row = self.host(name)?;
         let code = self.new_code()?;
@@ -133,6 +150,7 @@ impl Store {
                 "UPDATE host SET code = ?2, code_ends = ?3, code_attempts = 0 WHERE arn = ?1",
                 params![row.identity.arn(), hash(code.expose()), ends],
             )?;
+            few_codes(w)?;
             Ok(Some(ends))
         })?;
         Ok((row, code))
@@ -142,7 +160,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Status::NotAllowed`] when the code is not the host's, was used, has
-    /// ended or was tried too often.
+    /// ended or was tried too often; [`Status::Busy`] when there are as many
+    /// hosts as there may be. Then the code stays good.
     pub fn enroll_host(&self, name: &str, code: &str, public_key: &[u8]) -> Result<HostRow, Fault> {
         if public_key.len() != 32 {
             return Err(Fault::new(Status::InvalidArgument, "a public key of 32 bytes is accepted"));
@@ -158,13 +177,19 @@ impl Store {
                 params![arn, now, ATTEMPTS],
                 |row| row.get(0),
             )?;
-            Ok(open.is_some_and(|open| open.ct_eq(&given).into()))
+            let right = open.is_some_and(|open| open.ct_eq(&given).into());
+            if right {
+                // Who has the code does not guess.
+                c.execute("UPDATE host SET code_attempts = code_attempts - 1 WHERE arn = ?1", params![arn])?;
+            }
+            Ok(right)
         })?;
         if !right {
             return Err(not_valid());
         }
         self.write(&super::host_actor(&row.identity), "EnrollHost", &arn, |w| {
             let now = w.now;
+            let had: Option<Vec<u8>> = w.view().one("SELECT public_key FROM host WHERE arn = ?1", params![arn])?;
             let used = w.run(
                 "UPDATE host SET public_key = ?2, enrolled = ?3, code = NULL, code_ends = NULL WHERE arn = ?1 AND code = ?4",
                 params![arn, public_key.to_vec(), now, given],
@@ -174,6 +199,12 @@ impl Store {
                 return Err(not_valid());
             }
             w.run("UPDATE identity SET disabled = 0 WHERE arn = ?1", params![arn])?;
+            if had.is_none() {
+                let counted = "SELECT count(*) FROM host WHERE account = ?1 AND public_key IS NOT NULL";
+                // Whoever comes is not wrong, only early.
+                w.within(Quota::Hosts, counted, params![w.account])
+                    .map_err(|f| if f.status == Status::LimitReached { Fault { status: Status::Busy, ..f } } else { f })?;
+            }
             w.detail = "with a new key".to_owned();
             Ok(())
         })?;

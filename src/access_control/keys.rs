@@ -3,15 +3,13 @@
 
 use super::changes::Kind;
 use super::database::{Row, params};
+use super::quotas::Quota;
 use super::store::{Store, Write};
 use super::users::{self, read_tags};
 use crate::credential::{Secret, access_key_id, secret_access_key};
 use crate::fault::{Fault, Status};
 use crate::identity::{Identity, IdentityKind};
 use crate::revision::{At, Revision};
-
-/// Most keys of one user.
-const MOST: i64 = 10;
 
 /// One access key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +70,8 @@ impl Store {
     /// Makes an access key for a user; the secret is shown this once.
     ///
     /// # Errors
-    /// [`Status::NotFound`]; [`Status::Conflict`] when the user has ten.
+    /// [`Status::NotFound`]; [`Status::LimitReached`] when the user has as
+    /// many as it may.
     pub fn create_key(&self, actor: &str, user: &str) -> Result<(KeyRow, Secret), Fault> {
         let id = access_key_id(&*self.random, "AKIA")?;
         let secret = secret_access_key(&*self.random)?;
@@ -80,19 +79,13 @@ impl Store {
         let row = self.write(actor, "CreateAccessKey", user, |w| {
             let identity = users::find(w.view(), w.account, IdentityKind::User, user)?;
             w.target = identity.arn().to_owned();
-            let count: i64 =
-                w.view().one("SELECT count(*) FROM access_key WHERE identity = ?1", params![identity.arn()])?;
-            if count >= MOST {
-                return Err(Fault::new(
-                    Status::Conflict,
-                    format!("{} has {count} access keys already; delete one first", identity.arn()),
-                ));
-            }
             let (account, now) = (w.account, w.now);
             w.run(
                 "INSERT INTO access_key (id, account, identity, secret, active, created) VALUES (?1, ?2, ?3, ?4, 1, ?5)",
                 params![id, account, identity.arn(), sealed, now],
             )?;
+            let counted = "SELECT count(*) FROM access_key WHERE identity = ?1";
+            w.within(Quota::KeysPerUser, counted, params![identity.arn()])?;
             w.detail.clone_from(&id);
             w.announce(Kind::KeyAppeared, &id)?;
             Ok(KeyRow { id: id.clone(), identity, active: true, created: now, last_used: None })

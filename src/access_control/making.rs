@@ -4,6 +4,7 @@
 
 use super::database::params;
 use super::managed::by_arn;
+use super::quotas::Quota;
 use super::roles::{self, RoleRow};
 use super::store::{Store, Write};
 use super::users::{self, UserRow, tags_text};
@@ -78,6 +79,7 @@ impl Store {
     pub fn create_role_with(&self, actor: &str, new: &NewRole<'_>) -> Result<RoleRow, Fault> {
         let identity = Identity::new("aws", self.account(), IdentityKind::Role, new.path, new.name)?;
         roles::check_trust(new.trust)?;
+        self.quotas.fits(Quota::TrustSize, new.trust)?;
         roles::check_longest(new.max_session)?;
         let tags = tags_text(new.tags)?;
         let unique_id = access_key_id(&*self.random, "AROA")?;

@@ -3,7 +3,8 @@
 //! they are attached to.
 
 use super::database::{Connection, Row, params};
-use super::policies::{VERSIONS, announce_policy, checked, find_policy};
+use super::policies::{announce_policy, checked, find_policy};
+use super::quotas::Quota;
 use super::store::{Store, Write};
 use super::users::{read_tags, tags_text};
 use crate::credential::access_key_id;
@@ -156,6 +157,7 @@ impl Store {
     /// taken.
     pub fn create_policy(&self, actor: &str, new: &NewPolicy<'_>) -> Result<ManagedPolicy, Fault> {
         let hash = checked(new.document)?;
+        self.quotas.fits(Quota::PolicySize, new.document)?;
         let like = Identity::new("aws", self.account(), IdentityKind::User, new.path, new.name)?;
         let arn = format!("arn:aws:iam::{}:policy{}{}", self.account(), like.path(), like.name());
         let unique_id = access_key_id(&*self.random, "ANPA")?;
@@ -173,6 +175,7 @@ impl Store {
                 }
                 _ => fault,
             })?;
+            w.within(Quota::Policies, "SELECT count(*) FROM policy WHERE account = ?1", params![account])?;
             insert_version(w, &arn, new.document, &hash).map(drop)
         })?;
         self.policy(&arn)
@@ -210,8 +213,8 @@ impl Store {
     /// be the default.
     ///
     /// # Errors
-    /// [`Status::InvalidDocument`]; [`Status::NotFound`]; [`Status::Conflict`]
-    /// when it has five.
+    /// [`Status::InvalidDocument`]; [`Status::NotFound`];
+    /// [`Status::LimitReached`] when it has as many as it may.
     pub fn create_policy_version(
         &self,
         actor: &str,
@@ -220,16 +223,12 @@ impl Store {
         default: bool,
     ) -> Result<PolicyVersion, Fault> {
         let hash = checked(document)?;
+        self.quotas.fits(Quota::PolicySize, document)?;
         self.write(actor, "CreatePolicyVersion", arn, |w| {
             let arn = by_arn(w.view(), w.account, arn)?;
-            let count: i64 = w.view().one("SELECT count(*) FROM policy_version WHERE policy = ?1", params![arn])?;
-            if count >= VERSIONS {
-                let text = format!(
-                    "A managed policy can have up to {VERSIONS} versions. Before you create a new version, you must delete an existing version."
-                );
-                return Err(Fault::new(Status::Conflict, text));
-            }
             let number = insert_version(w, &arn, document, &hash)?;
+            let counted = "SELECT count(*) FROM policy_version WHERE policy = ?1";
+            w.within(Quota::VersionsPerPolicy, counted, params![arn])?;
             w.detail = format!("version {number}{}", if default { ", in force" } else { "" });
             if default {
                 w.run("UPDATE policy SET default_version = ?2 WHERE arn = ?1", params![arn, number])?;

@@ -6,6 +6,7 @@ use aws_lc_rs::digest;
 
 use super::changes::Kind;
 use super::database::{Connection, Row, params};
+use super::quotas::{Quota, counted_size};
 use super::store::{StoreIn, Transactions, Write};
 use super::{groups, users};
 use crate::credential::access_key_id;
@@ -14,9 +15,8 @@ use crate::identity::{Identity, IdentityKind};
 use crate::policy::Document;
 use crate::revision::At;
 
-/// Most versions of a managed policy; the oldest that is not the default makes
-/// room for a sixth.
-pub(super) const VERSIONS: i64 = 5;
+/// How many versions of a managed policy [`StoreIn::put_policy`] leaves.
+const VERSIONS: i64 = 5;
 
 /// Whose policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,26 @@ pub enum Owner<'a> {
     Group(&'a str),
     /// A role by name.
     Role(&'a str),
+}
+
+impl Owner<'_> {
+    /// How many managed policies it may have attached.
+    fn attached(self) -> Quota {
+        match self {
+            Self::User(_) => Quota::AttachedPerUser,
+            Self::Group(_) => Quota::AttachedPerGroup,
+            Self::Role(_) => Quota::AttachedPerRole,
+        }
+    }
+
+    /// How long its inline policies may be together.
+    fn inline(self) -> Quota {
+        match self {
+            Self::User(_) => Quota::InlinePerUser,
+            Self::Group(_) => Quota::InlinePerGroup,
+            Self::Role(_) => Quota::InlinePerRole,
+        }
+    }
 }
 
 /// One managed policy.
@@ -123,6 +143,7 @@ impl<D: Transactions> StoreIn<D> {
     /// [`Status::InvalidDocument`] with every problem.
     pub fn put_policy(&self, actor: &str, path: &str, name: &str, document: &str) -> Result<String, Fault> {
         let hash = checked(document)?;
+        self.quotas.fits(Quota::PolicySize, document)?;
         let like = Identity::new("aws", self.account(), IdentityKind::User, path, name)?;
         let arn = format!("arn:aws:iam::{}:policy{}{}", self.account(), like.path(), like.name());
         let unique_id = access_key_id(&*self.random, "ANPA")?;
@@ -141,6 +162,7 @@ impl<D: Transactions> StoreIn<D> {
                     "INSERT INTO policy (arn, account, name, unique_id, created, default_version) VALUES (?1, ?2, ?3, ?4, ?5, 0)",
                     params![arn, account, name, unique_id, now],
                 )?;
+                w.within(Quota::Policies, "SELECT count(*) FROM policy WHERE account = ?1", params![account])?;
             }
             let version = super::managed::insert_version(w, &arn, document, &hash)?;
             w.run("UPDATE policy SET default_version = ?2 WHERE arn = ?1", params![arn, version])?;
@@ -211,12 +233,16 @@ impl<D: Transactions> StoreIn<D> {
         self.write(actor, "AttachPolicy", policy, |w| {
             let arn = find_policy(w.view(), w.account, policy)?;
             w.target.clone_from(&arn);
+            let quota = owner.attached();
             let owner = owner_arn(w.view(), w.account, owner)?;
             let account = w.account;
-            w.run(
+            let new = w.run(
                 "INSERT INTO attachment (owner, account, policy) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
                 params![owner, account, arn],
             )?;
+            if new > 0 {
+                w.within(quota, "SELECT count(*) FROM attachment WHERE owner = ?1", params![owner])?;
+            }
             w.detail.clone_from(&owner);
             announce_owner(w, &owner)
         })
@@ -248,6 +274,7 @@ impl<D: Transactions> StoreIn<D> {
         Identity::new("aws", self.account(), IdentityKind::User, "/", name)
             .map_err(|f| Fault::new(f.status, f.text.replace("user name", "policy name")))?;
         self.write(actor, "PutInlinePolicy", name, |w| {
+            let quota = owner.inline();
             let owner = owner_arn(w.view(), w.account, owner)?;
             let (account, now) = (w.account, w.now);
             w.run(
@@ -255,6 +282,16 @@ impl<D: Transactions> StoreIn<D> {
                  ON CONFLICT (owner, name) DO UPDATE SET document = ?4, hash = ?5, created = ?6",
                 params![owner, account, name, document, hash, now],
             )?;
+            if let Some(most) = w.most(quota) {
+                let mut size = 0;
+                w.view().query("SELECT document FROM inline_policy WHERE owner = ?1", params![owner], &mut |row| {
+                    size += counted_size(&row.get::<String>(0)?);
+                    Ok(())
+                })?;
+                if size > most {
+                    return Err(quota.reached(most));
+                }
+            }
             w.detail.clone_from(&owner);
             announce_owner(w, &owner)
         })

@@ -2,6 +2,7 @@
 //! OpenID Connect identity providers whose tokens may assume roles.
 
 use super::database::{Connection, Row, params};
+use super::quotas::Quota;
 use super::store::{Store, Write};
 use super::users::{read_tags, tags_text};
 use crate::fault::{Fault, Status};
@@ -86,7 +87,8 @@ impl Store {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                 params![new.arn, account, new.issuer, client_ids, thumbprints, tags, now],
             )
-            .map(drop)
+            .map(drop)?;
+            w.within(Quota::Providers, "SELECT count(*) FROM identity_provider WHERE account = ?1", params![account])
         })
     }
 
@@ -121,7 +123,7 @@ impl Store {
     /// Accepts tokens for one more client.
     ///
     /// # Errors
-    /// [`Status::NotFound`]; [`Status::Conflict`] when there would be more
+    /// [`Status::NotFound`]; [`Status::LimitReached`] when there would be more
     /// than `most`.
     pub fn add_provider_client(&self, actor: &str, arn: &str, client: &str, most: usize) -> Result<(), Fault> {
         self.write(actor, "AddClientIDToOpenIDConnectProvider", arn, |w| {
@@ -132,7 +134,7 @@ impl Store {
             }
             if provider.client_ids.len() >= most {
                 let text = format!("{arn} has {most} client ids; no more are accepted");
-                return Err(Fault::new(Status::Conflict, text));
+                return Err(Fault::new(Status::LimitReached, text));
             }
             provider.client_ids.push(client.to_owned());
             keep_clients(w, &provider)

@@ -2,6 +2,7 @@
 //! Roles.
 
 use super::database::{Row, params};
+use super::quotas::Quota;
 use super::store::{StoreIn, Transactions};
 use super::users::{self, read_tags, tags_text};
 use crate::credential::access_key_id;
@@ -97,6 +98,7 @@ impl<D: Transactions> StoreIn<D> {
     ) -> Result<RoleRow, Fault> {
         let identity = Identity::new("aws", self.account(), IdentityKind::Role, path, name)?;
         check_trust(trust)?;
+        self.quotas.fits(Quota::TrustSize, trust)?;
         check_longest(max_session)?;
         let text = tags_text(tags)?;
         let unique_id = access_key_id(&*self.random, "AROA")?;
@@ -149,6 +151,7 @@ impl<D: Transactions> StoreIn<D> {
         max_session: Option<i64>,
     ) -> Result<RoleRow, Fault> {
         trust.map_or(Ok(()), check_trust)?;
+        trust.map_or(Ok(()), |trust| self.quotas.fits(Quota::TrustSize, trust))?;
         max_session.map_or(Ok(()), check_longest)?;
         self.write(actor, "UpdateRole", name, |w| {
             let identity = users::find(w.view(), w.account, IdentityKind::Role, name)?;

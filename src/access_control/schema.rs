@@ -10,7 +10,7 @@ use super::sqlite::failed;
 /// Each step brings a store from the version before it to its own. The words
 /// are SQLite's; another database translates `INTEGER`, `TEXT`, `BLOB` and
 /// `WITHOUT ROWID`, so nothing else that only SQLite knows may stand here.
-pub const STEPS: [&str; 6] = [
+pub const STEPS: [&str; 7] = [
     r"
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE revision (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL, changes_from INTEGER NOT NULL);
@@ -105,6 +105,8 @@ CREATE TABLE collected (
   time INTEGER NOT NULL, received INTEGER NOT NULL, record TEXT NOT NULL, UNIQUE (host, boot, sequence)
 );
 ",
+    // Whether the connection of a session that was ended is to be closed too.
+    "ALTER TABLE change ADD COLUMN disconnect INTEGER NOT NULL DEFAULT 0;",
 ];
 
 /// The oldest version of this program that can work with a store of the newest

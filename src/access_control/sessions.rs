@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Live sessions, as the hosts report them.
 
-use super::changes::Kind;
 use super::database::params;
+use super::quotas::Quota;
 use super::store::Store;
 use crate::fault::{Fault, Status};
 
 /// How long a host's sessions are shown after its last report, milliseconds.
 const SHOWN: i64 = 45_000;
+/// What is written down of an end that closes the connection too.
+const DISCONNECT: &str = "disconnect";
 
 /// One live session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,11 +46,13 @@ pub struct SessionReport {
 }
 
 impl Store {
-    /// Takes a boot's report; one without changes shows that it lives.
+    /// Takes a boot's report; one without changes shows that it lives. How many
+    /// of its sessions there was no room for: they are not shown, and are as good
+    /// as the others.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn report_sessions(&self, boot: &str, host: &str, report: &SessionReport) -> Result<(), Fault> {
+    pub fn report_sessions(&self, boot: &str, host: &str, report: &SessionReport) -> Result<usize, Fault> {
         let (account, now) = (self.account().to_owned(), self.clock.wall().0);
         self.note(|c| {
             c.execute("DELETE FROM boot WHERE seen < ?1", params![now - SHOWN])?;
@@ -65,7 +69,15 @@ impl Store {
             for id in &report.over {
                 c.execute("DELETE FROM live_session WHERE boot = ?1 AND id = ?2", params![boot, id])?;
             }
-            for s in &report.begun {
+            let room = match self.quotas.most(Quota::SessionsPerHost) {
+                Some(most) if !report.begun.is_empty() => {
+                    // The boot's row is locked: its reports come one after the other.
+                    let kept = "SELECT count(*) FROM live_session WHERE boot = ?1";
+                    usize::try_from(most - c.one::<i64>(kept, params![boot])?).unwrap_or(0)
+                }
+                _ => usize::MAX,
+            };
+            for s in report.begun.iter().take(room) {
                 c.execute(
                     "INSERT INTO live_session (boot, id, account, subject, access_key, session_name, address, listener, since, deadline)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
@@ -84,7 +96,7 @@ impl Store {
                     ],
                 )?;
             }
-            Ok(())
+            Ok(report.begun.len().saturating_sub(room))
         })
     }
 
@@ -117,32 +129,32 @@ impl Store {
         })
     }
 
-    /// Ends sessions by their public ids; those that are not live are left out.
-    /// How many were.
+    /// Ends sessions by their public ids, with `disconnect` also their
+    /// connections; those that are not live are left out. How many were.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn end_sessions(&self, actor: &str, ids: &[String], why: &str) -> Result<usize, Fault> {
+    pub fn end_sessions(&self, actor: &str, ids: &[String], why: &str, disconnect: bool) -> Result<usize, Fault> {
         self.write(actor, "EndSession", &format!("{} sessions", ids.len()), |w| {
             let mut ended = 0;
             for id in ids {
                 let known: bool =
                     w.view().one("SELECT EXISTS (SELECT 1 FROM live_session WHERE id = ?1)", params![id])?;
                 if known {
-                    w.announce(Kind::SessionEnded, id)?;
+                    w.announce_end(id, disconnect)?;
                     ended += 1;
                 }
             }
-            why.clone_into(&mut w.detail);
+            w.detail = if disconnect { format!("{why}, {DISCONNECT}") } else { why.to_owned() };
             Ok(ended)
         })
     }
 
-    /// Ends a session by its public id.
+    /// Ends a session by its public id, with `disconnect` also its connection.
     ///
     /// # Errors
     /// [`Status::NotFound`].
-    pub fn end_session(&self, actor: &str, id: &str) -> Result<(), Fault> {
+    pub fn end_session(&self, actor: &str, id: &str, disconnect: bool) -> Result<(), Fault> {
         self.write(actor, "EndSession", id, |w| {
             let known: bool = w.view().one("SELECT EXISTS (SELECT 1 FROM live_session WHERE id = ?1)", params![id])?;
             if !known {
@@ -151,7 +163,10 @@ impl Store {
                     format!("there is no live session {id:?}; `standin session list` shows them"),
                 ));
             }
-            w.announce(Kind::SessionEnded, id)
+            if disconnect {
+                DISCONNECT.clone_into(&mut w.detail);
+            }
+            w.announce_end(id, disconnect)
         })
     }
 }

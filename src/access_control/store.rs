@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::changes::Kind;
 use super::database::{Connection, Database, Value, Work, params, revision_of};
 use super::files;
+use super::quotas::{Quota, Quotas};
 use super::sqlite::{self, Sqlite};
 use crate::credential::envelope::KeyRing;
 use crate::fault::{Fault, Status};
@@ -64,6 +65,7 @@ pub struct StoreIn<D> {
     pub(super) random: Arc<dyn Random>,
     pub(super) database: D,
     account: String,
+    pub(super) quotas: Quotas,
     /// The highest revision that was answered. Nothing older is ever answered
     /// again, also when the database was replaced by one that is behind.
     highest: AtomicU64,
@@ -145,7 +147,21 @@ impl Store {
             let (key_file, store) = (key_file.display(), database.shown());
             Fault::new(Status::InvalidSetting, format!("key file {key_file} does not belong to the store {store}: {f}"))
         })?;
-        Ok(Self { ring: Arc::new(ring), clock, random, database, account, highest: AtomicU64::new(0) })
+        Ok(Self {
+            ring: Arc::new(ring),
+            clock,
+            random,
+            database,
+            account,
+            quotas: Quotas::local(),
+            highest: AtomicU64::new(0),
+        })
+    }
+
+    /// This store, with quotas for what is written through it from now on.
+    #[must_use]
+    pub fn with_quotas(self, quotas: Quotas) -> Self {
+        Self { quotas, ..self }
     }
 
     /// This store, waiting up to `patience` for another process's lock: for
@@ -171,6 +187,7 @@ impl Store {
                 random: Arc::clone(&self.random),
                 database: Joined(c),
                 account: self.account.clone(),
+                quotas: self.quotas.clone(),
                 highest: AtomicU64::new(self.highest.load(Ordering::Acquire)),
             })
         })
@@ -297,6 +314,7 @@ impl<D: Transactions> StoreIn<D> {
                 revision: number,
                 position: 0,
                 account: &self.account,
+                quotas: &self.quotas,
                 now,
                 target: target.to_owned(),
                 detail: String::new(),
@@ -400,6 +418,7 @@ pub(super) struct Write<'t> {
     revision: i64,
     position: i64,
     pub(super) account: &'t str,
+    quotas: &'t Quotas,
     pub(super) now: i64,
     /// What is acted on, for the record: its ARN where it has one.
     pub(super) target: String,
@@ -418,13 +437,35 @@ impl<'t> Write<'t> {
         self.connection
     }
 
+    /// Fails when there are more than there may be, now that one was added.
+    /// Writes come one after the other, so of several at once one is the last.
+    pub(super) fn within(&self, quota: Quota, counted: &str, values: &[Value<'_>]) -> Result<(), Fault> {
+        let Some(most) = self.quotas.most(quota) else { return Ok(()) };
+        let count: i64 = self.connection.one(counted, values)?;
+        if count > most { Err(quota.reached(most)) } else { Ok(()) }
+    }
+
+    /// How many there may be; none when any number.
+    pub(super) fn most(&self, quota: Quota) -> Option<i64> {
+        self.quotas.most(quota)
+    }
+
     /// Announces a change to those who follow.
     pub(super) fn announce(&mut self, kind: Kind, subject: &str) -> Result<(), Fault> {
+        self.announce_with(kind, subject, false)
+    }
+
+    /// Adds the end of a session, with or without its connection.
+    pub(super) fn announce_end(&mut self, session: &str, disconnect: bool) -> Result<(), Fault> {
+        self.announce_with(Kind::SessionEnded, session, disconnect)
+    }
+
+    fn announce_with(&mut self, kind: Kind, subject: &str, disconnect: bool) -> Result<(), Fault> {
         self.position += 1;
         let (revision, position, account) = (self.revision, self.position, self.account);
         self.run(
-            "INSERT INTO change (revision, position, account, kind, subject) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![revision, position, account, kind.word(), subject],
+            "INSERT INTO change (revision, position, account, kind, subject, disconnect) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![revision, position, account, kind.word(), subject, i64::from(disconnect)],
         )
         .map(drop)
     }

@@ -66,7 +66,7 @@ impl Store {
     /// Adds tags; those of the same keys (without case) are replaced.
     ///
     /// # Errors
-    /// [`Status::NotFound`]; [`Status::Conflict`] when there would be more
+    /// [`Status::NotFound`]; [`Status::LimitReached`] when there would be more
     /// than fifty.
     pub fn tag(&self, actor: &str, of: Tagged<'_>, tags: &[(String, String)]) -> Result<(), Fault> {
         self.write(actor, of.action(true), of.name(), |w| {
@@ -76,7 +76,7 @@ impl Store {
             all.extend_from_slice(tags);
             if all.len() > MOST {
                 let text = format!("{arn} would have {} tags; at most {MOST} are accepted", all.len());
-                return Err(Fault::new(Status::Conflict, text));
+                return Err(Fault::new(Status::LimitReached, text));
             }
             keep(w, table, &arn, &all)
         })

@@ -3,6 +3,7 @@
 
 use super::changes::Kind;
 use super::database::{Connection, Row, params};
+use super::quotas::Quota;
 use super::store::{StoreIn, Transactions, Write};
 use crate::credential::access_key_id;
 use crate::fault::{Fault, Status};
@@ -108,7 +109,15 @@ pub(super) fn insert(
             Fault::new(Status::Conflict, format!("{} {:?} exists already", identity.kind().word(), identity.name()))
         }
         _ => f,
-    })
+    })?;
+    let quota = match identity.kind() {
+        IdentityKind::User => Quota::Users,
+        IdentityKind::Role => Quota::Roles,
+        // Counted when they are enrolled.
+        IdentityKind::Host => return Ok(()),
+    };
+    let counted = "SELECT count(*) FROM identity WHERE account = ?1 AND kind = ?2";
+    w.within(quota, counted, params![identity.account(), identity.kind().word()])
 }
 
 /// Deletes an identity with everything that hangs on it.

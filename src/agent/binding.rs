@@ -160,6 +160,7 @@ impl Agent {
     /// Ends one session.
     pub(super) fn end_session(&self, id: SessionId, session: &Session, reason: &str) {
         if session.end() {
+            self.quicken(session);
             self.counters.sessions_ended.fetch_add(1, Ordering::Relaxed);
             if !session.is_retired() && !session.begin.imported {
                 self.events.tell(Event::of(Happened::SessionEnded, id, session));
@@ -175,6 +176,8 @@ impl Agent {
     pub fn retire(&self, id: SessionId, grace: i64) -> bool {
         let now = self.parts.clock.steady();
         let retire = |session: &Arc<Session>| {
+            // After a login anew the connection is another session's.
+            self.quicken(session);
             session.retire(now.plus(grace));
             self.record_unbound(session);
         };
@@ -196,6 +199,7 @@ impl Agent {
 
     pub(super) fn remove(&self, id: SessionId) -> bool {
         let Some(session) = self.sessions.remove(id) else { return false };
+        self.quicken(&session);
         self.record_unbound(&session);
         self.sessions_changed.store(true, Ordering::Relaxed);
         true

@@ -60,6 +60,12 @@ pub struct Counters {
     /// Sessions that went on asking for what they were denied, in the last
     /// counting window.
     pub looping: AtomicU64,
+    /// Denials that were answered late.
+    pub answers_slowed: AtomicU64,
+    /// Connections that answer late now.
+    pub slowed: AtomicI64,
+    /// Connections that were shut down for an administrator.
+    pub disconnected: AtomicU64,
     /// How late the last change was put in force at most, milliseconds.
     pub feed_lag: AtomicI64,
     /// Audit records that the service has.

@@ -50,6 +50,7 @@ impl Deliverer {
     }
 
     fn deliver(&mut self, agent: &Arc<Agent>) -> Result<i64, Fault> {
+        self.delivery.look()?;
         for _ in 0..AT_ONCE {
             let Some(batch) = self.delivery.next()? else { return Ok(agent.parts.tuning.audit_flush()) };
             self.one(agent, batch)?;

@@ -131,7 +131,7 @@ impl Feed {
                         agent.end_held(held, "the identity was disabled or deleted");
                     }
                 }
-                Happening::SessionEnded(id) => end_by_public_id(agent, &id),
+                Happening::SessionEnded { id, disconnect } => end_by_public_id(agent, &id, disconnect),
                 Happening::KeyAppeared(_) => {}
                 // Each is asked for anew: what ended is refused then.
                 Happening::Gap => self.pending.extend(held.iter().map(|h| h.client.principal.subject.clone())),
@@ -172,12 +172,16 @@ impl Feed {
     }
 }
 
-fn end_by_public_id(agent: &Agent, public: &str) {
+fn end_by_public_id(agent: &Agent, public: &str, disconnect: bool) {
     let Some((boot, number)) = public.rsplit_once('/') else { return };
     if boot != agent.parts.boot {
         return;
     }
     if let Some(id) = number.parse().ok().and_then(SessionId::from_number) {
-        agent.end(id, "ended by an administrator");
+        if disconnect {
+            agent.end_with_connection(id, "ended by an administrator, with its connection");
+        } else {
+            agent.end(id, "ended by an administrator");
+        }
     }
 }

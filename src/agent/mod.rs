@@ -7,6 +7,7 @@
 //! same. Behind that, a worker follows changes, renews, expires and flushes.
 
 mod binding;
+mod connections;
 mod counters;
 mod decisions;
 mod deliver;
@@ -109,6 +110,11 @@ pub struct Agent {
     /// Started when a host first logs clients in without waiting.
     aside: Mutex<Option<Arc<Pool>>>,
     aside_waiting: Waiting,
+    /// Started when a connection is first looked for.
+    seeking: Mutex<Option<Arc<Pool>>>,
+    /// Set once it was said that connections cannot be slowed here.
+    slowing_failed: AtomicBool,
+    loops: looping::Loops,
     fresh: Arc<Fresh>,
     tally: Arc<Tally>,
     actions: ArcSwap<ActionTable>,
@@ -180,6 +186,9 @@ impl Agent {
             pool: Pool::new("service", threads)?,
             aside: Mutex::default(),
             aside_waiting: Waiting::new(ASIDE_THREADS),
+            seeking: Mutex::default(),
+            slowing_failed: AtomicBool::new(false),
+            loops: looping::Loops::default(),
             fresh,
             tally,
             actions: ArcSwap::new(actions),
@@ -375,6 +384,9 @@ impl Agent {
         self.pool.close(by);
         if let Some(aside) = self.aside.lock().ok().and_then(|mut aside| aside.take()) {
             aside.close(by);
+        }
+        if let Some(seeking) = self.seeking.lock().ok().and_then(|mut seeking| seeking.take()) {
+            seeking.close(by);
         }
         self.sessions.close();
         for (id, _) in self.sessions.all() {

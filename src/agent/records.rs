@@ -48,7 +48,6 @@ impl Agent {
             for context in self.interning.contexts() {
                 context.drain(now);
             }
-            self.look_for_loops();
             self.differences.drain(self.tally.window_since(), now, &self.parts.recorder);
             self.tally.next_window(now);
             kept::end_window();

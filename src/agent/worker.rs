@@ -98,6 +98,7 @@ fn audit_turn(agent: &Arc<Agent>) -> i64 {
     let since = agent.tally.window_since();
     let over = agent.parts.clock.wall().0 - since.0 >= agent.parts.tuning.audit_window();
     agent.flush_audit(over);
+    agent.look_for_loops();
     agent.parts.tuning.audit_flush().min(agent.parts.tuning.audit_window())
 }
 

@@ -34,6 +34,9 @@ pub(crate) struct Delivery {
     /// Name of the host whose records are delivered.
     host: String,
     delivered: BTreeMap<String, u64>,
+    /// Files with something that is not delivered, oldest first, and how many
+    /// bytes that is, as of the last look.
+    pending: Vec<(String, u64)>,
 }
 
 /// Whose record a line is.
@@ -51,7 +54,8 @@ impl Delivery {
     /// The audit files in `dir`, of which what was noted there is delivered
     /// already.
     pub(crate) fn open(dir: &Path, host: &str) -> Self {
-        let mut delivery = Self { dir: dir.to_owned(), host: host.to_owned(), delivered: BTreeMap::new() };
+        let (delivered, pending) = (BTreeMap::new(), Vec::new());
+        let mut delivery = Self { dir: dir.to_owned(), host: host.to_owned(), delivered, pending };
         // Without the note all is delivered again: that is recognized.
         if let Ok(text) = std::fs::read(delivery.note("")) {
             delivery.delivered = serde_json::from_slice(&text).unwrap_or_default();
@@ -68,9 +72,11 @@ impl Delivery {
         Fault::unavailable(format!("audit file {}: {e}", path.display()))
     }
 
-    /// Files with something that is not delivered, oldest first, and how many
-    /// bytes that is.
-    fn pending(&self) -> Result<Vec<(String, u64)>, Fault> {
+    /// Looks which files have something to deliver.
+    ///
+    /// # Errors
+    /// When the directory cannot be read; what was seen before stays.
+    pub(crate) fn look(&mut self) -> Result<(), Fault> {
         let listed = std::fs::read_dir(&self.dir).map_err(|e| Self::failed(&self.dir, &e))?;
         let mut found = Vec::new();
         for entry in listed {
@@ -84,18 +90,24 @@ impl Delivery {
             }
         }
         found.sort();
-        Ok(found)
+        self.pending = found;
+        Ok(())
     }
 
-    /// What is to be delivered next; none when everything is.
+    /// What is to be delivered next of what was seen; none when everything is.
     ///
     /// # Errors
     /// When a file cannot be read.
     pub(crate) fn next(&self) -> Result<Option<Batch>, Fault> {
-        for (name, _) in self.pending()? {
-            let path = self.dir.join(&name);
-            let from = self.delivered.get(&name).copied().unwrap_or(0);
-            let mut file = File::open(&path).map_err(|e| Self::failed(&path, &e))?;
+        for (name, _) in &self.pending {
+            let path = self.dir.join(name);
+            let from = self.delivered.get(name).copied().unwrap_or(0);
+            let mut file = match File::open(&path) {
+                Ok(file) => file,
+                // Moved away meanwhile.
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(e) => return Err(Self::failed(&path, &e)),
+            };
             let mut text = Vec::new();
             let read = file.seek(SeekFrom::Start(from)).and_then(|_| file.take(BATCH as u64).read_to_end(&mut text));
             read.map_err(|e| Self::failed(&path, &e))?;
@@ -118,7 +130,7 @@ impl Delivery {
                 used = BATCH;
             }
             if used > 0 {
-                return Ok(Some(Batch { lines, file: name, until: from + used as u64 }));
+                return Ok(Some(Batch { lines, file: name.clone(), until: from + used as u64 }));
             }
         }
         Ok(None)
@@ -129,7 +141,12 @@ impl Delivery {
     /// # Errors
     /// When it cannot be written; it is delivered again after a restart.
     pub(crate) fn done(&mut self, batch: Batch) -> Result<(), Fault> {
-        self.delivered.insert(batch.file, batch.until);
+        let before = self.delivered.insert(batch.file.clone(), batch.until).unwrap_or(0);
+        if let Some((_, left)) = self.pending.iter_mut().find(|(name, _)| *name == batch.file) {
+            // It may have grown since it was seen.
+            *left = left.saturating_sub(batch.until.saturating_sub(before));
+        }
+        self.pending.retain(|(_, left)| *left > 0);
         let dir = &self.dir;
         self.delivered.retain(|name, _| dir.join(name).exists());
         let (note, beside) = (self.note(""), self.note(".new"));
@@ -140,9 +157,9 @@ impl Delivery {
         written.map_err(|e| Self::failed(&note, &e))
     }
 
-    /// Bytes that are not delivered.
+    /// Bytes that are not delivered, as of the last look.
     pub(crate) fn left(&self) -> u64 {
-        self.pending().map(|files| files.iter().map(|(_, left)| left).sum()).unwrap_or(0)
+        self.pending.iter().map(|(_, left)| left).sum()
     }
 }
 
@@ -161,6 +178,7 @@ mod tests {
 
     fn take(delivery: &mut Delivery) -> Vec<String> {
         let mut all = Vec::new();
+        delivery.look().unwrap();
         while let Some(mut batch) = delivery.next().unwrap() {
             all.append(&mut batch.lines);
             delivery.done(batch).unwrap();
@@ -179,6 +197,7 @@ mod tests {
         write(dir, "2-c-0000.jsonl", &format!("{}\n", line(own, 7)));
         write(dir, "notes.txt", "not a record\n");
         let mut delivery = Delivery::open(dir, own);
+        delivery.look().unwrap();
         let batch = delivery.next().unwrap().unwrap();
         assert_eq!(batch.lines, [line(own, 0)]);
         // Without an answer it comes again.
@@ -208,6 +227,7 @@ mod tests {
         write(dir, "1-a-0000.jsonl", &many);
         write(dir, "1-a-0001.jsonl", &format!("{}\n{}\n", "x".repeat(BATCH + 10), line("h", 3000)));
         let mut delivery = Delivery::open(dir, "h");
+        delivery.look().unwrap();
         assert_eq!(delivery.next().unwrap().unwrap().lines.len(), RECORDS);
         let all = take(&mut delivery);
         assert_eq!((all.len(), all.last()), (2501, Some(&line("h", 3000))));

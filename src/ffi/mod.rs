@@ -6,4 +6,5 @@
 
 mod boundary;
 mod c;
+mod descriptor;
 mod jni;

@@ -14,7 +14,7 @@ use crate::decision::{Outcome, Verdict};
 use crate::fault::{Fault, Kind, Status};
 use crate::policy::ActionId;
 use crate::service::{Question, Questions};
-use crate::session::{Ask, Begin, Context, Request, Session, SessionId, Standing};
+use crate::session::{After, Ask, Begin, Context, Request, Session, SessionId, Standing};
 use crate::time::UnixMillis;
 
 /// Facts that hold for all questions of one call.
@@ -69,7 +69,8 @@ impl Engine {
 
     /// Decides each of the questions for a session and writes every outcome to
     /// its place in `outcomes`, which is filled with denials first. There are
-    /// as many outcomes as questions.
+    /// as many outcomes as questions. Says what is to be done with the session's
+    /// connection, where everything was denied.
     ///
     /// # Errors
     /// [`Status::UnknownId`] when the session id is stale; nothing was decided.
@@ -79,7 +80,7 @@ impl Engine {
         batch: Batch<'_>,
         asks: impl Iterator<Item = Ask<'a>>,
         outcomes: &mut [Outcome],
-    ) -> Result<(), Fault> {
+    ) -> Result<After, Fault> {
         outcomes.fill(Outcome::Deny);
         let found = self.agent().sessions().with(id, |session| {
             let ground = self.ground(session);
@@ -93,23 +94,30 @@ impl Engine {
                 now: self.clock().wall(),
             };
             let mut missing = Vec::new();
+            let (mut denied, mut worth) = (true, false);
             for ((place, slot), ask) in outcomes.iter_mut().enumerate().zip(asks) {
                 let local = match ground {
                     Ground::All(outcome) => Some(self.grounded(outcome, ask.count)),
                     Ground::Stale if !self.rides_out(ask.action) => Some(self.grounded(Outcome::Undecided, ask.count)),
                     Ground::Stale | Ground::Firm => context.decide(ask, request),
                 };
-                if local == Some(Outcome::Deny) && ask.log_deny {
+                if local != Some(Outcome::Deny) {
+                    denied = false;
+                } else if ask.log_deny {
                     session.note_denied();
+                    worth = true;
                 }
                 match local {
                     Some(outcome) => *slot = self.noted(outcome, ask.count),
                     None => missing.push(Missing { place, ask }),
                 }
             }
-            (!missing.is_empty()).then(|| (Arc::clone(session), Arc::clone(&context), missing))
+            let after = if denied { self.agent().after_denial(session, worth) } else { After::Nothing };
+            let missing = (!missing.is_empty()).then(|| (Arc::clone(session), Arc::clone(&context), missing));
+            (missing, after)
         });
-        let Some((session, context, missing)) = found.ok_or_else(unknown)? else { return Ok(()) };
+        let (missing, after) = found.ok_or_else(unknown)?;
+        let Some((session, context, missing)) = missing else { return Ok(after) };
         self.ask_service(
             (&session.begin.credential, Some(&session.begin)),
             &context,
@@ -117,7 +125,7 @@ impl Engine {
             &missing,
             outcomes,
         );
-        Ok(())
+        Ok(after)
     }
 
     /// Counts what was undecided because what is known is too old.
@@ -202,6 +210,14 @@ impl Engine {
         self.ask_service((credential, None), context, (Some(channel), batch), &missing, &mut outcomes);
         let [outcome] = outcomes;
         outcome
+    }
+
+    /// What is to be done with the session's connection after it was denied
+    /// something by [`Engine::authorize_any`].
+    #[must_use]
+    pub fn after_denial(&self, id: SessionId) -> After {
+        let after = |session: &Arc<Session>| self.agent().after_denial(session, false);
+        self.agent().sessions().with(id, after).unwrap_or_default()
     }
 
     /// Decides whether the session may do the action on at least one resource

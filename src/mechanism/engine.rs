@@ -157,6 +157,9 @@ impl Engine {
         self.settings.store(new);
         for (_, session) in self.agent.sessions().all() {
             session.take_back();
+            if !self.tuning.denied_slow() {
+                self.agent.quicken(&session);
+            }
         }
         self.journal.line("info", "the settings were read again; what is not shown has its default");
         given.shown(Scope::Engine).iter().for_each(|line| self.journal.line("info", line));

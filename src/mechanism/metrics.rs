@@ -89,6 +89,9 @@ pub const METRICS: &[&str] = &[
     "audit-records-delivered-total",
     "audit-delivery-failures-total",
     "audit-bytes-undelivered",
+    "sessions-slowed",
+    "answers-slowed-total",
+    "sessions-disconnected-total",
 ];
 
 impl Engine {
@@ -186,6 +189,9 @@ impl Engine {
             total(&counters.audit_delivered),
             total(&counters.audit_delivery_failures),
             total(&counters.audit_undelivered),
+            counters.slowed.load(Ordering::Relaxed),
+            total(&counters.answers_slowed),
+            total(&counters.disconnected),
         ]
     }
 }

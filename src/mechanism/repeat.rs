@@ -10,7 +10,7 @@ use super::{Batch, Engine, registry};
 use crate::decision::Outcome;
 use crate::fault::Fault;
 use crate::policy::ActionId;
-use crate::session::{Ask, Context, Kept, Session, SessionId, Wanted};
+use crate::session::{After, Ask, Context, Kept, Session, SessionId, Wanted};
 use crate::time;
 
 /// How long a decision may be repeated before it is asked for again,
@@ -143,25 +143,26 @@ fn remember(lines: &mut Lines, id: SessionId, own: bool, ask: &Ask<'_>, spread: 
 }
 
 /// Decides one question as [`Engine::authorize`] of the session's engine does,
-/// or repeats what that has decided.
+/// or repeats what that has decided. What is to be done with the connection
+/// then, too.
 ///
 /// # Errors
 /// As [`Engine::authorize`], and when the engine is not open.
 #[inline(always)]
-pub fn authorize_one(id: SessionId, batch: Batch<'_>, ask: Ask<'_>) -> Result<Outcome, Fault> {
+pub fn authorize_one(id: SessionId, batch: Batch<'_>, ask: Ask<'_>) -> Result<(Outcome, After), Fault> {
     let spread = spread(id.number(), &ask);
     // An address that comes with the request may be another one.
     let own = batch.address.is_none();
     // A thread that is being torn down remembers nothing. Nothing in here leaves
     // a line borrowed.
     let repeated = LINES.try_with(|lines| lines.try_borrow().is_ok_and(|l| known(&l, id.number(), own, &ask, spread)));
-    if repeated == Ok(true) { Ok(Outcome::Allow) } else { decide(id, batch, ask, spread) }
+    if repeated == Ok(true) { Ok((Outcome::Allow, After::Nothing)) } else { decide(id, batch, ask, spread) }
 }
 
 #[inline(never)]
-fn decide(id: SessionId, batch: Batch<'_>, ask: Ask<'_>, spread: u32) -> Result<Outcome, Fault> {
+fn decide(id: SessionId, batch: Batch<'_>, ask: Ask<'_>, spread: u32) -> Result<(Outcome, After), Fault> {
     let mut outcome = [Outcome::Deny];
-    registry::engine_of(id, |engine| engine.authorize(id, batch, std::iter::once(ask), &mut outcome))??;
+    let after = registry::engine_of(id, |engine| engine.authorize(id, batch, std::iter::once(ask), &mut outcome))??;
     let [outcome] = outcome;
     if outcome == Outcome::Allow {
         let _forgotten = LINES.try_with(|lines| {
@@ -170,7 +171,7 @@ fn decide(id: SessionId, batch: Batch<'_>, ask: Ask<'_>, spread: u32) -> Result<
             }
         });
     }
-    Ok(outcome)
+    Ok((outcome, after))
 }
 
 impl Engine {
@@ -196,6 +197,10 @@ impl Engine {
         let choose = |session: &Session, context: &Context| {
             let (coarse, now) = (self.clock().coarse()?, self.clock().steady());
             let Ground::Firm = self.ground(session) else { return None };
+            if wanted == Wanted::RecordedDeny && session.is_looping() && self.tuning().denied_slow() {
+                // Each denial of it is to be seen here.
+                return None;
+            }
             let silence = self.agent().fresh().silence(now);
             let left =
                 session.begin.deadline.since(now).min(self.tuning().stale_after().saturating_sub(silence)).min(LONGEST);

@@ -224,6 +224,9 @@ impl DecidedForm {
 pub struct ChangeForm {
     revision: u64,
     what: HappeningForm,
+    /// Of the end of a session: its connection is to be closed too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    disconnect: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -247,11 +250,12 @@ impl ChangeForm {
             }
             Happening::IdentityEnded(identity) => HappeningForm::IdentityEnded(identity.arn().to_owned()),
             Happening::KeyEnded(id) => HappeningForm::KeyEnded(id.clone()),
-            Happening::SessionEnded(id) => HappeningForm::SessionEnded(id.clone()),
+            Happening::SessionEnded { id, .. } => HappeningForm::SessionEnded(id.clone()),
             Happening::KeyAppeared(id) => HappeningForm::KeyAppeared(id.clone()),
             Happening::Gap => HappeningForm::Gap,
         };
-        Self { revision: change.revision.0, what }
+        let disconnect = matches!(change.what, Happening::SessionEnded { disconnect: true, .. });
+        Self { revision: change.revision.0, what, disconnect }
     }
 
     /// The change of a form.
@@ -265,7 +269,7 @@ impl ChangeForm {
             }
             HappeningForm::IdentityEnded(arn) => Happening::IdentityEnded(Identity::parse(&arn)?),
             HappeningForm::KeyEnded(id) => Happening::KeyEnded(id),
-            HappeningForm::SessionEnded(id) => Happening::SessionEnded(id),
+            HappeningForm::SessionEnded(id) => Happening::SessionEnded { id, disconnect: self.disconnect },
             HappeningForm::KeyAppeared(id) => Happening::KeyAppeared(id),
             HappeningForm::Gap => Happening::Gap,
         };

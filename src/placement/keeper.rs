@@ -317,6 +317,10 @@ impl SecurityService for Keeper {
         self.service.changes(after, limit)
     }
 
+    fn deliver(&self, records: &[String], by: Steady) -> Result<(), Fault> {
+        self.service.deliver(records, by)
+    }
+
     fn report(&self, boot: &str, _host: &str, report: &SessionReport) -> Result<(), Fault> {
         self.service.report(boot, &self.host, report)
     }

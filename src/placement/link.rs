@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::frame::Line;
 use super::message::{
-    After, Bytes, Decide, Hello, LogIn, Nothing, Renew, Reply, Report, Request, Seal, VERSIONS, Verify,
+    After, Bytes, Decide, Deliver, Hello, LogIn, Nothing, Renew, Reply, Report, Request, Seal, VERSIONS, Verify,
     WhoseEntitlements,
 };
 use super::peer;
@@ -294,6 +294,15 @@ impl SecurityService for Link {
     fn changes(&self, after: Revision, limit: usize) -> Result<Vec<Change>, Fault> {
         match self.call(&Request::Changes(After { revision: after.0, most: limit }), PATIENCE)? {
             Reply::Changes(forms) => forms.into_iter().map(super::form::ChangeForm::change).collect(),
+            _ => unexpected(),
+        }
+    }
+
+    fn deliver(&self, records: &[String], by: Steady) -> Result<(), Fault> {
+        let within = self.left(by);
+        let ask = Deliver { records: records.to_vec(), wait: Self::wait_of(within) };
+        match self.call(&Request::Deliver(ask), within)? {
+            Reply::Delivered(_) => Ok(()),
             _ => unexpected(),
         }
     }

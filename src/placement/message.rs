@@ -79,6 +79,8 @@ messages! {
         11 Report(Report),
         /// See [`crate::service::SecurityService::known_as`].
         12 KnownAs(String),
+        /// See [`crate::service::SecurityService::deliver`].
+        13 Deliver(Deliver),
     }
 }
 
@@ -109,6 +111,8 @@ messages! {
         139 Reported(Nothing),
         /// Who has a name, and under which policies.
         140 Known(KnownForm),
+        /// The service has the records.
+        141 Delivered(Nothing),
         /// Instead of any other answer.
         255 Failed(FaultForm),
     }
@@ -222,6 +226,15 @@ pub struct After {
     pub revision: u64,
     /// This many revisions at most.
     pub most: usize,
+}
+
+/// Audit records for the service.
+#[derive(Serialize, Deserialize)]
+pub struct Deliver {
+    /// As they stand in the host's files: lines of JSON.
+    pub records: Vec<String>,
+    /// How long the answer may take, milliseconds.
+    pub wait: i64,
 }
 
 /// [`SessionReport`] of a boot.

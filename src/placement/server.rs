@@ -352,6 +352,10 @@ fn carry_out(keeper: &Keeper, request: Request) -> Result<Reply, Fault> {
             Reply::Changes(changes.iter().map(ChangeForm::of).collect())
         }
         Request::KnownAs(name) => Reply::Known(KnownForm::of(&keeper.known_as(&name)?)),
+        Request::Deliver(ask) => {
+            keeper.deliver(&ask.records, by(ask.wait))?;
+            Reply::Delivered(Nothing {})
+        }
         Request::Report(ask) => {
             let boot = ask.boot.clone();
             keeper.report(&boot, host, &ask.report())?;

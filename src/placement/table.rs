@@ -142,7 +142,7 @@ impl Table {
                 self.drop_where(|_, kept| kept.client.principal.subject == *identity);
             }
             Happening::Gap => self.doubt(),
-            Happening::Entitlements(_) | Happening::SessionEnded(_) | Happening::KeyAppeared(_) => {}
+            Happening::Entitlements(_) | Happening::SessionEnded { .. } | Happening::KeyAppeared(_) => {}
         }
     }
 

@@ -3,6 +3,7 @@
 //! directly.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::impersonation::{check, issue};
@@ -47,6 +48,8 @@ pub struct Embedded {
     recent: Mutex<VecDeque<Arc<Set>>>,
     /// Keys used since the last report, and when.
     used: Mutex<HashMap<String, i64>>,
+    /// Live sessions there was no room for.
+    unkept: AtomicU64,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -79,7 +82,15 @@ impl Embedded {
 
     fn of(store: Arc<Store>, own: Place, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         let (actions, recent, places) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { store, own: Arc::new(own), places, actions, recent, used: Mutex::default(), clock, random }
+        let (used, unkept) = (Mutex::default(), AtomicU64::new(0));
+        Self { store, own: Arc::new(own), places, actions, recent, used, unkept, clock, random }
+    }
+
+    /// How many live sessions were reported that there was no room for; they are
+    /// not shown, and are as good as the others.
+    #[must_use]
+    pub fn sessions_unkept(&self) -> u64 {
+        self.unkept.load(Ordering::Relaxed)
     }
 
     fn place(&self, scope: &ScopeForm) -> Result<Arc<Place>, Fault> {
@@ -305,7 +316,7 @@ impl SecurityService for Embedded {
                     ChangeKind::IdentityEnded => Happening::IdentityEnded(Identity::parse(&row.subject)?),
                     ChangeKind::KeyEnded => Happening::KeyEnded(row.subject),
                     ChangeKind::KeyAppeared => Happening::KeyAppeared(row.subject),
-                    ChangeKind::SessionEnded => Happening::SessionEnded(row.subject),
+                    ChangeKind::SessionEnded => Happening::SessionEnded { id: row.subject, disconnect: row.disconnect },
                     ChangeKind::Gap => Happening::Gap,
                 };
                 Ok(Change { revision: row.revision, what })
@@ -327,7 +338,8 @@ impl SecurityService for Embedded {
         };
         let begun = report.begun.iter().map(row).collect();
         let rows = access_control::SessionReport { begun, over: report.over.clone(), whole: report.whole };
-        self.store.report_sessions(boot, host, &rows)?;
+        let unkept = self.store.report_sessions(boot, host, &rows)?;
+        self.unkept.fetch_add(unkept as u64, Ordering::Relaxed);
         let used: Vec<_> = self.used.lock().map(|mut used| used.drain().collect()).unwrap_or_default();
         if used.is_empty() { Ok(()) } else { self.store.keys_used(&used) }
     }

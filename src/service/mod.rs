@@ -95,8 +95,13 @@ pub enum Happening {
     IdentityEnded(Identity),
     /// The access key was disabled or deleted.
     KeyEnded(String),
-    /// An administrator ended sessions; the text is the session's public id.
-    SessionEnded(String),
+    /// An administrator ended a session.
+    SessionEnded {
+        /// Its public id.
+        id: String,
+        /// Its connection is to be closed too.
+        disconnect: bool,
+    },
     /// The access key id is new or enabled again.
     KeyAppeared(String),
     /// Changes were missed: everything known may be out of date.

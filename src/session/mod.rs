@@ -6,12 +6,13 @@ mod cache;
 mod context;
 pub mod kept;
 mod seats;
+mod slowing;
 mod stripe;
 mod table;
 mod tally;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
@@ -19,6 +20,8 @@ pub use cache::{Cache, Place};
 pub use context::{Ask, Common, Context, Request};
 pub use kept::{Kept, Wanted};
 pub use seats::{Seat, Seats};
+pub use slowing::After;
+pub(crate) use slowing::Slowed;
 pub use stripe::Striped;
 pub use table::{SessionId, Table};
 pub use tally::{Fresh, Tally};
@@ -103,6 +106,8 @@ pub struct Session {
     seat: Mutex<Option<Seat>>,
     /// Denials worth logging since somebody looked.
     denied: OnceLock<Arc<AtomicU32>>,
+    /// What becomes of its connection while it is only denied.
+    slowing: slowing::Slowing,
     /// Sealed for other hosts, with the revision it was sealed at.
     pub(crate) exported: ArcSwapOption<(Revision, Vec<u8>)>,
 }
@@ -124,6 +129,7 @@ impl Session {
             handed_out: kept::HandedOut::default(),
             seat: Mutex::default(),
             denied: OnceLock::new(),
+            slowing: slowing::Slowing::default(),
             exported: ArcSwapOption::empty(),
         }
     }
@@ -248,6 +254,39 @@ impl Session {
     /// How many there were since the last call.
     pub(crate) fn take_denied(&self) -> u32 {
         self.denied.get().map_or(0, |denied| denied.swap(0, Ordering::Relaxed))
+    }
+
+    /// True while its client goes on asking for what it is denied.
+    pub(crate) fn is_looping(&self) -> bool {
+        self.slowing.is_looping()
+    }
+
+    /// Says whether it does. Denials are not handed out to one that does, so
+    /// those that were are taken back.
+    pub(crate) fn set_looping(&self, looping: bool) {
+        if !self.slowing.set_looping(looping) && looping {
+            self.take_back();
+        }
+    }
+
+    /// Its connection is to be shut down.
+    pub(crate) fn want_shut(&self) {
+        self.slowing.want_shut();
+    }
+
+    /// True until somebody does that.
+    pub(crate) fn shut_wanted(&self) -> bool {
+        self.slowing.shut_wanted()
+    }
+
+    /// True for the one who then does it.
+    pub(crate) fn claim_shut(&self) -> bool {
+        self.slowing.claim_shut()
+    }
+
+    /// How its connection is slowed.
+    pub(crate) fn slowed(&self) -> MutexGuard<'_, Option<Box<Slowed>>> {
+        self.slowing.slowed()
     }
 
     /// True when its connection is closed.

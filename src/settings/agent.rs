@@ -8,7 +8,7 @@ use super::given::invalid;
 use crate::fault::Fault;
 
 const PLACEMENT: &str = "standin.agent.placement";
-const SOCKET: &str = "standin.agent.socket";
+pub(super) const SOCKET: &str = "standin.agent.socket";
 const USER: &str = "standin.agent.user";
 const HOST_USERS: &str = "standin.agent.host.users";
 const CACHE: &str = "standin.agent.cache.file";

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::agent::AgentProcess;
+use super::agent::{AgentProcess, SOCKET};
 use super::given::invalid;
 use super::service::{CA, CREDENTIAL, URL};
 use super::{Given, ServiceSettings};
@@ -71,6 +71,8 @@ pub struct EngineSettings {
     pub cache_entries: usize,
     /// True when only WriteDataIdempotently permits idempotent producers.
     pub idempotent_strict: bool,
+    /// True when clients that loop are answered late.
+    pub denied_slow: bool,
     /// True when Kafka's ACLs decide and policies are only compared with them.
     pub shadow: bool,
     /// Which principal of ACLs is which identity.
@@ -93,10 +95,8 @@ impl EngineSettings {
             .text("standin.audit.dir")
             .map_or_else(|| beside.parent().unwrap_or(Path::new(".")).join("audit"), PathBuf::from);
         let audit_deliver = given.one_of(DELIVER, &["false", "true"])? == "true";
-        if audit_deliver && service.is_none() {
-            return Err(invalid(format!(
-                "{DELIVER}=true: there is nowhere to deliver to without {URL} in this process"
-            )));
+        if audit_deliver && !elsewhere {
+            return Err(invalid(format!("{DELIVER}=true: there is nowhere to deliver to without {URL} or {SOCKET}")));
         }
         let namespaces = namespaces(given)?;
         let cluster_tags = given
@@ -145,6 +145,7 @@ impl EngineSettings {
             credential_lifetime: given.millis("standin.credential.lifetime.ms", 4000, 43_200_000)?,
             cache_entries: usize::try_from(given.millis("standin.cache.entries", 64, 1 << 20)?).unwrap_or(16_384),
             idempotent_strict: given.one_of("standin.idempotent", &["kafka", "strict"])? == "strict",
+            denied_slow: given.one_of("standin.denied.slow", &["true", "false"])? == "true",
             shadow,
             principals,
         })
@@ -189,6 +190,7 @@ impl EngineSettings {
         note(self.credential_lifetime != other.credential_lifetime, "standin.credential.lifetime.ms");
         note(self.cache_entries != other.cache_entries, "standin.cache.entries");
         note(self.idempotent_strict != other.idempotent_strict, "standin.idempotent");
+        note(self.denied_slow != other.denied_slow, "standin.denied.slow");
         note(self.shadow != other.shadow, "standin.mode");
         note(self.principals != other.principals, PRINCIPALS);
         names

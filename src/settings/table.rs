@@ -168,7 +168,7 @@ pub const SETTINGS: &[Setting] = &[
         "standin.audit.deliver",
         Scope::Engine,
         "false",
-        "`true`: audit records are delivered to the service as well, which collects them with `--collect-audit`. They stay in their files. Needs standin.service.url in the host's process.",
+        "`true`: audit records are delivered to the service as well, which collects them with `--collect-audit`. They stay in their files. Needs standin.service.url, in the agent's process where it is one of its own.",
     ),
     row(
         "standin.decide",
@@ -218,6 +218,12 @@ pub const SETTINGS: &[Setting] = &[
         Scope::Engine,
         "kafka",
         "`kafka`: WriteData on any topic permits an idempotent producer, as Kafka does. `strict`: only WriteDataIdempotently does, as MSK does.",
+    ),
+    row(
+        "standin.denied.slow",
+        Scope::Engine,
+        "true",
+        "`true`: a client of Kafka that goes on asking for what it is denied, ten times a second or more, gets its denials a fifth of a second late. No thread waits for it, and what it is allowed is answered at once. `false`: it is only counted.",
     ),
     row(
         "standin.mode",

@@ -13,11 +13,12 @@ use crate::acl::Principals;
 use crate::fault::Fault;
 
 /// Names of these settings.
-pub const CHANGEABLE: [&str; 10] = [
+pub const CHANGEABLE: [&str; 11] = [
     "standin.audit.flush.ms",
     "standin.audit.window.ms",
     "standin.credential.lifetime.ms",
     "standin.decide.ttl.ms",
+    "standin.denied.slow",
     "standin.feed.interval.ms",
     "standin.idempotent",
     "standin.mode",
@@ -33,6 +34,7 @@ pub struct Tuning {
     audit_window: AtomicI64,
     credential_lifetime: AtomicI64,
     decide_ttl: AtomicI64,
+    denied_slow: AtomicBool,
     feed_interval: AtomicI64,
     idempotent_strict: AtomicBool,
     shadow: AtomicBool,
@@ -50,6 +52,7 @@ impl Tuning {
             audit_window: settings.audit_window.into(),
             credential_lifetime: settings.credential_lifetime.into(),
             decide_ttl: settings.decide_ttl.into(),
+            denied_slow: settings.denied_slow.into(),
             feed_interval: settings.feed_interval.into(),
             idempotent_strict: settings.idempotent_strict.into(),
             shadow: settings.shadow.into(),
@@ -88,6 +91,7 @@ impl Tuning {
         set(&self.audit_window, new.audit_window);
         set(&self.credential_lifetime, new.credential_lifetime);
         set(&self.decide_ttl, new.decide_ttl);
+        self.denied_slow.store(new.denied_slow, Ordering::Relaxed);
         set(&self.feed_interval, new.feed_interval);
         self.idempotent_strict.store(new.idempotent_strict, Ordering::Relaxed);
         self.principals.store(Arc::new(new.principals.clone()));
@@ -119,6 +123,12 @@ impl Tuning {
     #[must_use]
     pub fn decide_ttl(&self) -> i64 {
         self.decide_ttl.load(Ordering::Relaxed)
+    }
+
+    /// True when clients that loop are answered late.
+    #[must_use]
+    pub fn denied_slow(&self) -> bool {
+        self.denied_slow.load(Ordering::Relaxed)
     }
 
     /// How often the feed is read.

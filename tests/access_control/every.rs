@@ -90,7 +90,7 @@ fn keys() {
     for _ in 1..10 {
         store.create_key("t", "ann").unwrap();
     }
-    assert_eq!(store.create_key("t", "ann").unwrap_err().status, Status::Conflict);
+    assert_eq!(store.create_key("t", "ann").unwrap_err().status, Status::LimitReached);
     assert_eq!(store.delete_user("t", "ann", false).unwrap_err().status, Status::Conflict);
     store.delete_user("t", "ann", true).unwrap();
     assert!(store.login_key(&key.id).unwrap().value.is_none());
@@ -168,8 +168,8 @@ fn roles_and_sessions() {
     let report = SessionReport { begun: vec![begun.clone(), begun], over: vec!["b/7".into()], whole: true };
     store.report_sessions("b", "host/c/1", &report).unwrap();
     assert_eq!(store.sessions().unwrap().len(), 1);
-    store.end_session("t", "b/1").unwrap();
-    assert_eq!(store.end_session("t", "b/2").unwrap_err().status, Status::NotFound);
+    store.end_session("t", "b/1", false).unwrap();
+    assert_eq!(store.end_session("t", "b/2", false).unwrap_err().status, Status::NotFound);
     store.delete_role("t", "app", true).unwrap();
     assert_eq!(store.role("app").unwrap_err().status, Status::NotFound);
     assert_eq!(store.wait(Revision(0), std::time::Duration::ZERO).unwrap(), store.revision().unwrap());

@@ -160,8 +160,8 @@ fn live_sessions_come_and_go() {
     assert_eq!(ids(), ["b/1", "b/3", "b/4"]);
     report(&[7], &[], true);
     assert_eq!(ids(), ["b/7"]);
-    assert_eq!(home.store.end_session("test", "b/1").unwrap_err().status, Status::NotFound);
-    home.store.end_session("test", "b/7").unwrap();
+    assert_eq!(home.store.end_session("test", "b/1", false).unwrap_err().status, Status::NotFound);
+    home.store.end_session("test", "b/7", false).unwrap();
     home.clock.pass(44_000);
     assert_eq!(ids(), ["b/7"]);
     report(&[], &[], false);

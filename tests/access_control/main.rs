@@ -10,6 +10,7 @@ mod file;
 mod history;
 mod managed;
 mod people;
+mod quotas;
 mod sealing;
 mod support;
 mod upgrade;

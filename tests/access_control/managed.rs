@@ -51,7 +51,7 @@ fn versions_are_counted_up_and_only_the_one_in_force_counts() {
     for number in 3..=5 {
         assert_eq!(store.create_policy_version("test", arn, ALLOW, true).unwrap().number, number);
     }
-    assert_eq!(store.create_policy_version("test", arn, ALLOW, true).unwrap_err().status, Status::Conflict);
+    assert_eq!(store.create_policy_version("test", arn, ALLOW, true).unwrap_err().status, Status::LimitReached);
     store.set_default_policy_version("test", arn, 1).unwrap();
     store.delete_policy_version("test", arn, 5).unwrap();
     // Also by the other way to a new version.
@@ -108,7 +108,7 @@ fn tags_are_added_and_removed_one_by_one() {
     store.untag("test", Tagged::User("ann"), &["TEAM", "absent"]).unwrap();
     assert_eq!(store.tags(Tagged::User("ann")).unwrap(), [tag("x", "1")]);
     let many: Vec<(String, String)> = (0..50).map(|n| tag(&format!("k{n}"), "")).collect();
-    assert_eq!(store.tag("test", Tagged::User("ann"), &many).unwrap_err().status, Status::Conflict);
+    assert_eq!(store.tag("test", Tagged::User("ann"), &many).unwrap_err().status, Status::LimitReached);
     let arn = store.create_policy("test", &policy("/", "p")).unwrap().arn;
     store.tag("test", Tagged::Policy(&arn), &[tag("a", "b")]).unwrap();
     assert_eq!(store.policy(&arn).unwrap().tags, [tag("a", "b")]);
@@ -150,7 +150,7 @@ fn a_provider_has_clients_and_its_tokens_assume_what_trusts_it() {
     assert_eq!(store.create_provider("test", &new).unwrap_err().status, Status::Conflict);
     store.add_provider_client("test", arn, "b", 2).unwrap();
     store.add_provider_client("test", arn, "b", 2).unwrap();
-    assert_eq!(store.add_provider_client("test", arn, "c", 2).unwrap_err().status, Status::Conflict);
+    assert_eq!(store.add_provider_client("test", arn, "c", 2).unwrap_err().status, Status::LimitReached);
     store.remove_provider_client("test", arn, "a").unwrap();
     assert_eq!(store.provider(arn).unwrap().client_ids, ["b"]);
 

@@ -107,7 +107,7 @@ fn names_paths_and_tags_are_checked_with_words() {
     for _ in 0..10 {
         store.create_key("test", "ann").unwrap();
     }
-    assert!(store.create_key("test", "ann").err().unwrap().text.contains("10 access keys already"));
+    assert!(store.create_key("test", "ann").err().unwrap().text.contains("AccessKeysPerUser: 10"));
 }
 
 /// Keys and secrets look as clients expect them, and no two are alike.

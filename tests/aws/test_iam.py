@@ -71,8 +71,7 @@ class Iam(unittest.TestCase):
         self.assertEqual(sts.get_caller_identity()["Account"], ACCOUNT)
         # Another user's key is none of this user's.
         self.assertEqual(code_of(iam.delete_access_key, UserName="admin", AccessKeyId=key), "NoSuchEntity")
-        for _ in range(9):
-            iam.create_access_key(UserName="keys")
+        iam.create_access_key(UserName="keys")
         self.assertEqual(code_of(iam.create_access_key, UserName="keys"), "LimitExceeded")
         self.assertEqual(code_of(iam.create_access_key, UserName="nobody"), "NoSuchEntity")
         self.assertEqual(code_of(iam.delete_user, UserName="keys"), "DeleteConflict")
@@ -320,6 +319,25 @@ class Iam(unittest.TestCase):
         self.assertEqual([r["activity_name"] for r in records], ["CreateUser", "CreateAccessKey"])
         self.assertEqual({r["actor"]["user"]["uid"] for r in records}, {f"arn:aws:iam::{ACCOUNT}:user/admin"})
 
+    def test_the_summary_says_what_there_is_and_may_be(self):
+        iam = self.iam
+        before = iam.get_account_summary()["SummaryMap"]
+        defaults = {
+            "UsersQuota": 5000, "GroupsQuota": 300, "RolesQuota": 1000, "PoliciesQuota": 1500, "AccessKeysPerUserQuota": 2,
+            "GroupsPerUserQuota": 10, "VersionsPerPolicyQuota": 5, "AttachedPoliciesPerUserQuota": 10,
+            "AttachedPoliciesPerGroupQuota": 10, "AttachedPoliciesPerRoleQuota": 10, "UserPolicySizeQuota": 2048,
+            "GroupPolicySizeQuota": 5120, "RolePolicySizeQuota": 10240, "PolicySizeQuota": 6144, "AssumeRolePolicySizeQuota": 2048,
+        }
+        self.assertEqual({key: value for key, value in before.items() if key.endswith("Quota")}, defaults)
+        iam.create_user(UserName="counted")
+        arn = iam.create_policy(PolicyName="counted", PolicyDocument=json.dumps(READ))["Policy"]["Arn"]
+        iam.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps(READ))
+        after = iam.get_account_summary()["SummaryMap"]
+        grown = {key: after[key] - before[key] for key in after if after[key] != before[key]}
+        self.assertEqual(grown, {"Users": 1, "Policies": 1, "PolicyVersionsInUse": 2})
+        keys = self.service.user("curious", allow("iam:List*"))
+        self.assertEqual(code_of(self.service.client("iam", keys).get_account_summary), "AccessDenied")
+
     def test_bad_signatures_change_nothing(self):
         service = self.service
         wrong = service.admin | {"aws_secret_access_key": "x" * 40}
@@ -329,3 +347,55 @@ class Iam(unittest.TestCase):
         token = service.admin | {"aws_session_token": "bm90IGEgdG9rZW4="}
         self.assertEqual(code_of(service.client("iam", token).create_user, UserName="evil"), "InvalidClientTokenId")
         self.assertEqual(code_of(self.iam.get_user, UserName="evil"), "NoSuchEntity")
+
+
+class Quotas(unittest.TestCase):
+    """As many as there may be, and one more."""
+
+    @classmethod
+    def setUpClass(cls):
+        given = ("users=4", "groups=1", "roles=1", "policies=2", "providers=1", "attached-per-user=1", "groups-per-user=0",
+                 "keys-per-user=off", "policy-size=300")
+        cls.service = Service(*(part for quota in given for part in ("--quota", quota)))
+        cls.addClassCleanup(cls.service.close)
+        cls.iam = cls.service.client("iam")
+
+    def test_one_too_many_is_limit_exceeded_and_changes_nothing(self):
+        iam = self.iam
+        document = json.dumps(READ)
+        for n in range(3):
+            iam.create_user(UserName=f"u{n}")
+        with self.assertRaises(iam.exceptions.LimitExceededException) as raised:
+            iam.create_user(UserName="u3")
+        self.assertEqual(raised.exception.response["ResponseMetadata"]["HTTPStatusCode"], 409)
+        self.assertIn("Cannot exceed quota for UsersPerAccount: 4", raised.exception.response["Error"]["Message"])
+        self.assertEqual(code_of(iam.create_user, UserName="u0"), "EntityAlreadyExists")
+        self.assertEqual(len(iam.list_users()["Users"]), 4)
+        # A command on the store is not held.
+        self.service.standin("user", "create", "u4")
+        iam.create_group(GroupName="g")
+        self.assertEqual(code_of(iam.create_group, GroupName="h"), "LimitExceeded")
+        self.assertEqual(code_of(iam.add_user_to_group, GroupName="g", UserName="u0"), "LimitExceeded")
+        trusted = trust({"AWS": "*"})
+        iam.create_role(RoleName="r", AssumeRolePolicyDocument=trusted)
+        self.assertEqual(code_of(iam.create_role, RoleName="s", AssumeRolePolicyDocument=trusted), "LimitExceeded")
+        long = trust({"AWS": [f"arn:aws:iam::{ACCOUNT}:user/{'n' * 60}{n:04}" for n in range(30)]})
+        self.assertEqual(code_of(iam.update_assume_role_policy, RoleName="r", PolicyDocument=long), "LimitExceeded")
+        arns = [iam.create_policy(PolicyName=f"p{n}", PolicyDocument=document)["Policy"]["Arn"] for n in range(2)]
+        self.assertEqual(code_of(iam.create_policy, PolicyName="p2", PolicyDocument=document), "LimitExceeded")
+        iam.attach_user_policy(UserName="u0", PolicyArn=arns[0])
+        iam.attach_user_policy(UserName="u0", PolicyArn=arns[0])
+        self.assertEqual(code_of(iam.attach_user_policy, UserName="u0", PolicyArn=arns[1]), "LimitExceeded")
+        many = allow("kafka-cluster:ReadData", resource=[f"arn:aws:kafka:*:*:topic/c/u/topic-{n}" for n in range(20)])
+        self.assertEqual(code_of(iam.create_policy_version, PolicyArn=arns[0], PolicyDocument=many), "LimitExceeded")
+        iam.put_user_policy(UserName="u0", PolicyName="i", PolicyDocument=many)
+        huge = allow("kafka-cluster:ReadData", resource=[f"arn:aws:kafka:*:*:topic/c/u/topic-{n}" for n in range(60)])
+        self.assertEqual(code_of(iam.put_user_policy, UserName="u0", PolicyName="j", PolicyDocument=huge), "LimitExceeded")
+        self.assertEqual(iam.list_user_policies(UserName="u0")["PolicyNames"], ["i"])
+        iam.create_open_id_connect_provider(Url="https://one.example", ClientIDList=["c"])
+        self.assertEqual(code_of(iam.create_open_id_connect_provider, Url="https://two.example"), "LimitExceeded")
+        for _ in range(12):
+            iam.create_access_key(UserName="u1")
+        summary = iam.get_account_summary()["SummaryMap"]
+        self.assertEqual((summary["Users"], summary["UsersQuota"]), (5, 4))
+        self.assertNotIn("AccessKeysPerUserQuota", summary)

@@ -115,7 +115,7 @@ fn a_session_is_ended_by_its_public_id() {
     let listed = house.store.sessions().unwrap();
     let row = listed.iter().find(|s| s.id.ends_with(&format!("/{}", one.number()))).unwrap();
     assert_eq!((row.address.as_str(), row.listener.as_str()), ("192.0.2.7", "CLIENT"));
-    house.store.end_session("test", &row.id).unwrap();
+    house.store.end_session("test", &row.id, false).unwrap();
     house.becomes(one, house.write, "t", Outcome::Deny);
     assert_eq!(house.decide(other, house.write, "t"), Outcome::Allow);
 }

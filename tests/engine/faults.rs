@@ -75,7 +75,7 @@ fn p1_43_no_fault_allows() {
         let ask = Ask { action, resource, count: 1, log_allow: false, log_deny: true };
         let mut outcome = [Outcome::Allow];
         match house.engine.authorize(id, Batch::default(), std::iter::once(ask), &mut outcome) {
-            Ok(()) => format!("{:?}", outcome[0]),
+            Ok(_) => format!("{:?}", outcome[0]),
             Err(fault) => {
                 assert_eq!(outcome, [Outcome::Deny], "outcomes are denials before anything is decided");
                 format!("{:?}", fault.status)

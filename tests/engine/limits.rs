@@ -8,7 +8,7 @@ use standin::mechanism::METRICS;
 
 use crate::house::{House, house, policy, still_house};
 
-fn metric(house: &House, name: &str) -> i64 {
+pub(crate) fn metric(house: &House, name: &str) -> i64 {
     let place = METRICS.iter().position(|m| *m == name).unwrap();
     house.engine.metrics()[place]
 }

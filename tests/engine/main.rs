@@ -10,6 +10,7 @@ mod any;
 mod audit;
 mod binding;
 mod changes;
+mod connections;
 mod deadlines;
 mod events;
 mod evidence;

@@ -20,7 +20,7 @@ const THREADS: usize = 4;
 fn ask(id: SessionId, action: ActionId, topic: &str) -> Result<Outcome, Status> {
     let ask = Ask { action, resource: topic, count: 1, log_allow: true, log_deny: false };
     let batch = Batch { client_id: "app", ..Batch::default() };
-    mechanism::authorize_one(id, batch, ask).map_err(|fault| fault.status)
+    mechanism::authorize_one(id, batch, ask).map(|(outcome, _)| outcome).map_err(|fault| fault.status)
 }
 
 /// A decision that has to be handed out. At any one moment it may not be, when
@@ -230,7 +230,7 @@ fn p1_21_what_looks_at_the_address_is_repeated_for_the_sessions_own_only() {
     let from = |address: Option<&str>| {
         let ask = Ask { action: house.write, resource: "t", count: 1, log_allow: true, log_deny: false };
         let address = address.map(|a| a.parse().unwrap());
-        mechanism::authorize_one(id, Batch { address, client_id: "app", ..Batch::default() }, ask).unwrap()
+        mechanism::authorize_one(id, Batch { address, client_id: "app", ..Batch::default() }, ask).unwrap().0
     };
     assert!(own(Some("t"), Wanted::Allow).is_none(), "not decided yet");
     for _ in 0..20 {

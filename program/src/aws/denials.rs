@@ -15,6 +15,9 @@ use standin::time::Clock;
 const WINDOW: i64 = 60_000;
 /// Most kinds of one actor that are told apart in that time.
 const OF_ONE: usize = 100;
+/// Most kinds that are told apart of all who proved to be nobody: they can say
+/// what they like, and may not push out what is known of others.
+const OF_NOBODY: usize = 20;
 /// Most kinds of all together.
 const KINDS: usize = 10_000;
 /// Longest target and reason, characters.
@@ -23,7 +26,7 @@ const LONGEST: usize = 2048;
 const SEVERAL: &str = "(several)";
 
 /// What is counted together.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Denied {
     /// ARN of who, or empty.
     pub(super) actor: String,
@@ -38,8 +41,25 @@ impl Denied {
     /// of all.
     fn untold(self, of_all: bool) -> Self {
         let several = || SEVERAL.to_owned();
-        let (actor, access_key_id) = if of_all { (several(), several()) } else { (self.actor, self.access_key_id) };
-        Self { actor, access_key_id, action: several(), target: several(), address: several() }
+        let service = if self.actor.is_empty() { self.service() } else { "" };
+        let action = if service.is_empty() { several() } else { format!("{service}:{SEVERAL}") };
+        let (actor, access_key_id) = match (of_all, self.actor.is_empty()) {
+            (true, _) => (several(), several()),
+            (false, true) => (self.actor, several()),
+            (false, false) => (self.actor, self.access_key_id),
+        };
+        Self { actor, access_key_id, action, target: several(), address: several() }
+    }
+
+    /// Of which service the action is.
+    fn service(&self) -> &str {
+        self.action.split(':').next().unwrap_or_default()
+    }
+
+    /// True of those among whom few kinds are told apart: of one actor, or of
+    /// all who proved to be nobody to one service.
+    fn beside(&self, other: &Self) -> bool {
+        self.actor == other.actor && (!self.actor.is_empty() || self.service() == other.service())
     }
 }
 
@@ -89,14 +109,20 @@ impl Denials {
     /// if the store can be written.
     pub(super) fn record(&self, denied: Denied, reason: &str) {
         self.total.fetch_add(1, Ordering::Relaxed);
+        self.record_unproven(denied, reason);
+    }
+
+    /// The same of who proved to be nobody; that is counted elsewhere.
+    pub(super) fn record_unproven(&self, denied: Denied, reason: &str) {
         let now = self.clock.wall().0;
         let mut denied = Denied { target: cut(&denied.target), ..denied };
         {
             let mut counted = self.counted();
             if !counted.contains_key(&denied) {
                 let full = counted.len() >= KINDS;
-                let of_one = || counted.keys().filter(|known| known.actor == denied.actor).count();
-                if full || of_one() >= OF_ONE {
+                let most = if denied.actor.is_empty() { OF_NOBODY } else { OF_ONE };
+                let of_one = || counted.keys().filter(|known| known.beside(&denied)).count();
+                if full || of_one() >= most {
                     denied = denied.untold(full);
                 }
             }
@@ -189,5 +215,21 @@ mod tests {
         };
         let kinds = |of_all| (0..8).map(|n| denied(n).untold(of_all)).collect::<std::collections::HashSet<_>>().len();
         assert_eq!((kinds(false), kinds(true)), (2, 1));
+    }
+
+    /// Whoever proves nothing is told apart by the service only.
+    #[test]
+    fn of_nobody_nothing_is_told_apart() {
+        let denied = |n: usize, service: &str| Denied {
+            access_key_id: format!("AKIA{n}"),
+            action: format!("{service}:A{n}"),
+            target: format!("t{n}"),
+            address: format!("192.0.2.{n}"),
+            ..Denied::default()
+        };
+        let kinds: std::collections::HashSet<_> =
+            (0..8).map(|n| denied(n, if n % 2 == 0 { "iam" } else { "host" }).untold(false)).collect();
+        assert_eq!(kinds.len(), 2);
+        assert!(!denied(1, "iam").beside(&denied(1, "host")) && denied(1, "iam").beside(&denied(2, "iam")));
     }
 }

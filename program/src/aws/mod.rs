@@ -14,10 +14,12 @@ mod iam;
 mod operations;
 mod problem;
 mod sts;
+mod unproven;
 mod xml;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -31,6 +33,7 @@ use form::Form;
 use gate::Gate;
 use operations::{Api, Operation, Run};
 use problem::{Code, Problem};
+use unproven::Unproven;
 use xml::Xml;
 
 use crate::serve::limits::{Limits, TooMany, Whose};
@@ -45,7 +48,10 @@ pub(crate) struct Aws {
     gate: Gate,
     keys: sts::KeySets,
     denials: Denials,
+    signatures: Unproven,
+    hosts: Unproven,
     limits: Arc<Limits>,
+    quota_reached: AtomicU64,
     random: Arc<dyn Random>,
 }
 
@@ -69,7 +75,18 @@ impl Aws {
     ) -> Self {
         let keys = sts::KeySets::new(issuers, Arc::clone(&clock));
         let denials = Denials::new(Arc::clone(&store), Arc::clone(&clock));
-        Self { gate: Gate::new(store, clock), keys, denials, limits, random }
+        let signatures = Unproven::new("signature-refused", Arc::clone(&clock));
+        let hosts = Unproven::new("host-not-believed", Arc::clone(&clock));
+        Self {
+            gate: Gate::new(store, clock),
+            keys,
+            denials,
+            signatures,
+            hosts,
+            limits,
+            quota_reached: AtomicU64::new(0),
+            random,
+        }
     }
 
     /// Answers one request. Blocks while the store does.
@@ -128,7 +145,10 @@ impl Aws {
                     headers: &headers,
                     body,
                 };
-                let caller = self.gate.authenticate(&parts, *api)?;
+                let mut claimed = String::new();
+                let caller = self.gate.authenticate(&parts, *api, &mut claimed).inspect_err(|problem| {
+                    self.note_unproven(problem, operation, &claimed, peer);
+                })?;
                 let (subject, now) = (&caller.principal.subject, self.gate.steady());
                 self.limits.take(Whose::Identity, subject.arn(), now)?;
                 self.limits.take(Whose::Account, subject.account(), now)?;
@@ -138,6 +158,9 @@ impl Aws {
             }
         }
         .map_err(|problem| {
+            if problem.code == Code::LimitExceeded {
+                self.quota_reached.fetch_add(1, Ordering::Relaxed);
+            }
             self.note_denied(&problem, operation, signer.as_ref(), peer);
             operation.checked(problem)
         })?;
@@ -160,6 +183,42 @@ impl Aws {
         self.denials.record(denied, &problem.message);
     }
 
+    /// Leaves a record of a request whose signature is not good. It proves
+    /// nothing about anybody.
+    fn note_unproven(&self, problem: &Problem, operation: &Operation, claimed: &str, peer: Peer) {
+        // Not answered at all is not refused.
+        if !matches!(problem.code.http(), 400..=499) || problem.code == Code::Throttling {
+            return;
+        }
+        let denied = Denied {
+            access_key_id: unproven::plain(claimed),
+            action: format!("{}:{}", operation.api.word(), operation.name),
+            address: peer.address.map(|address| address.to_string()).unwrap_or_default(),
+            ..Denied::default()
+        };
+        let reason = format!("{}: {}", problem.code.word(), problem.message);
+        self.signatures.tell(&denied, &reason);
+        self.denials.record_unproven(denied, &reason);
+    }
+
+    /// Leaves a record of a request to `route` of who says to be `host` and was
+    /// not believed.
+    pub(crate) fn note_host(&self, host: &str, route: &str, address: Option<IpAddr>, reason: &str) {
+        let denied = Denied {
+            action: format!("host:{}", unproven::plain(route)),
+            target: unproven::plain(host),
+            address: address.map(|address| address.to_string()).unwrap_or_default(),
+            ..Denied::default()
+        };
+        self.hosts.tell(&denied, reason);
+        self.denials.record_unproven(denied, reason);
+    }
+
+    /// How many requests to IAM and STS had no good signature.
+    pub(crate) fn signatures_refused(&self) -> u64 {
+        self.signatures.count()
+    }
+
     /// Writes what denials were counted since the last time, or all of them.
     pub(crate) fn flush(&self, all: bool) {
         self.denials.flush(all);
@@ -168,6 +227,11 @@ impl Aws {
     /// How many requests were denied, and how often that could not be recorded.
     pub(crate) fn denied(&self) -> (u64, u64) {
         self.denials.counts()
+    }
+
+    /// How many requests a quota forbade.
+    pub(crate) fn quota_reached(&self) -> u64 {
+        self.quota_reached.load(Ordering::Relaxed)
     }
 
     fn now(&self) -> UnixMillis {

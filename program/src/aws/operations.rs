@@ -153,7 +153,7 @@ operations! {
     Iam ListRoles [] Signed(iam::roles::list) true;
     Iam UpdateRole [NoSuchEntity] Signed(iam::roles::update) true;
     Iam UpdateRoleDescription [NoSuchEntity] Signed(iam::roles::describe) true;
-    Iam UpdateAssumeRolePolicy [MalformedPolicyDocument NoSuchEntity] Signed(iam::roles::update_trust) false;
+    Iam UpdateAssumeRolePolicy [LimitExceeded MalformedPolicyDocument NoSuchEntity] Signed(iam::roles::update_trust) false;
     Iam DeleteRole [DeleteConflict NoSuchEntity] Signed(iam::roles::delete) false;
     Iam PutRolePermissionsBoundary [NoSuchEntity] Signed(iam::boundaries::put_role) false;
     Iam DeleteRolePermissionsBoundary [NoSuchEntity] Signed(iam::boundaries::delete_role) false;
@@ -197,6 +197,8 @@ operations! {
     Iam DeleteUserPolicy [NoSuchEntity] Signed(iam::inline::delete_user) false;
     Iam DeleteGroupPolicy [NoSuchEntity] Signed(iam::inline::delete_group) false;
     Iam DeleteRolePolicy [NoSuchEntity] Signed(iam::inline::delete_role) false;
+
+    Iam GetAccountSummary [] Signed(iam::account::summary) true;
 
     Iam SimulateCustomPolicy [InvalidInput] Signed(iam::simulation::custom) true;
     Iam SimulatePrincipalPolicy [InvalidInput NoSuchEntity] Signed(iam::simulation::principal) true;

@@ -108,6 +108,7 @@ impl From<Fault> for Problem {
         let (code, message) = match (fault.status, fault.kind()) {
             (Status::NotFound, _) => (Code::NoSuchEntity, Self::sentence(&fault.text)),
             (Status::Conflict, _) => (Code::EntityAlreadyExists, Self::sentence(&fault.text)),
+            (Status::LimitReached, _) => (Code::LimitExceeded, Self::sentence(&fault.text)),
             (Status::InvalidDocument, _) => (Code::MalformedPolicyDocument, Self::sentence(&fault.text)),
             (_, Kind::Misuse) => (Code::ValidationError, Self::sentence(&fault.text)),
             (_, Kind::Refused) => (Code::AccessDenied, Self::sentence(&fault.text)),

@@ -18,6 +18,8 @@ use standin::time::UnixMillis;
 
 /// Most nonces that are remembered; more requests in that time are put off.
 const NONCES: usize = 1 << 20;
+/// Most of them that are one host's, so that no host takes them from the others.
+const SHARE: usize = NONCES / 2;
 /// Longest nonce.
 const NONCE: usize = 64;
 /// How often it is written that a host was heard, milliseconds.
@@ -36,9 +38,40 @@ pub(super) struct Host {
 /// Nonces of the last two spans of time, each as long as a request is good for.
 #[derive(Default)]
 struct Nonces {
-    present: HashSet<(String, String)>,
-    before: HashSet<(String, String)>,
+    present: HashMap<String, HashSet<String>>,
+    before: HashMap<String, HashSet<String>>,
+    /// How many are present, of all hosts.
+    count: usize,
     since: i64,
+}
+
+impl Nonces {
+    fn take(&mut self, host: &str, nonce: &str, now: i64) -> Result<(), Fault> {
+        // A request is good for this long before and after its time.
+        let old = now.saturating_sub(self.since);
+        if old > 2 * SKEW {
+            let present = std::mem::take(&mut self.present);
+            self.before = if old > 4 * SKEW { HashMap::new() } else { present };
+            (self.count, self.since) = (0, now);
+        }
+        let replayed = || Err(Fault::new(Status::Replayed, "the request came before"));
+        if self.before.get(host).is_some_and(|nonces| nonces.contains(nonce)) {
+            return replayed();
+        }
+        if !self.present.contains_key(host) {
+            self.present.insert(host.to_owned(), HashSet::new());
+        }
+        let Some(own) = self.present.get_mut(host) else { return Err(Fault::internal("a nonce was lost")) };
+        if own.contains(nonce) {
+            return replayed();
+        }
+        if self.count >= NONCES || own.len() >= SHARE {
+            return Err(Fault::new(Status::Busy, "too many requests; try again"));
+        }
+        own.insert(nonce.to_owned());
+        self.count += 1;
+        Ok(())
+    }
 }
 
 #[derive(Default)]
@@ -192,23 +225,35 @@ impl Hosts {
 
     fn once(&self, head: &Head<'_>, now: UnixMillis) -> Result<(), Fault> {
         let mut nonces = self.nonces.lock().map_err(|_| Fault::internal("the nonces failed earlier"))?;
-        // A request is good for this long before and after its time.
-        if now.0.saturating_sub(nonces.since) > 2 * SKEW {
-            nonces.before = if now.0.saturating_sub(nonces.since) > 4 * SKEW {
-                HashSet::new()
-            } else {
-                std::mem::take(&mut nonces.present)
-            };
-            nonces.present = HashSet::new();
-            nonces.since = now.0;
+        nonces.take(head.host, head.nonce, now.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_good_once_for_as_long_as_its_request() {
+        let mut nonces = Nonces::default();
+        let status = |taken: Result<(), Fault>| taken.map_err(|fault| fault.status);
+        let start = 1_767_323_045_000;
+        assert_eq!(status(nonces.take("a", "1", start)), Ok(()));
+        assert_eq!(status(nonces.take("b", "1", start)), Ok(()));
+        for later in [0, SKEW, 2 * SKEW, 2 * SKEW + 1] {
+            assert_eq!(status(nonces.take("a", "1", start + later)), Err(Status::Replayed), "{later}");
         }
-        if nonces.present.len() >= NONCES {
-            return Err(Fault::new(Status::Busy, "too many requests; try again"));
-        }
-        let name = (head.host.to_owned(), head.nonce.to_owned());
-        if nonces.before.contains(&name) || !nonces.present.insert(name) {
-            return Err(Fault::new(Status::Replayed, "the request came before"));
-        }
-        Ok(())
+        assert_eq!(status(nonces.take("a", "1", start + 9 * SKEW)), Ok(()));
+    }
+
+    #[test]
+    fn no_host_takes_the_numbers_of_the_others() {
+        let mut nonces = Nonces::default();
+        let mut taken = |host: &str, n: usize| nonces.take(host, &n.to_string(), 1).is_ok();
+        assert_eq!((0..SHARE + 9).filter(|n| taken("greedy", *n)).count(), SHARE);
+        assert!(taken("another", 0));
+        assert_eq!((1..SHARE + 9).filter(|n| taken("another", *n)).count(), SHARE - 1);
+        // All of them are bounded, too.
+        assert!(!taken("third", 0));
     }
 }

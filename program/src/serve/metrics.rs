@@ -28,6 +28,14 @@ pub(super) struct Others {
     pub(super) denied: u64,
     /// How often that could not be recorded.
     pub(super) unwritten: u64,
+    /// Requests to IAM and STS without a good signature.
+    pub(super) signatures_refused: u64,
+    /// Live sessions there was no room for.
+    pub(super) sessions_unkept: u64,
+    /// Administrative requests that a quota forbade.
+    pub(super) quota_reached: u64,
+    /// How many there are of what has a quota, and may be: name, present, most.
+    pub(super) quotas: Vec<(&'static str, i64, Option<i64>)>,
     /// Requests put off by a limit, by whose they were.
     pub(super) limited: Vec<(&'static str, u64)>,
 }
@@ -122,6 +130,12 @@ impl Metrics {
         single("standin_serve_denied_total", "counter", "Administrative requests that were denied.", others.denied);
         let help = "Times that denied requests could not be recorded.";
         single("standin_serve_denials_unwritten_total", "counter", help, others.unwritten);
+        let help = "Requests to IAM and STS without a good signature.";
+        single("standin_serve_signatures_refused_total", "counter", help, others.signatures_refused);
+        let help = "Administrative requests that a quota forbade.";
+        single("standin_serve_quota_reached_total", "counter", help, others.quota_reached);
+        let help = "Live sessions that are not shown, because their host has too many.";
+        single("standin_serve_sessions_unkept_total", "counter", help, others.sessions_unkept);
         let revision = others.revision;
         single("standin_serve_store_up", "gauge", "1 when the store can be read.", u64::from(revision.is_some()));
         single("standin_serve_revision", "gauge", "Newest revision of the store.", revision.unwrap_or_default());
@@ -129,6 +143,18 @@ impl Metrics {
         let _written = writeln!(out, "# HELP {name} Requests put off because of a limit.\n# TYPE {name} counter");
         for (whose, count) in &others.limited {
             let _written = writeln!(out, "{name}{{of=\"{whose}\"}} {count}");
+        }
+        let name = "standin_serve_present";
+        let _written = writeln!(out, "# HELP {name} How many there are of a kind.\n# TYPE {name} gauge");
+        for (of, present, _) in &others.quotas {
+            let _written = writeln!(out, "{name}{{of=\"{of}\"}} {present}");
+        }
+        let name = "standin_serve_quota";
+        let _written = writeln!(out, "# HELP {name} How many there may be of a kind.\n# TYPE {name} gauge");
+        for (of, _, most) in &others.quotas {
+            if let Some(most) = most {
+                let _written = writeln!(out, "{name}{{of=\"{of}\"}} {most}");
+            }
         }
         self.routes_text(&mut out);
         out

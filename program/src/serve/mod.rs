@@ -10,6 +10,7 @@ mod hosts;
 pub(crate) mod limits;
 mod metrics;
 mod probes;
+mod quotas;
 mod router;
 mod state;
 mod tls;
@@ -23,6 +24,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::Args;
+use standin::access_control::Quotas;
 use standin::fault::{Fault, Status};
 use standin::time::{SystemClock, SystemRandom};
 
@@ -68,6 +70,9 @@ pub(crate) struct Serve {
     /// Most requests of everybody together.
     #[arg(long, value_name = "RATE:BURST", default_value = "10000:50000", value_parser = limits::rate_or_off)]
     limit_account: MaybeRate,
+    /// How many there may be of a kind, such as `users=20000`; `off` for any number. May be given several times.
+    #[arg(long = "quota", value_name = "NAME=NUMBER", value_parser = quotas::given)]
+    quotas: Vec<quotas::Given>,
 }
 
 /// Clap takes an `Option` for an argument that may be left out.
@@ -76,7 +81,8 @@ type MaybeRate = std::option::Option<limits::Rate>;
 impl Serve {
     pub(crate) fn run(self, desk: &Desk) -> Result<ExitCode, Fault> {
         let (certificate, ends) = certificate::Certificate::open(self.tls_cert, self.tls_key)?;
-        let store = desk.shared_store()?;
+        let quotas = self.quotas.iter().fold(Quotas::service(), |all, one| all.with(one.quota, one.most));
+        let store = desk.shared_store(quotas)?;
         let issuers = aws::issuers(self.oidc_ca.as_deref())?;
         let limits = Arc::new(limits::Limits::new(self.limit_host, self.limit_identity, self.limit_account));
         let (clock, shared) = (Arc::new(SystemClock::new()), Arc::clone(&limits));

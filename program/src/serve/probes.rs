@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use standin::access_control::QUOTAS;
 
 use super::State;
 use super::metrics::Others;
@@ -24,6 +25,14 @@ pub(super) fn ready(state: &State, _: Request<Bytes>) -> Response<Bytes> {
     }
 }
 
+/// How many there are of what has a quota, and may be; nothing while the store
+/// cannot be read.
+fn quotas(state: &State) -> Vec<(&'static str, i64, Option<i64>)> {
+    let Ok(usage) = state.store.usage() else { return Vec::new() };
+    let most = |quota| state.store.quotas().most(quota);
+    QUOTAS.iter().filter_map(|rule| Some((rule.name, usage.of(rule.quota)?, most(rule.quota)))).collect()
+}
+
 /// What is counted.
 pub(super) fn metrics(state: &State, _: Request<Bytes>) -> Response<Bytes> {
     let revision = state.store.revision().ok().map(|r| r.0);
@@ -33,6 +42,10 @@ pub(super) fn metrics(state: &State, _: Request<Bytes>) -> Response<Bytes> {
         following: state.feed.waiting(),
         denied,
         unwritten,
+        sessions_unkept: state.service.sessions_unkept(),
+        signatures_refused: state.aws.signatures_refused(),
+        quota_reached: state.aws.quota_reached(),
+        quotas: quotas(state),
         limited: state.limits.put_off().collect(),
     };
     text(StatusCode::OK, "text/plain; version=0.0.4", state.metrics.text(&others))

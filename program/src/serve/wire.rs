@@ -11,9 +11,9 @@ use standin::identity::Identity;
 use standin::revision::At;
 use standin::service::wire::{
     self, AnswersForm, AuditAsk, AuditForm, ChangesAsk, ChangesForm, DecideAsk, EnrollAsk, EnrolledForm,
-    EntitlementsAnswer, EntitlementsAsk, EntitlementsForm, ImpersonationForm, IssuedForm, KnownAnswer, KnownAsk,
-    LoginAsk, NONCE_HEADER, Problem, RenewAsk, ReportAsk, SealAsk, SealForm, SessionForm, TIME_HEADER, VERSION_HEADER,
-    VERSIONS, path,
+    EntitlementsAnswer, EntitlementsAsk, EntitlementsForm, HOST_HEADER, ImpersonationForm, IssuedForm, KnownAnswer,
+    KnownAsk, LoginAsk, NONCE_HEADER, Problem, RenewAsk, ReportAsk, SealAsk, SealForm, SessionForm, TIME_HEADER,
+    VERSION_HEADER, VERSIONS, path,
 };
 use standin::service::{SecurityService, SessionReport, check_purpose};
 use standin::time::Steady;
@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 use super::State;
 use super::hosts::{Head, Host};
 use super::limits::{TooMany, Whose};
-use super::router::{Handle, Unworked};
+use super::router::{Handle, Peer, Unworked};
 
 /// Longest life that is issued, milliseconds.
 const LONGEST_LIFE: i64 = 12 * 3600 * 1000;
@@ -107,11 +107,20 @@ pub(super) fn authenticate(state: &State, request: &Request<Bytes>) -> Result<st
     state.hosts.authenticate(&state.store, state.clock.wall(), request).map_err(|fault| match fault.kind() {
         // About the host: clients are not refused for it.
         Kind::Refused => {
-            state.metrics.hosts_refused.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            not_believed(state, request, &fault);
             Refused::of(StatusCode::UNAUTHORIZED, Problem::of(&fault))
         }
         _ => fault.into(),
     })
+}
+
+/// Counts, records and tells of a request of a host that proved nothing.
+fn not_believed(state: &State, request: &Request<Bytes>, fault: &Fault) {
+    state.metrics.hosts_refused.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let host = request.headers().get(HOST_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let route = request.uri().path().rsplit('/').next().unwrap_or_default();
+    let address = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+    state.aws.note_host(host, route, address, &fault.text);
 }
 
 fn check_version(request: &Request<Bytes>) -> Result<(), Refused> {
@@ -320,7 +329,11 @@ fn enroll(state: &State, request: Request<Bytes>) -> Response<Bytes> {
         let head = Head::of(&request)?;
         head.check_time(state.clock.wall())?;
         head.signed(&request).verify(&ask.public_key.0, &head.signature)?;
-        let row = state.store.enroll_host(&ask.host, &ask.code, &ask.public_key.0)?;
+        let row = state.store.enroll_host(&ask.host, &ask.code, &ask.public_key.0).inspect_err(|fault| {
+            if fault.kind() == Kind::Refused {
+                not_believed(state, &request, fault);
+            }
+        })?;
         eprintln!("standin: info {} was enrolled", host_name(&row.identity));
         Ok(wire::write(&EnrolledForm { host: row.identity.arn().to_owned() })?)
     };

@@ -14,6 +14,8 @@ mod history;
 mod managed;
 #[path = "../../../tests/access_control/people.rs"]
 mod people;
+#[path = "../../../tests/access_control/quotas.rs"]
+mod quotas;
 #[path = "../../../tests/access_control/sealing.rs"]
 mod sealing;
 

@@ -2,15 +2,18 @@
 //! The audit of hosts, delivered to a service that collects it.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use standin::credential::host::HostCredential;
 use standin::decision::Outcome;
 use standin::service::wire::{self, path};
+use standin::settings::Given;
 
 use crate::host::Host;
-use crate::place::{Place, Serving, policy, until};
+use crate::place::{CLUSTER, Place, Serving, policy, until};
 use crate::raw::{Request, metric};
 
 /// Every line of the audit files in a directory.
@@ -28,6 +31,88 @@ fn collected(place: &Place) -> BTreeSet<String> {
     let known: BTreeSet<(String, i64)> = rows.iter().map(|row| (row.boot.clone(), row.sequence)).collect();
     assert_eq!(known.len(), rows.len(), "each is kept once");
     rows.into_iter().map(|row| row.record).collect()
+}
+
+/// An agent's process of this host; killed when dropped.
+struct Agent(std::process::Child);
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+impl Agent {
+    /// Starts it in a directory that only this user can reach; it is ready.
+    fn start(place: &Place, dir: &Path, port: u16, credential: &Path) -> Self {
+        let config = dir.join("agent.toml");
+        let socket = dir.join("agent.sock");
+        let text = format!(
+            "service.url = \"https://localhost:{port}\"\nservice.ca = {:?}\nhost.credential = {credential:?}\n\
+             agent.socket = {socket:?}\nagent.host.users = \"{}\"\n",
+            place.ca,
+            rustix::process::geteuid().as_raw()
+        );
+        std::fs::write(&config, text).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_standin"));
+        command.args(["agent", "--config"]).arg(config).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.starts_with("READY /"), "{line:?}");
+        Self(child)
+    }
+}
+
+/// X-10: where the agent is a process of its own, records reach the service
+/// through it, once and without a gap, also when service and agent were gone.
+#[test]
+fn x_10_the_audit_reaches_the_service_through_the_agents_process() {
+    let place = Place::new();
+    let serving = place.serve();
+    let port = serving.port;
+    let credential = place.enroll(&serving, "demo/1");
+    let dir = place.dir.path().join("apart");
+    std::fs::create_dir(&dir).unwrap();
+    std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let agent = Agent::start(&place, &dir, port, &credential);
+    let (socket, user) = (dir.join("agent.sock"), rustix::process::geteuid().as_raw().to_string());
+    let audit = place.dir.path().join("audit-of-demo-1");
+    let given = [
+        ("standin.agent.placement", "process"),
+        ("standin.agent.socket", socket.to_str().unwrap()),
+        ("standin.agent.user", &user),
+        ("standin.engine", "apart"),
+        ("standin.host", "host/demo/1"),
+        ("standin.cluster.arn", CLUSTER),
+        ("standin.hosts", "localhost"),
+        ("standin.feed.interval.ms", "10"),
+        ("standin.audit.deliver", "true"),
+        ("standin.audit.flush.ms", "100"),
+        ("standin.audit.dir", audit.to_str().unwrap()),
+    ];
+    let alice = place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "a"));
+    let host = Host::with(&Given::read(given, None).unwrap());
+    let id = host.enter(&alice);
+    // This service collects nothing, and says so through the agent.
+    until("a failure", || host.count(|c| &c.audit_delivery_failures) > 0);
+    let log = host.log();
+    assert!(log.contains("--collect-audit"), "{log}");
+    drop(serving);
+    let _serving = Serving::start_with(&place, port, &["--collect-audit", "1"]);
+    until("the first records", || collected(&place).iter().any(|record| record.contains("Logon")));
+    // No agent, and then another.
+    drop(agent);
+    let failures = host.count(|c| &c.audit_delivery_failures);
+    assert_eq!(host.decide(id, "b"), Outcome::Deny);
+    until("a failure without it", || host.count(|c| &c.audit_delivery_failures) > failures);
+    let _agent = Agent::start(&place, &dir, port, &credential);
+    until("all of them", || {
+        let all = written(&audit);
+        collected(&place) == all && host.metric("audit-bytes-undelivered") == 0
+    });
+    assert!(host.count(|c| &c.audit_delivered) >= collected(&place).len() as u64);
 }
 
 fn audit(place: &Place, more: &[&str]) -> Output {

@@ -3,9 +3,12 @@
 
 use std::process::Command;
 
+use standin::credential::Secret;
+use standin::credential::host::HostCredential;
+use standin::service::wire::path;
+
 use crate::place::{Place, Serving, policy};
-use crate::raw::iam;
-use crate::raw::metric;
+use crate::raw::{Request, iam, metric};
 
 const TOTAL: &str = "standin_serve_denied_total";
 
@@ -64,4 +67,63 @@ fn x_10_denied_administration_is_on_record() {
     // What is allowed is none of these.
     let secret = String::from_utf8(mallory.1.expose().to_vec()).unwrap();
     assert!(records.iter().all(|r| !r.to_string().contains(&secret)));
+}
+
+/// a request that proves nothing is on record with what it said, before
+/// it is answered; whoever goes on fills nothing, and hides no other kind.
+#[test]
+fn x_10_requests_that_prove_nothing_are_on_record() {
+    let place = Place::new();
+    let serving = place.serve();
+    let port = serving.port;
+    let credential = HostCredential::read(&place.enroll(&serving, "demo/1")).unwrap();
+    let (_, code) = place.store.create_host("test", "demo/2", true, 60_000).unwrap();
+    assert!(place.enroll_by(&serving, "demo/2", "AAAA-AAAA").is_err());
+    let alice = place.user("alice", &policy("Allow", &["kafka-cluster:WriteData"], "*"));
+    let wrong = |id: &str| (id.to_owned(), Secret::new(b"not the secret".to_vec()));
+    let list = "Action=ListUsers&Version=2010-05-08";
+    assert_eq!(iam(&place, port, &wrong(&alice.0), list).status, 403);
+    let mut request = Request::of(&credential, path::KNOWN, "{}");
+    request.nonce = "another-than-was-signed".into();
+    assert_eq!(request.send(&place, port).status, 401);
+    // What is on record is there, also when the service is killed.
+    drop(serving);
+    let records = audit(&place);
+    let of = |action: &str| {
+        let found = records.iter().filter(|r| r.pointer("/api/operation").unwrap() == action).collect::<Vec<_>>();
+        assert_eq!(found.len(), 1, "{action}: {records:?}");
+        found[0].clone()
+    };
+    let record = of("iam:ListUsers");
+    let is = |record: &serde_json::Value, path: &str, value: &str| assert_eq!(record.pointer(path).unwrap(), value);
+    is(&record, "/actor/user/uid", "");
+    is(&record, "/actor/user/credential_uid", &alice.0);
+    is(&record, "/src_endpoint/ip", "127.0.0.1");
+    assert!(record["status_detail"].as_str().unwrap().starts_with("SignatureDoesNotMatch"), "{record}");
+    let record = of("host:known");
+    is(&record, "/resources/0/name", credential.host.arn());
+    is(&record, "/src_endpoint/ip", "127.0.0.1");
+    let record = of("host:enroll");
+    assert!(record["status_detail"].as_str().unwrap().contains("the code is not the host's"), "{record}");
+
+    // Keys that somebody makes up are told apart only so far.
+    let serving = place.serve();
+    for n in 0..60 {
+        assert_eq!(iam(&place, serving.port, &wrong(&format!("AKIA{n:016}")), list).status, 403);
+    }
+    request.sign(&credential);
+    request.host = "arn:aws:iam::123456789012:host/nobody\u{7f}<".into();
+    assert_eq!(request.send(&place, serving.port).status, 401);
+    assert_eq!(metric(&place, serving.port, "standin_serve_signatures_refused_total"), 60);
+    assert_eq!(metric(&place, serving.port, "standin_serve_hosts_refused_total"), 1);
+    assert_eq!(metric(&place, serving.port, TOTAL), 0);
+    assert!(serving.terminate().success());
+    let records: Vec<_> = audit(&place).into_iter().skip(3).collect();
+    let of = |action: &str| records.iter().filter(|r| r.pointer("/api/operation").unwrap() == action).count();
+    assert_eq!((of("iam:ListUsers"), of("iam:(several)"), of("host:known")), (20, 1, 1), "{records:?}");
+    assert_eq!(records.iter().map(|r| r["count"].as_i64().unwrap()).sum::<i64>(), 61);
+    let named = records.iter().find(|r| r.pointer("/api/operation").unwrap() == "host:known").unwrap();
+    assert_eq!(named.pointer("/resources/0/name").unwrap(), "arn:aws:iam::123456789012:host/nobody");
+    // The code is as good as before.
+    assert!(place.enroll_by(&place.serve(), "demo/2", std::str::from_utf8(code.expose()).unwrap()).is_ok());
 }

@@ -64,7 +64,7 @@ fn x_09_changes_reach_open_connections() {
     assert_eq!((shown.host.as_str(), shown.listener.as_str()), ("host/demo/1", "CLIENT"));
     let second = host.enter(&alice);
     until("both", || place.store.sessions().unwrap().len() == 2);
-    place.store.end_session("test", &shown.id).unwrap();
+    place.store.end_session("test", &shown.id, false).unwrap();
     until("its end", || host.decide(id, "a") == Outcome::Deny);
     assert_eq!(host.decide(second, "a"), Outcome::Allow);
     place.store.set_key_active("test", &alice.0, false).unwrap();

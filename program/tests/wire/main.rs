@@ -17,6 +17,7 @@ mod hosts;
 mod kills;
 mod limits;
 mod load;
+mod monitoring;
 mod place;
 mod planes;
 mod raw;

@@ -122,7 +122,7 @@ unsafe fn decide(call: &Call, n: usize) -> Result<(), Fault> {
     if n == 1 {
         // SAFETY: as the caller promises.
         let ask = unsafe { read(&rows, 0) }?;
-        out.put(&[mechanism::authorize_one(id, batch, ask)?]);
+        out.put(&[mechanism::authorize_one(id, batch, ask)?.0]);
         return Ok(());
     }
     // All are read before the first is decided.

@@ -32,6 +32,8 @@ pub const STANDIN_CONFLICT: standin_status = -107;
 pub const STANDIN_NOT_FOUND: standin_status = -108;
 /// A document or file is not valid.
 pub const STANDIN_INVALID_DOCUMENT: standin_status = -109;
+/// There are as many of its kind as there may be.
+pub const STANDIN_LIMIT_REACHED: standin_status = -110;
 /// The credential has not the documented shape.
 pub const STANDIN_MALFORMED: standin_status = -200;
 /// The access key id is not known.
@@ -98,6 +100,7 @@ const TEXTS: &[(standin_status, &CStr)] = &[
     (STANDIN_CONFLICT, c"the thing to create exists already, or another change came between"),
     (STANDIN_NOT_FOUND, c"the named thing does not exist"),
     (STANDIN_INVALID_DOCUMENT, c"a document or file is not valid"),
+    (STANDIN_LIMIT_REACHED, c"there are as many of its kind as there may be"),
     (STANDIN_MALFORMED, c"the credential has not the documented shape"),
     (STANDIN_UNKNOWN_KEY, c"the access key id is not known"),
     (STANDIN_SIGNATURE_MISMATCH, c"the signature does not match"),

@@ -12,12 +12,14 @@ use jni_sys::{jbyteArray, jint, jlong, jlongArray, jobject};
 use super::env::Env;
 pub(super) use super::shadow::{aclPrincipal, compare, mode};
 use crate::channel::Channel;
+use crate::connection::Ends;
 use crate::decision::Outcome;
 use crate::fault::{Fault, Status};
 use crate::ffi::boundary::{fields, join, text};
+use crate::ffi::descriptor;
 use crate::mechanism::{self, Batch, Login, METRICS, Refusal};
 use crate::policy::ActionId;
-use crate::session::{Ask, SessionId, Wanted};
+use crate::session::{After, Ask, SessionId, Wanted};
 use crate::settings::{EvidenceKind, Given};
 use crate::time;
 
@@ -27,6 +29,8 @@ const ABI: jint = 1 << 16;
 const LONGEST_NAME: usize = 32 * 1024;
 /// Milliseconds that the coarse clock may be behind, generously.
 const COARSE_GRAIN: i64 = 20;
+/// Where, above an outcome, stands what is to be done with the connection.
+const AFTER: u32 = 4;
 const LOG_ALLOW: u32 = 1;
 const LOG_DENY: u32 = 2;
 /// The mechanisms by their numbers.
@@ -288,15 +292,17 @@ pub(super) fn authorize(
         }
     };
     let mut asks = Cursor(records);
-    if let [only] = outcomes {
-        *only = mechanism::authorize_one(id, batch, asks.ask().ok_or_else(malformed)?)?;
+    let after = if let [only] = outcomes {
+        let (outcome, after) = mechanism::authorize_one(id, batch, asks.ask().ok_or_else(malformed)?)?;
+        *only = outcome;
+        after
     } else {
         let asks = std::iter::from_fn(|| asks.ask()).take(count);
-        mechanism::engine_of(id, |engine| engine.authorize(id, batch, asks, outcomes))??;
-    }
+        mechanism::engine_of(id, |engine| engine.authorize(id, batch, asks, outcomes))??
+    };
     let answer = buffer.get_mut(..count).ok_or_else(malformed)?;
     answer.iter_mut().zip(outcomes).for_each(|(byte, outcome)| *byte = *outcome as u8);
-    Ok(0)
+    Ok(after as jint)
 }
 
 fn batch_of(facts: &[u8], wait: jint) -> Result<Batch<'_>, Fault> {
@@ -336,7 +342,7 @@ pub(super) fn authorizeOne(
     let batch = batch_of(optional(env, facts, &mut facts_room)?, wait)?;
     let unsigned = |n: jint| u32::try_from(n).map_err(|_| malformed());
     let ask = ask(unsigned(action)?, unsigned(flags)?, unsigned(count)?, resource);
-    mechanism::authorize_one(id, batch, ask).map(|outcome| outcome as jint)
+    mechanism::authorize_one(id, batch, ask).map(|(outcome, _)| outcome as jint)
 }
 
 pub(super) fn words(env: Env) -> Result<jobject, Fault> {
@@ -376,7 +382,35 @@ pub(super) fn authorizeAny(
     let mut room = [0u8; 512];
     let batch = batch_of(optional(env, facts, &mut room)?, wait)?;
     let action = ActionId(u32::try_from(action).map_err(|_| malformed())?);
-    mechanism::engine_of(id, |engine| engine.authorize_any(id, batch, action))?.map(|outcome| outcome as jint)
+    mechanism::engine_of(id, |engine| {
+        let outcome = engine.authorize_any(id, batch, action)?;
+        let after = if outcome == Outcome::Deny { engine.after_denial(id) } else { After::Nothing };
+        Ok(outcome as jint | (after as jint) << AFTER)
+    })?
+}
+
+/// Does with a session's own connection, whose id is the broker's, what
+/// [`After`] asks for.
+pub(super) fn connection(env: Env, session: jlong, what: jint, connection: jbyteArray) -> Result<jint, Fault> {
+    let id = session_id(session)?;
+    let mut room = [0u8; 512];
+    let name = text(optional(env, connection, &mut room)?)?;
+    mechanism::engine_of(id, |engine| {
+        let agent = engine.agent();
+        let Some(session) = agent.sessions().get(id) else { return Ok(0) };
+        if what == After::Nothing as jint {
+            agent.quicken(&session);
+            return Ok(0);
+        }
+        let ends = Ends::of_kafka(name)
+            .ok_or_else(|| Fault::new(Status::InvalidArgument, "a connection's id begins with its two addresses"))?;
+        if what == After::Shut as jint {
+            agent.shut(&session, ends, descriptor::lend)?;
+        } else {
+            agent.slow(&session, ends, descriptor::lend)?;
+        }
+        Ok(0)
+    })?
 }
 
 pub(super) fn info(env: Env, session: jlong, out: jbyteArray) -> Result<jint, Fault> {

@@ -89,6 +89,7 @@ natives! {
     mode c"(J)I" (engine: jlong) -> jint;
     aclPrincipal c"(J[B[B)I" (engine: jlong, arn: jbyteArray, out: jbyteArray) -> jint;
     compare c"(JJ[B[BLjava/nio/ByteBuffer;II)I" (engine: jlong, session: jlong, who: jbyteArray, facts: jbyteArray, buffer: jobject, bytes: jint, count: jint) -> jint;
+    connection c"(JI[B)I" (session: jlong, what: jint, connection: jbyteArray) -> jint;
     info c"(J[B)I" (session: jlong, out: jbyteArray) -> jint;
     exportSession c"(J[B)I" (session: jlong, out: jbyteArray) -> jint;
     importSession c"(J[BI)J" (engine: jlong, sealed: jbyteArray, wait: jint) -> jlong;

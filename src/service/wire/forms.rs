@@ -194,6 +194,10 @@ struct ChangeForm {
     kind: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     subjects: Vec<String>,
+    /// Of the end of a session: its connection is to be closed too. Whoever
+    /// does not know this denies, as ever.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    disconnect: bool,
 }
 
 /// Answer to it. Without changes it says that there were none up to `newest`.
@@ -218,11 +222,12 @@ impl ChangesForm {
                 }
                 Happening::IdentityEnded(who) => one("identity-ended", who.arn()),
                 Happening::KeyEnded(id) => one("key-ended", id),
-                Happening::SessionEnded(id) => one("session-ended", id),
+                Happening::SessionEnded { id, .. } => one("session-ended", id),
                 Happening::KeyAppeared(id) => one("key-appeared", id),
                 Happening::Gap => ("gap".to_owned(), Vec::new()),
             };
-            ChangeForm { revision: change.revision.0, kind, subjects }
+            let disconnect = matches!(change.what, Happening::SessionEnded { disconnect: true, .. });
+            ChangeForm { revision: change.revision.0, kind, subjects, disconnect }
         };
         Self { newest: newest.0, waited, changes: changes.iter().map(form).collect() }
     }
@@ -249,7 +254,7 @@ impl ChangesForm {
                 }
                 "identity-ended" => Happening::IdentityEnded(Identity::parse(&one()?)?),
                 "key-ended" => Happening::KeyEnded(one()?),
-                "session-ended" => Happening::SessionEnded(one()?),
+                "session-ended" => Happening::SessionEnded { id: one()?, disconnect: form.disconnect },
                 "key-appeared" => Happening::KeyAppeared(one()?),
                 "gap" => Happening::Gap,
                 kind => {

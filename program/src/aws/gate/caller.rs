@@ -65,11 +65,18 @@ fn refused(fault: &Fault, api: Api) -> Problem {
 }
 
 impl Gate {
-    /// Who signed this request.
-    pub(crate) fn authenticate(&self, parts: &HttpParts<'_>, api: Api) -> Result<Caller, Problem> {
+    /// Who signed this request. `claimed` becomes the key it names, also when
+    /// that is not proven.
+    pub(crate) fn authenticate(
+        &self,
+        parts: &HttpParts<'_>,
+        api: Api,
+        claimed: &mut String,
+    ) -> Result<Caller, Problem> {
         let claim = RequestClaim::read(parts)
             .map_err(|fault| refused(&fault, api))?
             .ok_or_else(|| Problem::new(Code::MissingAuthenticationToken, "Request is missing Authentication Token"))?;
+        claim.access_key_id().clone_into(claimed);
         self.verified(&claim, api)
     }
 

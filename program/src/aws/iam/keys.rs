@@ -2,7 +2,6 @@
 //! Access keys.
 
 use standin::access_control::KeyRow;
-use standin::fault::Status;
 
 use super::page;
 use crate::aws::gate::{Call, Target};
@@ -22,10 +21,8 @@ fn no_key(id: &str) -> Problem {
 pub(crate) fn create(call: &Call<'_>, x: &mut Xml) -> Result<(), Problem> {
     let name = call.user_name()?;
     let permit = call.permit(call.user(name)?)?;
-    let (key, secret) = permit.store.create_key(permit.actor, name).map_err(|fault| match fault.status {
-        Status::Conflict => Problem::new(Code::LimitExceeded, fault.text),
-        _ => super::users::missing(fault, "user", name),
-    })?;
+    let (key, secret) =
+        permit.store.create_key(permit.actor, name).map_err(|f| super::users::missing(f, "user", name))?;
     x.node("AccessKey", |x| {
         x.text("UserName", name)
             .text("AccessKeyId", &key.id)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The operations of IAM, one file for each kind of thing.
 
+pub(super) mod account;
 pub(super) mod attached;
 pub(super) mod boundaries;
 pub(super) mod groups;

@@ -106,10 +106,7 @@ pub(crate) fn add_client(call: &Call<'_>, _: &mut Xml) -> Result<(), Problem> {
     let (arn, target) = named(call)?;
     let id = client_id(call.form.need("ClientID")?)?;
     let permit = call.permit(target)?;
-    permit.store.add_provider_client(permit.actor, arn, id, CLIENTS).map_err(|fault| match fault.status {
-        Status::Conflict => Problem::new(Code::LimitExceeded, fault.text),
-        _ => missing(fault, arn),
-    })
+    permit.store.add_provider_client(permit.actor, arn, id, CLIENTS).map_err(|f| missing(f, arn))
 }
 
 pub(crate) fn remove_client(call: &Call<'_>, _: &mut Xml) -> Result<(), Problem> {

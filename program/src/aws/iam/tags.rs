@@ -55,10 +55,7 @@ pub(super) fn shown(x: &mut Xml, tags: &[(String, String)]) {
 fn tag(call: &Call<'_>, of: Tagged<'_>, target: Target) -> Result<(), Problem> {
     let tags = given(call.form)?;
     let permit = call.permit(target.tagging(&tags))?;
-    permit.store.tag(permit.actor, of, &tags).map_err(|fault| match Problem::from(fault) {
-        Problem { code: Code::EntityAlreadyExists, message, .. } => Problem::new(Code::LimitExceeded, message),
-        other => other,
-    })
+    Ok(permit.store.tag(permit.actor, of, &tags)?)
 }
 
 fn untag(call: &Call<'_>, of: Tagged<'_>, target: Target) -> Result<(), Problem> {

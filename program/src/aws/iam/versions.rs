@@ -36,10 +36,7 @@ pub(crate) fn create(call: &Call<'_>, x: &mut Xml) -> Result<(), Problem> {
     let default = call.form.flag("SetAsDefault")?;
     let permit = call.permit(call.policy(arn)?)?;
     let made = permit.store.create_policy_version(permit.actor, arn, document, default);
-    let version = made.map_err(|fault| match fault.status {
-        Status::Conflict => Problem::new(Code::LimitExceeded, fault.text),
-        _ => missing(fault, arn),
-    })?;
+    let version = made.map_err(|f| missing(f, arn))?;
     x.node("PolicyVersion", |x| fields(x, &version));
     Ok(())
 }

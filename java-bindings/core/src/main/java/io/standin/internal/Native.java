@@ -42,11 +42,13 @@ final class Native {
 
   static native int bind(long session, byte[] facts, byte[] out);
 
+  /** The status; or, where everything was denied, what is to be done with the connection. */
   static native int authorize(long session, ByteBuffer direct, int bytes, int count, int waitMs);
 
   static native int authorizeOne(
       long session, int action, int flags, int count, byte[] name, byte[] facts, int waitMs);
 
+  /** Outcome (bits 0 to 3) and what is to be done with the connection (from 4), or a status. */
   static native int authorizeAny(long session, int action, byte[] facts, int waitMs);
 
   static native int mode(long engine);
@@ -63,6 +65,13 @@ final class Native {
    * (from bit 47), number of its word (32), generation (0).
    */
   static native long handOut(long session, int action, byte[] name, int wanted);
+
+  /**
+   * Does with the connection of a session, whose id is the broker's, what an answer to {@code
+   * authorize} or {@code authorizeAny} asked for: 1 it is shut down, 2 it answers late; or 0, it
+   * answers at once again.
+   */
+  static native int connection(long session, int what, byte[] connection);
 
   static native int info(long session, byte[] out);
 

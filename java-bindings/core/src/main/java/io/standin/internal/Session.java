@@ -17,11 +17,23 @@ public final class Session {
   /** No room for the words of a refusal, which nobody is told here. */
   private static final byte[] UNREAD = {};
 
+  /** What may be done with the connection, by the library's numbers. */
+  private static final int AT_ONCE = 0;
+
+  private static final int SHUT = 1;
+  private static final int SLOW = 2;
+
   private final long id;
   private final String principal;
   private final long deadline;
   private final HandedOut handedOut = new HandedOut();
   private volatile boolean bound;
+
+  /** The broker's id of the connection, once a request on it was seen here. */
+  private volatile byte[] connection;
+
+  /** The connection may be answering late. */
+  private volatile boolean slowed;
 
   /** The address of the connection; null where it is not known here. */
   private volatile InetAddress address;
@@ -70,7 +82,7 @@ public final class Session {
 
   /**
    * Decides records in a direct buffer that no other thread uses meanwhile; see the natives. The
-   * library cannot see whether it may write there.
+   * library cannot see whether it may write there. What is above 0 is for {@link #denied}.
    */
   public int authorize(ByteBuffer buffer, int bytes, int count, int waitMs) {
     if (buffer.isReadOnly()) {
@@ -117,13 +129,63 @@ public final class Session {
     Reference.reachabilityFence(this);
   }
 
-  /** Decides whether the action is allowed on some resource of its type. */
+  /**
+   * Decides whether the action is allowed on some resource of its type. The outcome; what is more
+   * than 15 is 16 times what is for {@link #denied}.
+   */
   public int authorizeAny(int action, byte[] facts, int waitMs) {
     try {
       return Native.authorizeAny(id, action, facts, waitMs);
     } finally {
       Reference.reachabilityFence(this);
     }
+  }
+
+  /** True before {@link #cameBy}. */
+  public boolean isUnseen() {
+    return connection == null;
+  }
+
+  /**
+   * Tells the connection that the session's own requests come by.
+   *
+   * @param id the broker's id of it
+   */
+  public void cameBy(String id) {
+    connection = Fields.text(id);
+  }
+
+  /**
+   * Does with the connection, after a denial, what the library asked for. Without a known
+   * connection nothing is done: the next request asks again.
+   */
+  public void denied(int what) {
+    byte[] own = connection;
+    if (own == null) {
+      return;
+    }
+    if (what == SLOW) {
+      slowed = true;
+    }
+    Native.connection(id, what, own);
+    Reference.reachabilityFence(this);
+  }
+
+  /** After a denial that the library was not asked about: shuts the connection if it is to be. */
+  public void denied() {
+    denied(SHUT);
+  }
+
+  /** True when the connection may be answering late. */
+  public boolean isSlowed() {
+    return slowed;
+  }
+
+  /** Something was allowed: the connection answers at once again. */
+  public void allowed() {
+    slowed = false;
+    Native.connection(id, AT_ONCE, null);
+    Reference.reachabilityFence(this);
   }
 
   /**

@@ -36,6 +36,11 @@ class AgentProcessTest {
     Brokers.done("agent");
   }
 
+  @Test
+  void sessions_end_with_their_connections_or_without() throws Exception {
+    Connected.endsWithTheirConnectionsOrWithout(broker, iam);
+  }
+
   /** Keys of a key file, by their id. */
   private static Map<String, byte[]> ring(Path file) throws IOException {
     Map<String, byte[]> keys = new java.util.LinkedHashMap<>();

@@ -41,7 +41,9 @@ class OldestKafkaTest {
           "oldest",
           Map.of("KAFKA_VERSION", version, "MSK_VERSION", library),
           "--listener",
-          "REGIONAL:SASL_SSL::" + host);
+          "REGIONAL:SASL_SSL::" + host,
+          "--property",
+          "standin.audit.window.ms=1000");
   private final Iam iam = Iam.of(broker);
 
   /** Before the other test, which stops the broker. */
@@ -85,6 +87,18 @@ class OldestKafkaTest {
       process.destroyForcibly();
     }
     assertEquals(3, Topics.end(broker, topic));
+  }
+
+  @Test
+  @Order(1)
+  void sessions_end_with_their_connections_or_without() throws Exception {
+    Connected.endsWithTheirConnectionsOrWithout(broker, iam);
+  }
+
+  @Test
+  @Order(1)
+  void clients_that_loop_are_slowed_and_nobody_else_is() throws Exception {
+    Connected.loopsAreSlowed(broker, iam);
   }
 
   @Test

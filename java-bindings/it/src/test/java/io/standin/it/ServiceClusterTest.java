@@ -151,7 +151,7 @@ class ServiceClusterTest {
   }
 
   @Test
-  void x_09_a_change_reaches_all_brokers() throws Exception {
+  void p1_40_x_09_one_identity_on_all_brokers_and_a_change_reaches_them() throws Exception {
     topics();
     String name = Iam.fresh("user");
     Keys user = iam.user(name, Policy.connect(first).topic("WriteData", prefix + "-*"));

@@ -20,7 +20,14 @@ import org.junit.jupiter.api.Test;
 @Order(2)
 class ServiceTest {
   private final Broker broker =
-      Brokers.own("service", Map.of(), "--service", "--property", "standin.login.wait.ms=5000");
+      Brokers.own(
+          "service",
+          Map.of(),
+          "--service",
+          "--property",
+          "standin.login.wait.ms=5000",
+          "--property",
+          "standin.audit.window.ms=1000");
   private final Iam iam = Iam.of(broker);
   private final Writers writers = new Writers(broker, iam);
   private final String topic = writers.topic();
@@ -33,6 +40,16 @@ class ServiceTest {
   private Keys writer() throws Exception {
     Topics.create(broker, topic);
     return writers.writer("writer");
+  }
+
+  @Test
+  void sessions_end_with_their_connections_or_without() throws Exception {
+    Connected.endsWithTheirConnectionsOrWithout(broker, iam);
+  }
+
+  @Test
+  void clients_that_loop_are_slowed_and_nobody_else_is() throws Exception {
+    Connected.loopsAreSlowed(broker, iam);
   }
 
   /** What became of a record: nothing, or why it was not stored. */

@@ -295,6 +295,11 @@ class SessionTest {
     assertEquals(2, broker.tryStandin("session", "end").code());
   }
 
+  @Test
+  void sessions_end_with_their_connections_or_without() throws Exception {
+    Connected.endsWithTheirConnectionsOrWithout(broker, iam);
+  }
+
   private int listed(String... which) {
     return sessions("list", which);
   }

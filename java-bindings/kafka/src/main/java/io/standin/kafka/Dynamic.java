@@ -17,6 +17,7 @@ final class Dynamic {
           "standin.audit.window.ms",
           "standin.credential.lifetime.ms",
           "standin.decide.ttl.ms",
+          "standin.denied.slow",
           "standin.feed.interval.ms",
           "standin.idempotent",
           "standin.mode",

@@ -144,6 +144,11 @@ final class Shadow {
       byte[] about = ours == null ? facts(context) : NO_FACTS;
       int status = engine.compare(session, who, about, requests.buffer(), requests.bytes(), count);
       if (session != null) {
+        if (status == Engine.OVER) {
+          // It may have been ended with its connection.
+          Connections.note(session, context);
+          session.denied();
+        }
         boolean gone =
             status == Status.UNKNOWN_ID && System.currentTimeMillis() >= session.deadline();
         return status != Engine.OVER && !gone;

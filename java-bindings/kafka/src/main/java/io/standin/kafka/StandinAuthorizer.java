@@ -194,8 +194,14 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
     if (asked.size() == 1) {
       int known = repeats(session, context, asked.get(0));
       if (known >= 0) {
+        if (known == 1 && session.isSlowed()) {
+          session.allowed();
+        }
         return known == 1 ? ALLOWED : DENIED;
       }
+    }
+    if (session.isUnseen()) {
+      Connections.note(session, context);
     }
     Requests requests =
         Requests.ofThread().begin(context.clientAddress().getAddress(), context.clientId());
@@ -220,7 +226,7 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
       }
     }
     int status = session.authorize(requests.buffer(), requests.bytes(), count, waitMs());
-    if (status != 0) {
+    if (status < 0) {
       return fallen(status, session, context, asked);
     }
     List<AuthorizationResult> results = new ArrayList<>(asked.size());
@@ -235,6 +241,11 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
         case 2 -> throw undecided(context, asked);
         default -> results.add(AuthorizationResult.DENIED);
       }
+    }
+    if (status > 0) {
+      session.denied(status);
+    } else if (session.isSlowed() && results.contains(AuthorizationResult.ALLOWED)) {
+      session.allowed();
     }
     if (count == 1 && results.size() == 1) {
       Action only = asked.get(0);
@@ -306,14 +317,28 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
       }
       int number = actions.number(operation, type);
       if (session.repeatsAny(number, context.clientAddress())) {
+        if (session.isSlowed()) {
+          session.allowed();
+        }
         return AuthorizationResult.ALLOWED;
+      }
+      if (session.isUnseen()) {
+        Connections.note(session, context);
       }
       Requests facts =
           Requests.ofThread().begin(context.clientAddress().getAddress(), context.clientId());
       byte[] bytes = new byte[facts.bytes()];
       facts.buffer().get(0, bytes);
-      return switch (session.authorizeAny(number, bytes, waitMs())) {
+      int answer = session.authorizeAny(number, bytes, waitMs());
+      if (answer > 15) {
+        session.denied(answer >> 4);
+        return AuthorizationResult.DENIED;
+      }
+      return switch (answer) {
         case 1 -> {
+          if (session.isSlowed()) {
+            session.allowed();
+          }
           session.anyAllowed(number, context.clientAddress());
           yield AuthorizationResult.ALLOWED;
         }

@@ -163,6 +163,8 @@ public final class StandinPrincipalBuilder
       return principal.session().export();
     } catch (StandinException e) {
       if (Status.isRefused(e.status())) {
+        // The controller denies, and has another connection than the client's.
+        principal.session().denied();
         return ENDED;
       }
       throw Undecided.exception();
