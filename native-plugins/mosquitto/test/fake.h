@@ -52,13 +52,12 @@ static struct fake {
 } fake;
 
 static struct host host;
-static struct instance instance = {
-    .host = &host,
-    .options = {.token = true,
-                .listener = (char *)"l",
-                .enhanced_auth = (char *)"M",
-                .login_delay = 600000, // tests that give up say so
-                .offline_grace = 7}};
+static struct instance instance = {.host = &host,
+                                   .options = {.token = true,
+                                               .listener = (char *)"l",
+                                               .enhanced_auth = (char *)"M",
+                                               .login_delay = 600000, // tests that give up say so
+                                               .offline_grace = 7}};
 
 // Everything as after the start.
 static void begin(void) {
