@@ -354,7 +354,7 @@ class Quotas(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        given = ("users=4", "groups=1", "roles=1", "policies=2", "providers=1", "attached-per-user=1", "groups-per-user=0",
+        given = ("users=4", "groups=1", "roles=1", "policies=3", "providers=1", "attached-per-user=1", "groups-per-user=0",
                  "keys-per-user=off", "policy-size=300")
         cls.service = Service(*(part for quota in given for part in ("--quota", quota)))
         cls.addClassCleanup(cls.service.close)

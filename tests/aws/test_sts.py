@@ -17,7 +17,7 @@ from service import ACCOUNT, ALLOW_ALL, READ, Service, allow, code_of, keys_of, 
 class Sts(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.service = Service()
+        cls.service = Service("--quota", "policy-size=off")
         cls.addClassCleanup(cls.service.close)
         cls.iam, cls.sts = cls.service.client("iam"), cls.service.client("sts")
 

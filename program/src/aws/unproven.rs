@@ -61,7 +61,7 @@ impl Unproven {
         let who = [access_key_id, target].into_iter().find(|name| !name.is_empty()).map_or("nobody", String::as_str);
         let from = if address.is_empty() { "(unknown)" } else { address };
         // A reason may repeat what was sent.
-        let reason = reason.escape_debug();
+        let reason: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         Some(format!("{} {action} as {who} from {from}: {reason} ({since} since the last line)", self.key))
     }
 }
@@ -78,7 +78,7 @@ mod tests {
         let unproven = Unproven::new("signature-refused", Arc::clone(&clock) as _);
         let denied = Denied { action: "iam:ListUsers".into(), address: "192.0.2.7".into(), ..Denied::default() };
         let line = unproven.line(&denied, "not\ngood").unwrap();
-        let told = "signature-refused iam:ListUsers as nobody from 192.0.2.7: not\\ngood (1 since the last line)";
+        let told = "signature-refused iam:ListUsers as nobody from 192.0.2.7: not good (1 since the last line)";
         assert_eq!(line, told);
         assert!((0..100).all(|_| unproven.line(&denied, "x").is_none()));
         clock.pass(TELL);

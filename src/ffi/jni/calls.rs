@@ -200,9 +200,6 @@ pub(super) fn login(
         &begin.deadline_wall.0.to_le_bytes(),
         begin.principal.subject.arn().as_bytes(),
         done.reply.as_bytes(),
-        begin.request_id.as_bytes(),
-        begin.principal.attributes.session_name.as_deref().unwrap_or_default().as_bytes(),
-        begin.credential.access_key_id.as_bytes(),
     ]);
     env.write(out, &content).inspect_err(|_| {
         engine.agent().release(done.id);
