@@ -104,7 +104,7 @@
  * Major and minor number of this interface, as standin_abi gives it. Within a
  * major number things are added and nothing is changed or taken away.
  */
-#define STANDIN_ABI 1
+#define STANDIN_ABI 2
 
 /**
  * No.
@@ -135,6 +135,16 @@
  * The certificate, in DER, that the TLS layer has verified.
  */
 #define STANDIN_EVIDENCE_CERTIFICATE 3
+
+/**
+ * The library's threads have a table of open files of their own, and share the
+ * host's no longer: system calls of a host with one thread are then as quick as
+ * without this library. For the whole process, from the first standin_open on;
+ * where the kernel does not allow it, the table is shared. Calls that need
+ * files of the library's are then made by a thread of its own while the caller
+ * waits.
+ */
+#define STANDIN_OWN_FILES 1
 
 /**
  * The connection is encrypted.
@@ -243,7 +253,7 @@ typedef struct standin_options {
      */
     uint32_t size;
     /**
-     * 0.
+     * STANDIN_OWN_FILES, or 0.
      */
     uint32_t flags;
     /**

@@ -11,6 +11,7 @@
 //! | room | holds |
 //! |---|---|
 //! | [`time`], [`fault`], [`revision`] | clock and randomness, the error taxonomy, the store's counter |
+//! | [`files`] | whose open files these are: the host's or the library's own |
 //! | [`identity`], [`channel`], [`decision`] | who, over which connection, what was asked and what came out |
 //! | [`connection`] | the host's own TCP connections, found among its descriptors |
 //! | [`policy`] | IAM policy documents: parse, compile, evaluate |
@@ -36,6 +37,7 @@ pub mod credential;
 pub mod decision;
 pub mod fault;
 mod ffi;
+pub mod files;
 pub mod identity;
 pub mod mechanism;
 pub mod placement;

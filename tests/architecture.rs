@@ -11,6 +11,7 @@ const ROOMS: &[&str] = &[
     "fault",
     "time",
     "revision",
+    "files",
     "identity",
     "channel",
     "connection",
@@ -160,6 +161,44 @@ fn x_05_every_entry_passes_the_boundary() {
 /// the JVM calls when it loads the library.
 fn exported_here(text: &str) -> usize {
     text.matches("extern \"C\" fn standin_").count() + text.matches("extern \"system\" fn JNI_OnLoad").count()
+}
+
+/// Where the library has a table of open files of its own, what holds a file for
+/// longer than a call has to be `Kept`, and every thread has to be started by
+/// `files::spawn`: all else would take one file for another.
+#[test]
+fn files_are_kept_and_threads_are_the_librarys() {
+    // The agent's process has one table: its listening end is there only. A line
+    // is kept by the link, and belongs to its thread in that process.
+    const OWN: [&str; 3] = ["src/files.rs", "src/placement/server.rs", "src/placement/frame.rs"];
+    const HOLDERS: [&str; 9] =
+        ["File", "OwnedFd", "UnixStream", "UnixListener", "TcpStream", "Connection", "Agent", "UdpSocket", "Line"];
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let (mut kept, mut wrong) = (0, Vec::new());
+    for path in files("src", &[".rs"]) {
+        let shown = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        if OWN.contains(&shown.as_str()) {
+            continue;
+        }
+        let text = code(&path);
+        if text.contains("thread::Builder") || text.contains("thread::spawn") || text.contains("Builder::new().name(") {
+            wrong.push(format!("{shown} starts a thread by itself"));
+        }
+        for line in text.lines().map(str::trim).filter(|line| line.ends_with(',') && !line.contains('&')) {
+            let Some((name, held)) = line.split_once(": ") else { continue };
+            let name = name.trim_start_matches("pub").trim_start_matches("(super)").trim();
+            let field = name.chars().all(is_word) && !held.contains(['(', '{', '=', '"']) || held.contains("Kept<");
+            // The agent of the library itself is no file; that of the HTTP client is.
+            let ours =
+                held.contains("Arc<Agent>") || held.contains("Weak<Agent>") || shown.starts_with("src/audit/line");
+            let holds = held.split(|c| !is_word(c)).any(|word| HOLDERS.contains(&word));
+            if field && holds && !ours {
+                if held.contains("Kept<") { kept += 1 } else { wrong.push(format!("{shown}: {line}")) }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(kept >= 6, "only {kept} kept files were found");
 }
 
 #[test]

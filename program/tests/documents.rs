@@ -171,7 +171,9 @@ fn metrics_are_documented_and_those_documented_exist() {
         "deliver",
         "service-0",
         "service-1",
+        "connections-0",
         "log",
+        "files",
         "agent",
         "doctor",
     ];

@@ -12,6 +12,7 @@ use rusqlite::{ErrorCode, OpenFlags, ToSql, TransactionBehavior};
 use super::database::{Connection, Database, Each, Row, Value, Work, forbidden};
 use super::{files, schema};
 use crate::fault::{Fault, Status};
+use crate::files::Kept;
 
 /// How long a statement waits for another process's lock.
 const BUSY: Duration = Duration::from_millis(900);
@@ -19,8 +20,8 @@ const BUSY: Duration = Duration::from_millis(900);
 /// The open file: one connection writes, one reads. Other processes may have
 /// it open too.
 pub(super) struct Sqlite {
-    writer: Mutex<rusqlite::Connection>,
-    reader: Mutex<rusqlite::Connection>,
+    writer: Mutex<Kept<rusqlite::Connection>>,
+    reader: Mutex<Kept<rusqlite::Connection>>,
     path: PathBuf,
     /// Device and number of the file that is open.
     file: (u64, u64),
@@ -56,7 +57,9 @@ fn connect(path: &Path) -> Result<rusqlite::Connection, Fault> {
     Ok(connection)
 }
 
-fn lock(connection: &Mutex<rusqlite::Connection>) -> Result<MutexGuard<'_, rusqlite::Connection>, Fault> {
+type Locked<'a> = MutexGuard<'a, Kept<rusqlite::Connection>>;
+
+fn lock(connection: &Mutex<Kept<rusqlite::Connection>>) -> Result<Locked<'_>, Fault> {
     connection.lock().map_err(|_| Fault::unavailable("the store failed earlier"))
 }
 
@@ -73,7 +76,8 @@ impl Sqlite {
         let mut writer = connect(path)?;
         schema::migrate(&mut writer)?;
         let (reader, path, file) = (connect(path)?, path.to_owned(), files::identity(path)?);
-        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader), path, file })
+        let kept = |connection| Mutex::new(Kept::new(connection));
+        Ok(Self { writer: kept(writer), reader: kept(reader), path, file })
     }
 }
 
@@ -89,14 +93,15 @@ pub(super) fn check_whole(path: &Path) -> Result<(), Fault> {
 impl Database for Sqlite {
     fn read(&self, work: Work<'_>) -> Result<(), Fault> {
         let mut reader = lock(&self.reader)?;
-        let transaction = reader.transaction().map_err(failed)?;
+        let transaction = reader.get_mut()?.transaction().map_err(failed)?;
         work(&*transaction)?;
         transaction.finish().map_err(failed)
     }
 
     fn write(&self, work: Work<'_>) -> Result<(), Fault> {
         let mut writer = lock(&self.writer)?;
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        let transaction =
+            writer.get_mut()?.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         work(&*transaction)?;
         transaction.commit().map_err(failed)
     }
@@ -115,7 +120,7 @@ impl Database for Sqlite {
 
     fn set_patience(&self, patience: Duration) -> Result<(), Fault> {
         for connection in [&self.writer, &self.reader] {
-            lock(connection)?.busy_timeout(patience).map_err(failed)?;
+            lock(connection)?.get()?.busy_timeout(patience).map_err(failed)?;
         }
         Ok(())
     }

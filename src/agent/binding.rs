@@ -73,7 +73,10 @@ impl Agent {
         // Under the entry's lock, so that no change falls between.
         let mut state = held.state()?;
         let context = self.context_of(&mut state, session.bind(channel))?;
-        session.install(Arc::clone(&context));
+        // Mostly it is the one it was made with.
+        if !Arc::ptr_eq(&session.context(), &context) {
+            session.install(Arc::clone(&context));
+        }
         self.sessions_changed.store(true, Ordering::Relaxed);
         drop(state);
         Ok((held, context))

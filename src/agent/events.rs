@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::fault::{Fault, Status};
+use crate::files::{self, Kept};
 use crate::session::{Session, SessionId, Standing, Table};
 use crate::time::{Steady, UnixMillis};
 
@@ -81,7 +82,28 @@ pub struct Events {
     lost: AtomicU64,
     queue: Mutex<Queue>,
     deadlines: Mutex<BinaryHeap<Reverse<(Steady, SessionId)>>>,
-    readable: OnceLock<OwnedFd>,
+    readable: OnceLock<Readable>,
+}
+
+/// The descriptor: as the host knows it, and as the library's threads do where
+/// they have files of their own. Either can be written and read by whoever knows
+/// it.
+#[derive(Debug)]
+struct Readable {
+    host: Mutex<Option<Kept<OwnedFd>>>,
+    number: RawFd,
+    own: Option<Kept<OwnedFd>>,
+}
+
+impl Readable {
+    /// Does something with it by the name that this thread has for it.
+    fn with<T>(&self, then: impl FnOnce(BorrowedFd<'_>) -> T) -> Option<T> {
+        if let Some(own) = self.own.as_ref().filter(|own| own.is_at_home()) {
+            return own.get().ok().map(|own| then(own.as_fd()));
+        }
+        let host = self.host.lock().ok()?;
+        host.as_ref()?.get().ok().map(|host| then(host.as_fd()))
+    }
 }
 
 fn failed<E>(_: E) -> Fault {
@@ -96,26 +118,37 @@ impl Events {
     /// When the machine gives none.
     pub fn descriptor(&self) -> Result<RawFd, Fault> {
         if let Some(known) = self.readable.get() {
-            return Ok(known.as_raw_fd());
+            return Ok(known.number);
         }
         let made = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|e| Fault::internal(format!("no descriptor for events: {e}")))?;
+        let (number, own) = (made.as_raw_fd(), files::copied(&made)?);
+        let made = Readable { host: Mutex::new(Some(Kept::new(made))), number, own };
         // Under the lock: what came before is signalled, once.
         let queue = self.queue.lock().map_err(failed)?;
         let descriptor = self.readable.get_or_init(|| made);
         if !queue.events.is_empty() {
             self.signal();
         }
-        Ok(descriptor.as_raw_fd())
+        Ok(descriptor.number)
     }
 
-    /// The descriptor, for waiting on it.
+    /// Does something with the descriptor, such as waiting on it.
     ///
     /// # Errors
     /// As [`Events::descriptor`].
-    pub fn borrowed(&self) -> Result<BorrowedFd<'_>, Fault> {
+    pub fn with_descriptor<T>(&self, then: impl FnOnce(BorrowedFd<'_>) -> T) -> Result<T, Fault> {
         self.descriptor()?;
-        self.readable.get().map(AsFd::as_fd).ok_or_else(|| Fault::internal("no descriptor for events"))
+        self.readable
+            .get()
+            .and_then(|readable| readable.with(then))
+            .ok_or_else(|| Fault::internal("no descriptor for events"))
+    }
+
+    /// The host's descriptor, for the host's thread to close with the engine.
+    #[must_use]
+    pub fn take_descriptor(&self) -> Option<Kept<OwnedFd>> {
+        self.readable.get()?.host.lock().ok()?.take()
     }
 
     /// True for the call that turned the telling of sessions on.
@@ -132,7 +165,7 @@ impl Events {
     fn signal(&self) {
         if let Some(descriptor) = self.readable.get() {
             // Full means readable already.
-            let _signalled = rustix::io::write(descriptor, &1u64.to_ne_bytes());
+            let _signalled = descriptor.with(|d| rustix::io::write(d, &1u64.to_ne_bytes()));
         }
     }
 
@@ -225,7 +258,7 @@ impl Events {
             && let Some(descriptor) = self.readable.get()
         {
             // Not readable any more; nothing to read is as good.
-            let _cleared = rustix::io::read(descriptor, &mut [0u8; 8]);
+            let _cleared = descriptor.with(|d| rustix::io::read(d, &mut [0u8; 8]));
         }
         Ok(taken)
     }

@@ -45,6 +45,7 @@ pub use watched::{Batch as WatchedBatch, Compared, Waiting as WatchedOperation};
 use crate::audit::{Journal, Recorder};
 use crate::credential::CredentialKey;
 use crate::fault::{Fault, Kind, Status};
+use crate::files;
 use crate::policy::{ActionId, ActionTable};
 use crate::revision::Revision;
 use crate::service::{DecisionPoint, SecurityService, SessionReport, Shelf};
@@ -406,7 +407,7 @@ impl Agent {
         let (service, boot) = (Arc::clone(&self.parts.service), self.parts.boot.clone());
         let host = self.parts.settings.host.clone();
         let tell = move || drop(service.report(&boot, &host, &none));
-        if let Ok(telling) = std::thread::Builder::new().name("standin-end".into()).spawn(tell) {
+        if let Ok(telling) = files::spawn("standin-end", tell) {
             pool::join_by(vec![telling], by.max(Instant::now() + FAREWELL));
         }
     }

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::fault::{Fault, Status};
+use crate::files;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -31,11 +32,7 @@ impl Pool {
         let mut joined = Vec::new();
         for n in 0..threads {
             let (receiver, panics) = (Arc::clone(&receiver), Arc::clone(&panics));
-            let thread = std::thread::Builder::new()
-                .name(format!("standin-{name}-{n}"))
-                .spawn(move || serve(&receiver, &panics))
-                .map_err(|e| Fault::internal(format!("a thread could not be started: {e}")))?;
-            joined.push(thread);
+            joined.push(files::spawn(&format!("standin-{name}-{n}"), move || serve(&receiver, &panics))?);
         }
         Ok(Self { sender: Mutex::new(Some(sender)), threads: Mutex::new(joined), panics })
     }

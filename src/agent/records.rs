@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the agent writes down: logins, issued credentials, ended sessions.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, LazyLock};
 
 use super::{Agent, Held};
 use crate::audit::{Event, Record, Who};
@@ -13,13 +13,22 @@ use crate::identity::Identity;
 use crate::service::Impersonation;
 use crate::session::{Session, kept};
 
+/// Who has not shown anything yet: every login begins with it.
+static NOBODY: LazyLock<Arc<Who>> = LazyLock::new(Arc::default);
+
 /// What is known of a login.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Attempt {
     /// Who it was, as far as known.
     pub who: Arc<Who>,
     /// How often its signature was seen.
     pub seen: Seen,
+}
+
+impl Default for Attempt {
+    fn default() -> Self {
+        Self { who: Arc::clone(&NOBODY), seen: Seen::default() }
+    }
 }
 
 impl Attempt {

@@ -13,6 +13,7 @@ use super::report::Reporter;
 use super::{Agent, Held, schedule};
 use crate::credential::sigv4::LEASE;
 use crate::fault::{Fault, Kind};
+use crate::files;
 use crate::service::RENEW;
 use crate::session::kept;
 use crate::time::Steady;
@@ -28,9 +29,8 @@ const LONGEST_WAIT: i64 = 10_000;
 pub(super) fn start(agent: &Arc<Agent>) -> Result<(), Fault> {
     let weak = || Arc::downgrade(agent);
     let mut threads = Vec::new();
-    let mut spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
-        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
-        threads.push(thread.map_err(|e| Fault::internal(format!("a thread could not be started: {e}")))?);
+    let mut spawn = |name: &str, run: Box<dyn FnOnce() + Send>| -> Result<(), Fault> {
+        threads.push(files::spawn(name, run)?);
         Ok(())
     };
     let (mut feed, mut keeper, mut reporter) = (Feed::default(), Keeper::default(), Reporter::default());

@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use crate::fault::Fault;
+use crate::files::Kept;
 
 /// The files of one boot.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub struct Files {
     stem: String,
     most: u64,
     part: u32,
-    open: Option<(File, u64)>,
+    open: Option<(Kept<File>, u64)>,
 }
 
 impl Files {
@@ -37,7 +38,7 @@ impl Files {
         Ok(files)
     }
 
-    fn current(&mut self) -> Result<&mut (File, u64), Fault> {
+    fn current(&mut self) -> Result<&mut (Kept<File>, u64), Fault> {
         if self.open.as_ref().is_some_and(|(_, size)| *size >= self.most) {
             self.open = None;
             self.part += 1;
@@ -47,7 +48,7 @@ impl Files {
             let failed = |e: std::io::Error| Fault::unavailable(format!("audit file {}: {e}", path.display()));
             let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
             let size = file.metadata().map_err(failed)?.len();
-            self.open = Some((file, size));
+            self.open = Some((Kept::new(file), size));
         }
         self.open.as_mut().ok_or_else(|| Fault::internal("no audit file is open"))
     }
@@ -58,6 +59,7 @@ impl Files {
     /// When writing or syncing fails; the file is opened anew next time.
     pub fn append(&mut self, lines: &str) -> Result<(), Fault> {
         let (file, size) = self.current()?;
+        let file = file.get_mut()?;
         let done = file.write_all(lines.as_bytes()).and_then(|()| file.sync_data());
         match done {
             Ok(()) => {

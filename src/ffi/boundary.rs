@@ -54,7 +54,8 @@ pub(super) fn number<T: From<i32>>(result: Result<T, Fault>) -> T {
 /// bytes.
 pub(super) fn fields(mut bytes: &[u8]) -> Result<Vec<&[u8]>, Fault> {
     let bad = || Fault::new(Status::InvalidArgument, "fields are cut off");
-    let mut out = Vec::new();
+    // As many as the facts of a channel, which come with each login.
+    let mut out = Vec::with_capacity(6);
     while !bytes.is_empty() {
         let (length, rest) = bytes.split_first_chunk::<4>().ok_or_else(bad)?;
         let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| bad())?;
@@ -72,7 +73,8 @@ pub(super) fn text(field: &[u8]) -> Result<&str, Fault> {
 
 /// Joins fields into bytes.
 pub(super) fn join<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut out = Vec::new();
+    // Room for the answer to a login.
+    let mut out = Vec::with_capacity(256);
     for field in fields {
         let length = u32::try_from(field.len()).unwrap_or(0);
         out.extend_from_slice(&length.to_le_bytes());

@@ -2,6 +2,7 @@
 //! The engine: one per name in a process, shared by every binding that opens
 //! it.
 
+use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
@@ -201,7 +202,10 @@ impl Engine {
     /// A fresh id for one login: the boot's id and a number, so that an
     /// operator finds the very record.
     pub(super) fn request_id(&self) -> Arc<str> {
-        format!("{}-{}", self.boot, self.requests.fetch_add(1, Ordering::Relaxed)).into()
+        // Room for any number, so that nothing grows while it is written.
+        let mut id = String::with_capacity(self.boot.len() + 21);
+        let _written = write!(id, "{}-{}", self.boot, self.requests.fetch_add(1, Ordering::Relaxed));
+        id.into()
     }
 
     /// The number of a login's id, for hosts that pass numbers; zero for an id

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Engine;
 use crate::agent::Differs;
+use crate::files;
 
 /// Names in the order of the values of [`Engine::metrics`]. New ones are added
 /// at the end.
@@ -92,6 +93,7 @@ pub const METRICS: &[&str] = &[
     "sessions-slowed",
     "answers-slowed-total",
     "sessions-disconnected-total",
+    "files-refused-total",
 ];
 
 impl Engine {
@@ -192,6 +194,7 @@ impl Engine {
             counters.slowed.load(Ordering::Relaxed),
             total(&counters.answers_slowed),
             total(&counters.disconnected),
+            sum(files::refused()),
         ]
     }
 }

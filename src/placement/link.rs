@@ -19,6 +19,7 @@ use super::message::{
 use super::peer;
 use crate::credential::{Evidence, EvidenceForm};
 use crate::fault::{Fault, Kind, Status};
+use crate::files::Kept;
 use crate::identity::Identity;
 use crate::revision::{At, Revision};
 use crate::service::{
@@ -44,7 +45,7 @@ const SESSIONS: usize = 1000;
 
 #[derive(Default)]
 struct Lines {
-    idle: Vec<Line>,
+    idle: Vec<Kept<Line>>,
     under_way: usize,
     failures: u32,
     not_before: Option<Instant>,
@@ -99,7 +100,7 @@ impl Link {
         let (kind, body) = request.parts()?;
         let body = Zeroizing::new(body);
         let _under_way = self.enter()?;
-        let used = self.lines()?.idle.pop();
+        let used = self.lines()?.idle.pop().map(Kept::take).transpose()?;
         let exchange = |mut line: Line| -> Result<Reply, Fault> {
             line.send(kind, &body, by)?;
             let frame = line.receive(Some(by), Duration::ZERO)?;
@@ -138,7 +139,7 @@ impl Link {
         if let Ok(mut lines) = self.lines.lock()
             && lines.idle.len() < IDLE
         {
-            lines.idle.push(line);
+            lines.idle.push(Kept::new(line));
         }
     }
 

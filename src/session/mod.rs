@@ -92,6 +92,8 @@ pub struct Begin {
 pub struct Session {
     /// How it began.
     pub begin: Begin,
+    /// Its name in the table, once it is there.
+    id: OnceLock<SessionId>,
     channel: OnceLock<Arc<Channel>>,
     context: ArcSwap<Context>,
     standing: AtomicU8,
@@ -103,7 +105,7 @@ pub struct Session {
     /// What it counts for on its listener, until its connection is closed.
     seat: Mutex<Option<Seat>>,
     /// Denials worth logging since somebody looked.
-    denied: Arc<AtomicU32>,
+    denied: OnceLock<Arc<AtomicU32>>,
     /// What becomes of its connection while it is only denied.
     slowing: slowing::Slowing,
     /// Sealed for other hosts, with the revision it was sealed at.
@@ -118,6 +120,7 @@ impl Session {
         let standing = if channel.is_some() { Standing::Live } else { Standing::Binding };
         Self {
             begin,
+            id: OnceLock::new(),
             channel: channel.map_or_else(OnceLock::new, OnceLock::from),
             context: ArcSwap::new(context),
             standing: AtomicU8::new(standing as u8),
@@ -125,7 +128,7 @@ impl Session {
             recorded: AtomicBool::new(false),
             handed_out: kept::HandedOut::default(),
             seat: Mutex::default(),
-            denied: Arc::default(),
+            denied: OnceLock::new(),
             slowing: slowing::Slowing::default(),
             exported: ArcSwapOption::empty(),
         }
@@ -190,7 +193,7 @@ impl Session {
         self.handed_out.hand_out(|| {
             let context = self.context.load_full();
             let (place, until) = choose(&context)?;
-            let denied = (wanted == Wanted::RecordedDeny).then(|| Arc::clone(&self.denied));
+            let denied = (wanted == Wanted::RecordedDeny).then(|| Arc::clone(self.denied()));
             Some(kept::Behind { wanted, context, place, until, denied })
         })
     }
@@ -238,14 +241,19 @@ impl Session {
         }
     }
 
+    /// Made for the first: most sessions are never denied anything.
+    fn denied(&self) -> &Arc<AtomicU32> {
+        self.denied.get_or_init(Arc::default)
+    }
+
     /// Notes a denial worth logging.
     pub(crate) fn note_denied(&self) {
-        self.denied.fetch_add(1, Ordering::Relaxed);
+        self.denied().fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many there were since the last call.
     pub(crate) fn take_denied(&self) -> u32 {
-        self.denied.swap(0, Ordering::Relaxed)
+        self.denied.get().map_or(0, |denied| denied.swap(0, Ordering::Relaxed))
     }
 
     /// True while its client goes on asking for what it is denied.

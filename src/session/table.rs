@@ -52,7 +52,7 @@ const LAST: u32 = 0x7fff_ffff;
 static UNUSED: [AtomicU32; 256] = [const { AtomicU32::new(1) }; 256];
 
 struct Slot {
-    held: ArcSwapOption<(SessionId, Arc<Session>)>,
+    held: ArcSwapOption<Session>,
 }
 
 /// Slots of the first segment; each further one is twice as large.
@@ -138,7 +138,8 @@ impl Table {
         drop(free);
         let id = SessionId::new(self.engine, index, generation);
         let slot = self.slot(index).ok_or_else(|| Fault::internal("a session slot is missing"))?;
-        slot.held.store(Some(Arc::new((id, session))));
+        session.id.set(id).map_err(|_| Fault::internal("a session was added twice"))?;
+        slot.held.store(Some(session));
         self.live.fetch_add(1, Ordering::Relaxed);
         Ok(id)
     }
@@ -148,8 +149,8 @@ impl Table {
     #[inline(always)]
     pub fn with<R>(&self, id: SessionId, then: impl FnOnce(&Arc<Session>) -> R) -> Option<R> {
         let held = self.slot(id.slot())?.held.load();
-        match held.as_deref() {
-            Some((known, session)) if *known == id => Some(then(session)),
+        match held.as_ref() {
+            Some(session) if session.id.get() == Some(&id) => Some(then(session)),
             _ => None,
         }
     }
@@ -164,8 +165,8 @@ impl Table {
     pub fn remove(&self, id: SessionId) -> Option<Arc<Session>> {
         let mut free = self.free.lock().ok()?;
         let slot = self.slot(id.slot())?;
-        let session = match slot.held.load().as_deref() {
-            Some((known, session)) if *known == id => Arc::clone(session),
+        let session = match slot.held.load().as_ref() {
+            Some(session) if session.id.get() == Some(&id) => Arc::clone(session),
             _ => return None,
         };
         session.forget(|| slot.held.store(None));
@@ -192,7 +193,9 @@ impl Table {
         let used = self.free.lock().map(|free| free.next).unwrap_or(0);
         (0..used)
             .filter_map(|index| {
-                self.slot(index)?.held.load().as_deref().map(|(id, session)| (*id, Arc::clone(session)))
+                let held = self.slot(index)?.held.load();
+                let session = held.as_ref()?;
+                Some((*session.id.get()?, Arc::clone(session)))
             })
             .collect()
     }

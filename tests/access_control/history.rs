@@ -132,7 +132,7 @@ fn a_gap_in_the_history_is_named() {
 fn an_unknown_kind_of_change_is_not_skipped() {
     let home = home();
     home.store.create_user("test", "/", "ann", &[]).unwrap();
-    home.raw("INSERT INTO change VALUES (1, 99, '123456789012', 'grant-revoked', 'x')");
+    home.raw("INSERT INTO change (revision, position, account, kind, subject) VALUES (1, 99, '123456789012', 'grant-revoked', 'x')");
     assert_eq!(home.store.changes(Revision(0), 10).unwrap_err().status, Status::NewerFormat);
 }
 

@@ -120,7 +120,7 @@ fn a_client_that_loops_is_answered_late_as_long_as_it_is_denied() {
     let mut lines = Vec::new();
     house.until("a further look", || {
         lines.extend(house.engine.journal().take(1000));
-        lines.iter().filter(|l| l.contains("go on asking")).count() == 2
+        lines.iter().filter(|l| l.contains("sessions that go on asking")).count() == 2
     });
     assert_eq!(metric(&house, "sessions-looping"), 1);
     house.clock.pass(1000);

@@ -33,11 +33,14 @@ fn begin(house: &House, message: &str, tag: u64, wait: Duration) {
 }
 
 fn readable(house: &House) -> bool {
-    let raw = house.engine.agent().events().descriptor().unwrap();
-    let descriptor = house.engine.agent().events().borrowed().unwrap();
-    assert_eq!(std::os::fd::AsRawFd::as_raw_fd(&descriptor), raw);
-    let mut waited = [PollFd::new(&descriptor, PollFlags::IN)];
-    poll(&mut waited, Some(&rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 1
+    let events = house.engine.agent().events();
+    let raw = events.descriptor().unwrap();
+    let at_once = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+    let ready = events.with_descriptor(|descriptor| {
+        assert_eq!(std::os::fd::AsRawFd::as_raw_fd(&descriptor), raw);
+        poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], Some(&at_once)).unwrap()
+    });
+    ready.unwrap() == 1
 }
 
 fn next(house: &House) -> Event {

@@ -85,7 +85,9 @@ static bool start(struct host *host, const struct options *options) {
   }
   uint8_t reason[4096];
   standin_buffer why = {.data = reason, .cap = sizeof reason - 1};
-  standin_options given = {.size = sizeof given, .config_file = text(options->config)};
+  // The broker has one thread, which makes half a dozen system calls per delivery.
+  standin_options given = {
+      .size = sizeof given, .flags = STANDIN_OWN_FILES, .config_file = text(options->config)};
   standin_status status = standin_open(&given, &host->engine, &why);
   if (status) {
     reason[why.len < sizeof reason ? why.len : 0] = '\0';

@@ -54,7 +54,11 @@ static struct fake {
 static struct host host;
 static struct instance instance = {
     .host = &host,
-    .options = {.token = true, .listener = (char *)"l", .enhanced_auth = (char *)"M", .offline_grace = 7}};
+    .options = {.token = true,
+                .listener = (char *)"l",
+                .enhanced_auth = (char *)"M",
+                .login_delay = 600000, // tests that give up say so
+                .offline_grace = 7}};
 
 // Everything as after the start.
 static void begin(void) {
@@ -183,7 +187,8 @@ const char *standin_version(void) { return "0"; }
 
 // Nothing is opened here.
 standin_status standin_open(const standin_options *options, standin_engine *engine, standin_buffer *why) {
-  (void)options, (void)engine;
+  assert(options->flags == STANDIN_OWN_FILES);
+  (void)engine;
   why->len = (size_t)snprintf((char *)why->data, why->cap, "opened");
   return -102;
 }

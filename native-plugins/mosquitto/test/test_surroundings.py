@@ -110,6 +110,33 @@ class ProcessTest(BrokerTest):
                 self.assertTrue(blocked & 1 << (number - 1), (task / "comm").read_text())
 
 
+    def test_broker_and_library_have_none_of_each_others_files(self):
+        """So a connection ends when the broker closes it, and its system calls take
+        the short way to its files."""
+        client = self.connected("files", self.key, version=5)
+        self.assertEqual(client.publish("a"), 0)
+        broker = self.broker.process.pid
+
+        def opened(task):
+            for file in (task / "fd").iterdir():
+                try:
+                    yield os.readlink(file)
+                except FileNotFoundError:
+                    pass  # closed meanwhile
+
+        tasks = list(pathlib.Path(f"/proc/{broker}/task").iterdir())
+        own = list(opened(next(task for task in tasks if int(task.name) == broker)))
+        self.assertFalse([file for file in own if "store.db" in file or file.endswith(".jsonl")], own)
+        sockets = {file for file in own if file.startswith("socket:")}
+        self.assertTrue(sockets)
+        others = [task for task in tasks if int(task.name) != broker]
+        self.assertTrue(others)
+        for task in others:
+            theirs = set(opened(task))
+            self.assertTrue([file for file in theirs if "store.db" in file], (task / "comm").read_text())
+            self.assertFalse(sockets & theirs, (task / "comm").read_text())
+
+
 class UserTest(BrokerTest):
     """The broker gives up root before it loads plugins."""
 

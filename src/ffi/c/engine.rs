@@ -4,16 +4,18 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::handle::{self, Opening, Settings};
 use super::memory::{self, Buffer, Cell, invalid};
 use super::types::{
-    STANDIN_ACTION_RIDES_OUT, standin_buffer, standin_bytes, standin_engine, standin_options, standin_pair,
-    standin_status,
+    STANDIN_ACTION_RIDES_OUT, STANDIN_OWN_FILES, standin_buffer, standin_bytes, standin_engine, standin_options,
+    standin_pair, standin_status,
 };
-use super::{entry, fork, signals};
+use super::{apart, entry, fork, signals};
 use crate::fault::Fault;
+use crate::files;
 use crate::mechanism::{self, Engine};
 use crate::settings::Given;
 
@@ -52,15 +54,15 @@ fn explain<T>(why: Option<&Buffer>, result: Result<T, Fault>) -> Result<T, Fault
     })
 }
 
-unsafe fn opening(options: *const standin_options) -> Result<Opening, Fault> {
+unsafe fn opening(options: *const standin_options) -> Result<(Opening, bool), Fault> {
     // SAFETY: as the caller of `standin_open` promises.
     let (options, settings, file) = unsafe {
         let options = memory::read(options, "options")?;
         let settings = memory::pairs(options.settings, options.count, MOST_SETTINGS, "settings")?;
         (options, settings, memory::bytes(options.config_file, "config_file")?)
     };
-    if options.flags != 0 {
-        return Err(invalid("options.flags is not 0"));
+    if options.flags & !STANDIN_OWN_FILES != 0 {
+        return Err(invalid("options.flags: only STANDIN_OWN_FILES is known"));
     }
     if file.contains(&0) {
         return Err(invalid("config_file holds a NUL"));
@@ -69,7 +71,22 @@ unsafe fn opening(options: *const standin_options) -> Result<Opening, Fault> {
         [] => std::env::var_os("STANDIN_CONFIG").map(PathBuf::from),
         path => Some(PathBuf::from(OsStr::from_bytes(path))),
     };
-    Ok(Opening { settings: owned(&settings), file, profiles: Vec::new() })
+    let own_files = options.flags & STANDIN_OWN_FILES != 0;
+    Ok((Opening { settings: owned(&settings), file, profiles: Vec::new() }, own_files))
+}
+
+/// Opens an engine and gives it a number. `denied`: the library was to have a
+/// table of open files of its own, and has not.
+fn open(opening: Opening, denied: bool) -> Result<u64, Fault> {
+    let given = opening.given(&Settings::new())?;
+    let number = mechanism::open(&given)?;
+    if denied && let Ok(engine) = mechanism::engine(number) {
+        let text = "the library shares the host's table of open files; each system call of the host costs more";
+        engine.journal().line("info", text);
+    }
+    handle::give(number, opening).inspect_err(|_| {
+        let _closed = mechanism::close(number, Duration::ZERO);
+    })
 }
 
 /// Opens an engine, or takes another reference to the open one of the same
@@ -104,16 +121,26 @@ pub unsafe extern "C" fn standin_open(
         // Whoever forks from now on has a child that must not go on with this.
         fork::watch();
         // SAFETY: as the caller promises.
-        let opened = unsafe { opening(options) }.and_then(|opening| {
-            let given = opening.given(&Settings::new())?;
-            let number = signals::blocked(|| mechanism::open(&given))?;
-            handle::give(number, opening).inspect_err(|_| {
-                let _closed = mechanism::close(number, Duration::ZERO);
+        let opened = unsafe { opening(options) }.and_then(|(opening, own_files)| {
+            signals::blocked(|| {
+                let denied = own_files && !files::part(apart::leave)?;
+                files::share();
+                files::run(move || open(opening, denied))?
             })
         });
         out.put(explain(why.as_ref(), opened)?);
         Ok(())
     })
+}
+
+fn reload(engine: u64, settings: &Settings) -> Result<(), Fault> {
+    let open = handle::engine(engine)?;
+    let mut opening = handle::opening(engine)?;
+    opening.settings.retain(|(known, _)| !settings.iter().any(|(name, _)| name == known));
+    opening.settings.extend(settings.iter().cloned());
+    let pairs: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    opening.reload(&open, &pairs)?;
+    handle::amend(engine, |known| known.settings = opening.settings)
 }
 
 /// Reads settings again: `count` of them in the place of what has their names,
@@ -140,12 +167,8 @@ pub unsafe extern "C" fn standin_reload(
         // SAFETY: as the caller promises.
         let (why, settings) =
             unsafe { (Buffer::wanted(why, "why")?, memory::pairs(settings, count, MOST_SETTINGS, "settings")?) };
-        let open = handle::engine(engine)?;
-        let mut opening = handle::opening(engine)?;
-        opening.settings.retain(|(known, _)| !settings.iter().any(|(name, _)| name == known));
-        opening.settings.extend(owned(&settings));
-        explain(why.as_ref(), opening.reload(&open, &settings))?;
-        handle::amend(engine, |known| known.settings = opening.settings)
+        let settings = owned(&settings);
+        explain(why.as_ref(), files::run(move || reload(engine, &settings))?)
     })
 }
 
@@ -164,7 +187,17 @@ pub extern "C" fn standin_close(engine: standin_engine, wait_ms: u32) -> standin
     if fork::is_child() {
         return super::status::STANDIN_OK;
     }
-    entry(|| mechanism::close(handle::take(engine)?, Duration::from_millis(wait_ms.into())).map(drop))
+    entry(|| {
+        let open = handle::engine(engine)?;
+        let (number, wait) = (handle::take(engine)?, Duration::from_millis(wait_ms.into()));
+        // Its descriptor is the host's, all its other files may not be.
+        let descriptor = files::run(move || {
+            let last = mechanism::close(number, wait)?;
+            Ok(last.then(|| open.agent().events().take_descriptor()))
+        })??;
+        drop(descriptor);
+        Ok(())
+    })
 }
 
 /// Makes a profile, the settings of one listener, or changes the one of that
@@ -200,9 +233,10 @@ pub unsafe extern "C" fn standin_profile(
         if !(1..=255).contains(&name.len()) {
             return Err(invalid("a profile has a name of 1 to 255 bytes"));
         }
-        let (open, own) = (handle::engine(engine)?, owned(&settings));
-        let made = handle::opening(engine)?.given(&own).and_then(|given| open.named_profile(name, &given));
-        out.put(explain(why.as_ref(), made)?);
+        let (open, opening, own) = (handle::engine(engine)?, handle::opening(engine)?, owned(&settings));
+        let (profile, over) = (name.to_owned(), own.clone());
+        let make = move || opening.given(&over).and_then(|given| open.named_profile(&profile, &given));
+        out.put(explain(why.as_ref(), files::run(make)?)?);
         handle::amend(engine, |opening| {
             opening.profiles.retain(|(known, _)| known != name);
             opening.profiles.push((name.to_owned(), own));
@@ -248,7 +282,8 @@ pub unsafe extern "C" fn standin_action(
             return Err(invalid("flags of an action: only STANDIN_ACTION_RIDES_OUT is known"));
         }
         let open = handle::engine(engine)?;
-        let id = open.agent().intern(name, resource_type)?;
+        let (agent, wanted) = (Arc::clone(open.agent()), (name.to_owned(), resource_type.to_owned()));
+        let id = files::run(move || agent.intern(&wanted.0, &wanted.1))??;
         if flags & STANDIN_ACTION_RIDES_OUT != 0 {
             open.agent().let_ride(id)?;
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Logging in.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -14,6 +15,7 @@ use super::types::{
 use super::{entry, handle};
 use crate::channel::Channel;
 use crate::fault::Fault;
+use crate::files;
 use crate::mechanism::{Login, Refusal};
 use crate::policy::ActionId;
 use crate::settings::EvidenceKind;
@@ -130,7 +132,8 @@ pub unsafe extern "C" fn standin_login_now(
             return Err(reply.needs(STANDIN_REPLY_MAX));
         }
         let open = handle::engine(engine)?;
-        let done = open.log_in(said.login(wait_ms));
+        let asked = Arc::clone(&open);
+        let done = files::run(move || asked.log_in(said.login(wait_ms)))?;
         let mut result = standin_login_result { size: 0, status: 0, session: 0, deadline_unix_ms: 0, request: 0 };
         let text = match &done {
             Ok(done) => {

@@ -8,6 +8,7 @@
 
 #![allow(unreachable_pub, reason = "cbindgen writes what is public into the header")]
 
+mod apart;
 mod engine;
 mod events;
 mod fork;

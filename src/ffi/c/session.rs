@@ -12,6 +12,7 @@ use super::types::{
 };
 use crate::decision::Outcome;
 use crate::fault::{Fault, Status};
+use crate::files;
 use crate::mechanism::{self, Batch};
 use crate::policy::ActionId;
 use crate::session::{Ask, SessionId};
@@ -313,7 +314,7 @@ pub unsafe extern "C" fn standin_session_export(session: standin_session, out: *
         // SAFETY: as the caller promises.
         let out = unsafe { Buffer::new(out, "out") }?;
         let id = session_id(session)?;
-        out.put(&mechanism::engine_of(id, |engine| engine.export(id))??)
+        out.put(&files::run(move || mechanism::engine_of(id, |engine| engine.export(id)))???)
     })
 }
 
@@ -336,8 +337,9 @@ pub unsafe extern "C" fn standin_session_import(
     entry(|| {
         // SAFETY: as the caller promises.
         let (out, sealed) = unsafe { (memory::Cell::new(out, "out")?, memory::bytes(sealed, "sealed")?) };
-        let engine = super::handle::engine(engine)?;
-        out.put(engine.import(sealed, Duration::from_millis(wait_ms.into()))?.number().unsigned_abs());
+        let (engine, sealed) = (super::handle::engine(engine)?, sealed.to_vec());
+        let brought = files::run(move || engine.import(&sealed, Duration::from_millis(wait_ms.into())))??;
+        out.put(brought.number().unsigned_abs());
         Ok(())
     })
 }

@@ -8,7 +8,7 @@ use crate::ffi::boundary::guarded;
 
 /// Major and minor number of this interface, as standin_abi gives it. Within a
 /// major number things are added and nothing is changed or taken away.
-pub const STANDIN_ABI: u32 = 0x0000_0001;
+pub const STANDIN_ABI: u32 = 0x0000_0002;
 
 /// Done.
 pub const STANDIN_OK: standin_status = 0;

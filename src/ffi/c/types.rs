@@ -52,7 +52,7 @@ pub struct standin_pair {
 pub struct standin_options {
     /// `sizeof(standin_options)`.
     pub size: u32,
-    /// 0.
+    /// STANDIN_OWN_FILES, or 0.
     pub flags: u32,
     /// Settings, as docs/settings.md names them; those of listeners hold for
     /// every profile that does not say otherwise. At most 1024.
@@ -212,6 +212,13 @@ pub const STANDIN_EVIDENCE_TOKEN: u32 = 2;
 /// The certificate, in DER, that the TLS layer has verified.
 pub const STANDIN_EVIDENCE_CERTIFICATE: u32 = 3;
 
+/// The library's threads have a table of open files of their own, and share the
+/// host's no longer: system calls of a host with one thread are then as quick as
+/// without this library. For the whole process, from the first standin_open on;
+/// where the kernel does not allow it, the table is shared. Calls that need
+/// files of the library's are then made by a thread of its own while the caller
+/// waits.
+pub const STANDIN_OWN_FILES: u32 = 1;
 /// The connection is encrypted.
 pub const STANDIN_CHANNEL_SECURE: u32 = 1;
 /// The number that names no action.

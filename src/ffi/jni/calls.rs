@@ -17,6 +17,7 @@ use crate::decision::Outcome;
 use crate::fault::{Fault, Status};
 use crate::ffi::boundary::{fields, join, text};
 use crate::ffi::descriptor;
+use crate::files;
 use crate::mechanism::{self, Batch, Login, METRICS, Refusal};
 use crate::policy::ActionId;
 use crate::session::{After, Ask, SessionId, Wanted};
@@ -74,7 +75,15 @@ pub(super) fn abi(env: Env, build: jobject) -> Result<jint, Fault> {
 }
 
 pub(super) fn open(env: Env, settings: jbyteArray, why: jbyteArray) -> Result<jlong, Fault> {
-    let opened = env.bytes(settings).and_then(|bytes| mechanism::open(&given(&bytes)?));
+    // Its threads open and close files as they like.
+    files::share();
+    let opened = env.bytes(settings).and_then(|bytes| {
+        if files::apart() {
+            let text = "a C host in this process has opened an engine with STANDIN_OWN_FILES";
+            return Err(Fault::new(Status::InvalidSetting, text));
+        }
+        mechanism::open(&given(&bytes)?)
+    });
     opened.map(jlong::from).inspect_err(|fault| env.explain(why, &fault.text))
 }
 
@@ -191,9 +200,6 @@ pub(super) fn login(
         &begin.deadline_wall.0.to_le_bytes(),
         begin.principal.subject.arn().as_bytes(),
         done.reply.as_bytes(),
-        begin.request_id.as_bytes(),
-        begin.principal.attributes.session_name.as_deref().unwrap_or_default().as_bytes(),
-        begin.credential.access_key_id.as_bytes(),
     ]);
     env.write(out, &content).inspect_err(|_| {
         engine.agent().release(done.id);

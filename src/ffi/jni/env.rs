@@ -90,15 +90,20 @@ impl Env {
     pub(super) fn write(self, array: jbyteArray, content: &[u8]) -> Result<(), Fault> {
         let room = self.length(array)?;
         let needed = u32::try_from(content.len()).map_err(|_| Fault::internal("an answer is too long"))?;
-        let mut bytes = needed.to_le_bytes().to_vec();
-        let fits = content.len() + 4 <= room;
+        let length = needed.to_le_bytes();
+        self.put(array, 0, length.get(..room.min(length.len())).unwrap_or_default())?;
+        let fits = content.len() + length.len() <= room;
         if fits {
-            bytes.extend_from_slice(content);
+            self.put(array, 4, content)?;
         }
-        let part = bytes.get(..bytes.len().min(room)).unwrap_or_default();
-        let length = i32::try_from(part.len()).map_err(|_| Fault::internal("an answer is too long"))?;
-        call!(self, v1_1, SetByteArrayRegion, array, 0, length, part.as_ptr().cast::<jbyte>());
         if fits { Ok(()) } else { Err(Fault::new(Status::BufferTooSmall, "the buffer is too small")) }
+    }
+
+    /// Writes into an array from a place on; it has room for that.
+    fn put(self, array: jbyteArray, at: i32, bytes: &[u8]) -> Result<(), Fault> {
+        let length = i32::try_from(bytes.len()).map_err(|_| Fault::internal("an answer is too long"))?;
+        call!(self, v1_1, SetByteArrayRegion, array, at, length, bytes.as_ptr().cast::<jbyte>());
+        Ok(())
     }
 
     /// Writes text for people: cut off rather than refused.

@@ -19,6 +19,7 @@ use super::addresses::{Addresses, Known};
 use crate::credential::answer::Asker;
 use crate::credential::host::{HostKey, SignedRequest};
 use crate::fault::{Fault, Kind, Status};
+use crate::files::Kept;
 use crate::service::wire::{
     HOST_HEADER, NONCE_HEADER, Problem, SEALED, SIGNATURE_HEADER, TIME_HEADER, VERSION_HEADER, VERSIONS, path,
 };
@@ -59,7 +60,8 @@ pub(super) struct Transport {
     urls: Vec<String>,
     /// The one that answered last.
     preferred: AtomicUsize,
-    agent: ureq::Agent,
+    /// Keeps connections.
+    agent: Kept<ureq::Agent>,
     known: Arc<Known>,
     /// Nothing is asked before this, on the steady clock: the service said so.
     not_before: AtomicI64,
@@ -138,7 +140,7 @@ impl Transport {
         Ok(Self {
             urls: urls.to_vec(),
             preferred: AtomicUsize::new(0),
-            agent,
+            agent: Kept::new(agent),
             known,
             not_before: AtomicI64::new(i64::MIN),
             clock,
@@ -148,7 +150,9 @@ impl Transport {
 
     /// Ends requests under way; later ones fail.
     pub(super) fn shut_down(&self) {
-        self.agent.clone().shutdown();
+        if let Ok(agent) = self.agent.get() {
+            agent.clone().shutdown();
+        }
     }
 
     /// Sends a request, signed, and reads its answer by `by`. A service that
@@ -204,6 +208,7 @@ impl Transport {
         let millis = |n: i64| Some(Duration::from_millis(n.unsigned_abs()));
         let sent = self
             .agent
+            .get()?
             .post(format!("{url}{path}"))
             .config()
             .timeout_global(millis(left))

@@ -57,7 +57,19 @@ public final class Fields {
 
   /** Splits fields; what is cut off is left out. */
   public static List<byte[]> split(byte[] bytes) {
-    ByteBuffer in = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    return split(ByteBuffer.wrap(bytes));
+  }
+
+  /** The fields that stand behind their length in a buffer the library filled. */
+  public static List<byte[]> read(byte[] out) {
+    int length = needed(out);
+    return length < 0 || length > out.length - 4
+        ? List.of()
+        : split(ByteBuffer.wrap(out, 4, length));
+  }
+
+  private static List<byte[]> split(ByteBuffer in) {
+    in.order(ByteOrder.LITTLE_ENDIAN);
     List<byte[]> fields = new ArrayList<>();
     while (in.remaining() >= 4) {
       int length = in.getInt();

@@ -35,6 +35,7 @@ final class HandedOut {
   private static final int OWN = 4;
 
   private static final Kept[] NONE = new Kept[2];
+  private static final int[] NOTHING = {};
   private static final int FIRST = 4;
   private static final int MOST = 256;
 
@@ -48,7 +49,7 @@ final class HandedOut {
   private Kept[] slots = NONE;
 
   /** What was last asked about and not found, by slot. */
-  private int[] missed = {};
+  private int[] missed = NOTHING;
 
   private int misses;
   private int pause;

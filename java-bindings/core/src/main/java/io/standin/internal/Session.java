@@ -14,6 +14,9 @@ import java.util.List;
 public final class Session {
   private static final Cleaner CLEANER = Cleaner.create();
 
+  /** No room for the words of a refusal, which nobody is told here. */
+  private static final byte[] UNREAD = {};
+
   /** What may be done with the connection, by the library's numbers. */
   private static final int AT_ONCE = 0;
 
@@ -68,7 +71,7 @@ public final class Session {
     if (!bound) {
       synchronized (this) {
         if (!bound) {
-          Native.bind(id, facts, new byte[512]);
+          Native.bind(id, facts, UNREAD);
           address = from;
           bound = true;
         }

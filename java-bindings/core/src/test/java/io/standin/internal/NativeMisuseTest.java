@@ -118,6 +118,10 @@ class NativeMisuseTest {
           contained(Native.authorizeOne(session, action, 3, 1, one, other, 0));
         }
         contained(Native.authorizeAny(session, action, one, -1));
+        for (int what : new int[] {0, 1, 2, 3, -1}) {
+          contained(Native.connection(session, what, one));
+          contained(Native.connection(-1, what, one));
+        }
         contained(Native.info(session, one));
         contained(Native.exportSession(session, one));
         assertTrue(contained(Native.importSession(engine, one, 0)) <= 0);

@@ -5,6 +5,7 @@ import io.standin.internal.Fields;
 import io.standin.internal.Session;
 import io.standin.internal.Status;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.List;
 import javax.security.sasl.SaslServer;
 import org.apache.kafka.common.errors.SaslAuthenticationException;
@@ -20,6 +21,9 @@ final class StandinSaslServer implements SaslServer {
 
   /** The property from which Kafka takes when the client must authenticate again. */
   private static final String LIFETIME = "CREDENTIAL.LIFETIME.MS";
+
+  /** Longer than any answer; a network thread has one login at a time. */
+  private static final ThreadLocal<byte[]> ROOM = ThreadLocal.withInitial(() -> new byte[8192]);
 
   private final StandinServerCallbackHandler handler;
   private Session session;
@@ -44,10 +48,12 @@ final class StandinSaslServer implements SaslServer {
 
   @Override
   public byte[] evaluateResponse(byte[] response) {
-    byte[] out = new byte[8192];
+    byte[] out = ROOM.get();
+    // Where the library writes nothing, no earlier login's answer is to be found.
+    Arrays.fill(out, 0, Integer.BYTES, (byte) 0);
     int status = handler.login(response, out);
-    List<byte[]> fields = Fields.split(Fields.content(out));
-    if (status == 0 && fields.size() == 7) {
+    List<byte[]> fields = Fields.read(out);
+    if (status == 0 && fields.size() == 4) {
       session =
           new Session(
               Fields.number(fields.get(0)),
