@@ -84,6 +84,13 @@ install_clients() {
   fi
   quietly "$build/log/go.log" env -C "$here/franz-go" GOTOOLCHAIN=auto GOFLAGS="-mod=readonly -modcacherw -buildvcs=false" \
     GOMODCACHE="$build/go/mod" GOCACHE="$build/go/cache" go build -o "$to/franz-go" .
+  build_rust_signer
+}
+
+# Two hundred crates: what waits for something else may build them meanwhile.
+build_rust_signer() {
+  quietly "$build/log/rust-signer.log" env -C "$root/tests/clients/rust-signer" \
+    cargo build --locked --target-dir "$build/clients/rust"
 }
 
 at_least() { [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; } # at_least VERSION LEAST

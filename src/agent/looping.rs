@@ -21,13 +21,18 @@ const WINDOW: i64 = 10_000;
 const NAMED: usize = 3;
 
 /// What is remembered from one look to the next.
-#[derive(Default)]
 pub(super) struct Loops(Mutex<Looked>);
 
-#[derive(Default)]
 struct Looked {
-    since: Option<Steady>,
+    since: Steady,
     told: Option<Steady>,
+}
+
+impl Loops {
+    /// Counts from this moment on.
+    pub(super) fn from(now: Steady) -> Self {
+        Self(Mutex::new(Looked { since: now, told: None }))
+    }
 }
 
 impl Agent {
@@ -35,12 +40,11 @@ impl Agent {
     pub(super) fn look_for_loops(&self) {
         let (now, window) = (self.parts.clock.steady(), self.parts.tuning.audit_window());
         let Ok(mut looked) = self.loops.0.lock() else { return };
-        let since = *looked.since.get_or_insert(now);
-        let passed = now.since(since);
+        let passed = now.since(looked.since);
         if passed < window.min(WINDOW) {
             return;
         }
-        looked.since = Some(now);
+        looked.since = now;
         // What was repeated elsewhere is counted there until now.
         kept::count();
         let least = |per_second: i64| u32::try_from((passed * per_second / 1000).max(per_second)).unwrap_or(u32::MAX);

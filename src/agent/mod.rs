@@ -176,6 +176,7 @@ impl Agent {
         let tally = Arc::new(Tally::new(Arc::clone(&parts.clock), Arc::clone(&actions), Arc::clone(&parts.recorder)));
         let sessions = Arc::new(Table::new(parts.engine));
         let events = Events::default();
+        let loops = looping::Loops::from(parts.clock.steady());
         let agent = Arc::new(Self {
             parts,
             table: Mutex::new(CredentialTable { applied: heard.unwrap_or_default(), held: HashMap::default() }),
@@ -189,7 +190,7 @@ impl Agent {
             aside_waiting: Waiting::new(ASIDE_THREADS),
             seeking: Mutex::default(),
             slowing_failed: AtomicBool::new(false),
-            loops: looping::Loops::default(),
+            loops,
             fresh,
             tally,
             actions: ArcSwap::new(actions),

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""confluent-kafka (librdkafka): OAUTHBEARER with AWS's signer."""
+"""confluent-kafka (librdkafka): OAUTHBEARER with AWS's signer, or with another program's that
+the environment names: librdkafka is what clients in other languages are made of."""
 
+import os
+import subprocess
 import sys
 import threading
 import time
@@ -15,8 +18,12 @@ from job import Job, answer
 
 def settings(job, errors=None):
     def token(_):
-        value, expires_ms = MSKAuthTokenProvider.generate_auth_token(job.region)
-        return value, expires_ms / 1000
+        signer = os.environ.get("SIGNER")
+        if signer:
+            value, expires_ms = subprocess.check_output([signer], text=True).split()
+        else:
+            value, expires_ms = MSKAuthTokenProvider.generate_auth_token(job.region)
+        return value, int(expires_ms) / 1000
 
     return {
         "bootstrap.servers": job.bootstrap,
