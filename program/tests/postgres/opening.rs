@@ -119,7 +119,7 @@ fn an_older_format_is_brought_forward() {
     home.store.create_user("t", "/", "ann", &[]).unwrap();
     home.store.create_host("t", "demo/1", true, 60_000).unwrap();
     // What came after format 3, taken away.
-    home.raw("DROP TABLE denial, denial_last, collected, collected_last; ALTER TABLE host DROP COLUMN seen");
+    home.raw("DROP TABLE denial, denial_last, collected, collected_last; ALTER TABLE host DROP COLUMN seen; ALTER TABLE change DROP COLUMN disconnect");
     home.raw("UPDATE store_format SET number = 3, readable_from = 2");
     std::thread::scope(|scope| {
         let opened: Vec<_> = (0..4).map(|_| scope.spawn(|| home.again().map(drop))).collect();
