@@ -12,7 +12,7 @@ use standin::channel::Channel;
 use standin::decision::{Inputs, Keys};
 use standin::fault::{Fault, Status};
 use standin::identity::{Attributes, Identity, Principal};
-use standin::policy::check::{Finding, Usage, Use, check, unused};
+use standin::policy::check::{Finding, Usage, Use, check, check_trust, unused};
 use standin::time::UnixMillis;
 
 use crate::Desk;
@@ -45,23 +45,70 @@ struct Checked {
     /// File, or name of the policy as explanations name it.
     name: String,
     text: String,
+    /// It is a role's trust policy.
+    trust: bool,
+}
+
+/// Whom trust policies may name: who is in the store.
+struct Parties {
+    account: String,
+    arns: BTreeSet<String>,
+}
+
+impl Parties {
+    fn of(store: &Store) -> Result<Self, Fault> {
+        let users = store.users()?.into_iter().map(|u| u.identity.arn().to_owned());
+        let roles = store.roles()?.into_iter().map(|r| r.identity.arn().to_owned());
+        let providers = store.providers()?.into_iter().map(|p| p.arn);
+        Ok(Self { account: store.account().to_owned(), arns: users.chain(roles).chain(providers).collect() })
+    }
+
+    /// Whether a principal of this kind stands for anybody.
+    fn has(&self, kind: &str, text: &str) -> bool {
+        let own_account = |text: &str| text == self.account;
+        let fields: Vec<&str> = text.splitn(6, ':').collect();
+        match (kind, fields.as_slice()) {
+            // A service asks nobody here to assume a role.
+            ("Service", _) => false,
+            ("AWS", ["*"]) => true,
+            ("AWS", [account]) => own_account(account),
+            ("AWS", [_, _, _, _, account, "root"]) => own_account(account),
+            ("AWS", [_, _, "sts", _, account, session]) => {
+                let role = session.split('/').nth(1).unwrap_or_default();
+                let named = |arn: &String| arn.contains(":role/") && arn.rsplit('/').next() == Some(role);
+                own_account(account) && self.arns.iter().any(named)
+            }
+            _ => self.arns.contains(text),
+        }
+    }
 }
 
 impl Check {
     pub(crate) fn run(self, desk: &Desk) -> Result<ExitCode, Fault> {
         let house = self.which.house(desk)?;
+        let mut parties = None;
         let (documents, usages) = if self.all {
             let store = desk.store_or(house.store.as_ref())?;
+            parties = Some(Parties::of(&store)?);
             let documents = all(&store)?;
             let usages = self.unused_for.map(|s| self.usages(desk, &store, &house, s)).transpose()?;
             (documents, usages)
         } else {
-            let document = |path: &PathBuf| Ok(Checked { name: path.display().to_string(), text: read(path)? });
+            let document = |path: &PathBuf| {
+                let name = path.display().to_string();
+                Ok(Checked { trust: name.ends_with(".trust.json"), text: read(path)?, name })
+            };
             (self.files.iter().map(document).collect::<Result<_, Fault>>()?, None)
         };
         let mut found: Vec<(&str, Finding)> = Vec::new();
         for document in &documents {
             let invalid = |e| Fault::new(Status::InvalidDocument, format!("{}:\n{e}", document.name));
+            if document.trust {
+                let exists = |kind: &str, text: &str| parties.as_ref().is_none_or(|p| p.has(kind, text));
+                let of_trust = check_trust(&document.text, &exists).map_err(invalid)?;
+                found.extend(of_trust.into_iter().map(|f| (document.name.as_str(), f)));
+                continue;
+            }
             let mut of_document = check(&document.text, &house.scope).map_err(invalid)?;
             if let Some(of_policy) = usages.as_ref().and_then(|u| u.of(&document.name)) {
                 of_document.extend(of_policy.unused(&document.text, &house)?);
@@ -188,10 +235,14 @@ impl OfPolicy<'_> {
 /// Every policy in the store, under the names that explanations use.
 fn all(store: &Store) -> Result<Vec<Checked>, Fault> {
     let mut documents: Vec<Checked> =
-        store.policies()?.into_iter().map(|p| Checked { name: p.arn, text: p.document }).collect();
+        store.policies()?.into_iter().map(|p| Checked { name: p.arn, text: p.document, trust: false }).collect();
     let mut inline = |owner: Owner<'_>, arn: &str| -> Result<(), Fault> {
         let own = store.policies_of(owner)?.inline;
-        documents.extend(own.into_iter().map(|(name, text)| Checked { name: format!("inline/{arn}/{name}"), text }));
+        documents.extend(own.into_iter().map(|(name, text)| Checked {
+            name: format!("inline/{arn}/{name}"),
+            text,
+            trust: false,
+        }));
         Ok(())
     };
     for user in store.users()? {
@@ -203,6 +254,11 @@ fn all(store: &Store) -> Result<Vec<Checked>, Fault> {
     for (arn, _) in store.groups()? {
         inline(Owner::Group(&arn), &arn)?;
     }
+    documents.extend(store.roles()?.into_iter().map(|role| Checked {
+        name: format!("trust/{}", role.identity.arn()),
+        text: role.trust,
+        trust: true,
+    }));
     Ok(documents)
 }
 

@@ -69,6 +69,29 @@ fn every_policy_of_the_store_is_looked_through_under_its_name() {
 }
 
 #[test]
+fn trust_policies_are_looked_through_for_principals_that_are_not_there() {
+    let place = Place::new();
+    place.ok(&["user", "create", "ann"]);
+    let trust = |users: &[&str]| {
+        let arns: Vec<String> = users.iter().map(|name| format!("arn:aws:iam::123456789012:user/{name}")).collect();
+        let statement = json!({"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": arns}});
+        json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
+    };
+    std::fs::write(place.path("right.trust.json"), trust(&["ann"])).unwrap();
+    std::fs::write(place.path("wrong.trust.json"), trust(&["ann", "bob"])).unwrap();
+    place.ok(&["role", "create", "right", "--trust", "right.trust.json"]);
+    assert_eq!(check(&place, &["--all"]), (vec![], 0));
+    place.ok(&["role", "create", "wrong", "--trust", "wrong.trust.json"]);
+    let (found, code) = check(&place, &["--all"]);
+    assert_eq!((found.len(), code), (1, 1), "{found:?}");
+    assert_eq!(found[0]["rule"], "no-principal");
+    assert_eq!(found[0]["policy"], "trust/arn:aws:iam::123456789012:role/wrong");
+    assert!(found[0].to_string().contains("user/bob"), "{found:?}");
+    // Who exists is known of the store alone.
+    assert_eq!(check(&place, &["wrong.trust.json", "--cluster", CLUSTER]), (vec![], 0));
+}
+
+#[test]
 fn grants_are_compared_with_what_the_audit_counted() {
     let place = Place::new();
     for user in ["ann", "bob"] {

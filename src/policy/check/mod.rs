@@ -3,6 +3,7 @@
 //! that match nothing here, and grants wider than what was used. For those who
 //! write policies; deciding is elsewhere.
 
+mod trust;
 mod used;
 
 use super::arn::{ArnMatch, Scope, Seen, by_fields, whole};
@@ -12,16 +13,18 @@ use super::pattern::{Atom, NoValues, Pattern};
 use super::problem::{Problem, Problems, shown_text};
 use super::reader::{Node, Value, read};
 
+pub use trust::check_trust;
 pub use used::{Usage, Use, unused};
 
 /// What kind of finding it is: its name and what it is about.
-pub const RULES: [(&str, &str); 9] = [
+pub const RULES: [(&str, &str); 10] = [
     ("unknown-action", "an action of a known service that no host asks about"),
     ("other-service", "an action or resource of another service: it is kept and does nothing"),
     ("no-cluster", "a resource that is none of this cluster, under no alias"),
     ("resource-type", "actions and resources of one statement that do not fit each other"),
     ("condition-key", "a condition key that no host supplies"),
     ("variable", "a policy variable that never has a value, and has no default"),
+    ("no-principal", "a principal of a role's trust policy that does not exist"),
     ("never-used", "a statement that allowed nothing in the period"),
     ("action-not-used", "an action that was allowed and not used in the period"),
     ("resource-not-used", "a resource that was allowed and not used in the period"),

@@ -184,3 +184,47 @@ fn grants_wider_than_used_are_told_with_what_was_used() {
     assert_eq!(found[0].2, "these are enough: kafka-cluster:DescribeTopic");
     assert_eq!(found[2].2, "these are enough: a1, a2");
 }
+
+/// What a trust policy of one statement is told, where only one user exists.
+fn trust(members: &str) -> Vec<(&'static str, String)> {
+    let text = format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow",{members}}}]}}"#);
+    let ann = "arn:aws:iam::123456789012:user/ann";
+    let found = check_trust(&text, &|kind, text| kind == "AWS" && text == ann || text == "*");
+    found.unwrap_or_else(|e| panic!("{e}: {text}")).into_iter().map(|f| (f.rule, f.problem.path)).collect()
+}
+
+#[test]
+fn what_admits_nobody_or_is_never_asked_in_a_trust_policy_is_told() {
+    let ann = r#""Principal":{"AWS":"arn:aws:iam::123456789012:user/ann"}"#;
+    let assume = r#""Action":"sts:AssumeRole""#;
+    for fine in [
+        format!("{ann},{assume}"),
+        format!(r#""Principal":"*",{assume}"#),
+        format!(r#"{ann},"Action":["sts:AssumeRole*","sts:TagSession"]"#),
+        format!(
+            r#"{ann},{assume},"Condition":{{"StringEquals":{{"sts:ExternalId":"x","aws:PrincipalArn":"y","id.example/a:sub":"z","aws:RequestTag/k":"v"}}}}"#
+        ),
+    ] {
+        assert_eq!(trust(&fine), [], "{fine}");
+    }
+    let at = "$.Statement[0]";
+    for (members, rule, path) in [
+        (format!(r#"{ann},"Action":"sts:AsumeRole""#), "unknown-action", ".Action"),
+        (format!(r#"{ann},"Action":["sts:AssumeRole","sts:GetCallerIdentity"]"#), "unknown-action", ".Action[1]"),
+        (
+            format!(
+                r#""Principal":{{"AWS":["arn:aws:iam::123456789012:user/ann","arn:aws:iam::123456789012:user/bob"]}},{assume}"#
+            ),
+            "no-principal",
+            ".Principal.AWS[1]",
+        ),
+        (format!(r#""Principal":{{"Service":"ec2.amazonaws.com"}},{assume}"#), "no-principal", ".Principal.Service"),
+        (
+            format!(r#"{ann},{assume},"Condition":{{"StringEquals":{{"aws:VpcSourceIp":"x"}}}}"#),
+            "condition-key",
+            ".Condition.StringEquals.aws:VpcSourceIp",
+        ),
+    ] {
+        assert_eq!(trust(&members), [(rule, format!("{at}{path}"))], "{members}");
+    }
+}
