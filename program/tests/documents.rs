@@ -474,6 +474,11 @@ fn clients_are_documented_with_the_versions_tested() {
             pinned.insert(module.rsplit('/').next().unwrap().to_owned(), version.to_owned());
         }
     }
+    for line in read("tests/clients/rust-signer/Cargo.toml").lines() {
+        if let Some((name, version)) = line.split_once(" = \"=") {
+            pinned.insert(name.to_owned(), version.trim_end_matches('"').to_owned());
+        }
+    }
     let pom = read("java-bindings/pom.xml");
     let property = |name: &str| pom.split(&format!("<{name}>")).nth(1).unwrap().split('<').next().unwrap().to_owned();
     pinned.insert("kafka-clients".to_owned(), property("kafka.version"));
