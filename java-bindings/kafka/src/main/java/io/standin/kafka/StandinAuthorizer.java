@@ -200,6 +200,14 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
         return known == 1 ? ALLOWED : DENIED;
       }
     }
+    return ask(session, context, asked);
+  }
+
+  /**
+   * Asks the library. Apart from what is known already, which is to stay small for the compiler.
+   */
+  private List<AuthorizationResult> ask(
+      Session session, AuthorizableRequestContext context, List<Action> asked) {
     if (session.isUnseen()) {
       Connections.note(session, context);
     }
@@ -229,19 +237,7 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
     if (status < 0) {
       return fallen(status, session, context, asked);
     }
-    List<AuthorizationResult> results = new ArrayList<>(asked.size());
-    int next = 0;
-    for (int i = 0; i < asked.size(); i++) {
-      if (refused != null && refused[i]) {
-        results.add(AuthorizationResult.DENIED);
-        continue;
-      }
-      switch (requests.buffer().get(next++)) {
-        case 1 -> results.add(AuthorizationResult.ALLOWED);
-        case 2 -> throw undecided(context, asked);
-        default -> results.add(AuthorizationResult.DENIED);
-      }
-    }
+    List<AuthorizationResult> results = results(requests, refused, context, asked);
     if (status > 0) {
       session.denied(status);
     } else if (session.isSlowed() && results.contains(AuthorizationResult.ALLOWED)) {
@@ -255,6 +251,28 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
           results.get(0) == AuthorizationResult.ALLOWED,
           only.logIfDenied(),
           context.clientAddress());
+    }
+    return results;
+  }
+
+  /** What the library has answered, with denials for what it was not asked. */
+  private List<AuthorizationResult> results(
+      Requests requests,
+      boolean[] refused,
+      AuthorizableRequestContext context,
+      List<Action> asked) {
+    List<AuthorizationResult> results = new ArrayList<>(asked.size());
+    int next = 0;
+    for (int i = 0; i < asked.size(); i++) {
+      if (refused != null && refused[i]) {
+        results.add(AuthorizationResult.DENIED);
+        continue;
+      }
+      switch (requests.buffer().get(next++)) {
+        case 1 -> results.add(AuthorizationResult.ALLOWED);
+        case 2 -> throw undecided(context, asked);
+        default -> results.add(AuthorizationResult.DENIED);
+      }
     }
     return results;
   }
