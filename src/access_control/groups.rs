@@ -3,7 +3,7 @@
 
 use super::changes::Kind;
 use super::database::{Connection, params};
-use super::quotas::Quota;
+use super::quotas::{self, Quota};
 use super::store::{StoreIn, Transactions, Write};
 use super::users;
 use crate::credential::access_key_id;
@@ -55,7 +55,7 @@ impl<D: Transactions> StoreIn<D> {
                     f
                 }
             })?;
-            w.within(Quota::Groups, "SELECT count(*) FROM grouping WHERE account = ?1", params![account])?;
+            w.within(Quota::Groups, quotas::GROUPS, params![account])?;
             Ok(arn.clone())
         })
     }

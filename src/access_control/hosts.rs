@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 
 use super::changes::Kind;
 use super::database::{Row, params};
-use super::quotas::Quota;
+use super::quotas::{self, Quota};
 use super::store::{Store, Write};
 use super::users;
 use crate::credential::{Secret, access_key_id};
@@ -200,9 +200,8 @@ impl Store {
             }
             w.run("UPDATE identity SET disabled = 0 WHERE arn = ?1", params![arn])?;
             if had.is_none() {
-                let counted = "SELECT count(*) FROM host WHERE account = ?1 AND public_key IS NOT NULL";
                 // Whoever comes is not wrong, only early.
-                w.within(Quota::Hosts, counted, params![w.account])
+                w.within(Quota::Hosts, quotas::HOSTS, params![w.account])
                     .map_err(|f| if f.status == Status::LimitReached { Fault { status: Status::Busy, ..f } } else { f })?;
             }
             w.detail = "with a new key".to_owned();

@@ -4,7 +4,7 @@
 
 use super::database::{Connection, Row, params};
 use super::policies::{announce_policy, checked, find_policy};
-use super::quotas::Quota;
+use super::quotas::{self, Quota};
 use super::store::{Store, Write};
 use super::users::{read_tags, tags_text};
 use crate::credential::access_key_id;
@@ -175,7 +175,7 @@ impl Store {
                 }
                 _ => fault,
             })?;
-            w.within(Quota::Policies, "SELECT count(*) FROM policy WHERE account = ?1", params![account])?;
+            w.within(Quota::Policies, quotas::POLICIES, params![account])?;
             insert_version(w, &arn, new.document, &hash).map(drop)
         })?;
         self.policy(&arn)

@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 
 use super::changes::Kind;
 use super::database::{Connection, Row, params};
-use super::quotas::{Quota, counted_size};
+use super::quotas::{self, Quota, counted_size};
 use super::store::{StoreIn, Transactions, Write};
 use super::{groups, users};
 use crate::credential::access_key_id;
@@ -162,7 +162,7 @@ impl<D: Transactions> StoreIn<D> {
                     "INSERT INTO policy (arn, account, name, unique_id, created, default_version) VALUES (?1, ?2, ?3, ?4, ?5, 0)",
                     params![arn, account, name, unique_id, now],
                 )?;
-                w.within(Quota::Policies, "SELECT count(*) FROM policy WHERE account = ?1", params![account])?;
+                w.within(Quota::Policies, quotas::POLICIES, params![account])?;
             }
             let version = super::managed::insert_version(w, &arn, document, &hash)?;
             w.run("UPDATE policy SET default_version = ?2 WHERE arn = ?1", params![arn, version])?;

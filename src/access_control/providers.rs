@@ -2,7 +2,7 @@
 //! OpenID Connect identity providers whose tokens may assume roles.
 
 use super::database::{Connection, Row, params};
-use super::quotas::Quota;
+use super::quotas::{self, Quota};
 use super::store::{Store, Write};
 use super::users::{read_tags, tags_text};
 use crate::fault::{Fault, Status};
@@ -88,7 +88,7 @@ impl Store {
                 params![new.arn, account, new.issuer, client_ids, thumbprints, tags, now],
             )
             .map(drop)?;
-            w.within(Quota::Providers, "SELECT count(*) FROM identity_provider WHERE account = ?1", params![account])
+            w.within(Quota::Providers, quotas::PROVIDERS, params![account])
         })
     }
 

@@ -8,6 +8,12 @@ use super::database::params;
 use super::store::{Store, StoreIn, Transactions};
 use crate::fault::{Fault, Status};
 
+// How many there are of what has a quota for the whole account.
+pub(super) const GROUPS: &str = "SELECT count(*) FROM grouping WHERE account = ?1";
+pub(super) const POLICIES: &str = "SELECT count(*) FROM policy WHERE account = ?1";
+pub(super) const PROVIDERS: &str = "SELECT count(*) FROM identity_provider WHERE account = ?1";
+pub(super) const HOSTS: &str = "SELECT count(*) FROM host WHERE account = ?1 AND public_key IS NOT NULL";
+
 /// What there may be only so many of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quota {
@@ -241,12 +247,12 @@ impl Store {
             let count = |sql: &str| c.one::<i64>(sql, params![self.account()]);
             Ok(Usage {
                 users: count("SELECT count(*) FROM identity WHERE account = ?1 AND kind = 'user'")?,
-                groups: count("SELECT count(*) FROM grouping WHERE account = ?1")?,
+                groups: count(GROUPS)?,
                 roles: count("SELECT count(*) FROM identity WHERE account = ?1 AND kind = 'role'")?,
-                policies: count("SELECT count(*) FROM policy WHERE account = ?1")?,
+                policies: count(POLICIES)?,
                 versions: count("SELECT count(*) FROM policy_version WHERE account = ?1")?,
-                providers: count("SELECT count(*) FROM identity_provider WHERE account = ?1")?,
-                hosts: count("SELECT count(*) FROM host WHERE account = ?1 AND public_key IS NOT NULL")?,
+                providers: count(PROVIDERS)?,
+                hosts: count(HOSTS)?,
             })
         })
     }

@@ -7,9 +7,9 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Agent, Pool};
+use super::Agent;
 use crate::connection::{self, Ends, Lend};
-use crate::fault::{Fault, Status};
+use crate::fault::Fault;
 use crate::session::{After, Session, SessionId, Slowed, Standing};
 use crate::time::Steady;
 
@@ -70,7 +70,7 @@ impl Agent {
                 }
             }
         };
-        self.connections().and_then(|pool| pool.submit(Box::new(job))).inspect_err(|_| session.want_shut())
+        self.seeking.submit(|| self.is_stopping(), Box::new(job)).inspect_err(|_| session.want_shut())
     }
 
     /// Has a session's own connection answer late from now on, until
@@ -109,7 +109,7 @@ impl Agent {
         drop(state);
         let (agent, looping) = (Arc::clone(self), Arc::clone(session));
         let seek = move || agent.seek(&looping, &ends, lend);
-        self.connections().and_then(|pool| pool.submit(Box::new(seek))).inspect_err(|_| {
+        self.seeking.submit(|| self.is_stopping(), Box::new(seek)).inspect_err(|_| {
             if let Some(slowed) = session.slowed().as_mut() {
                 slowed.sought = false;
             }
@@ -176,17 +176,5 @@ impl Agent {
         if connection.is_none_or(|c| connection::answer_late(&c, false).is_err()) {
             slowed.number = None;
         }
-    }
-
-    /// The thread that looks for connections; most hosts never need it.
-    fn connections(&self) -> Result<Arc<Pool>, Fault> {
-        let mut seeking = self.seeking.lock().map_err(|_| Fault::internal("looking for connections failed earlier"))?;
-        if self.is_stopping() {
-            return Err(Fault::new(Status::Closed, "the engine is closed"));
-        }
-        Ok(match &*seeking {
-            Some(pool) => Arc::clone(pool),
-            None => Arc::clone(seeking.insert(Arc::new(Pool::new("connections", 1)?))),
-        })
     }
 }

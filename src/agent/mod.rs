@@ -109,10 +109,10 @@ pub struct Agent {
     differences: Differences,
     pool: Pool,
     /// Started when a host first logs clients in without waiting.
-    aside: Mutex<Option<Arc<Pool>>>,
+    aside: pool::Late,
     aside_waiting: Waiting,
     /// Started when a connection is first looked for.
-    seeking: Mutex<Option<Arc<Pool>>>,
+    seeking: pool::Late,
     /// Set once it was said that connections cannot be slowed here.
     slowing_failed: AtomicBool,
     loops: looping::Loops,
@@ -186,9 +186,9 @@ impl Agent {
             watching: watched::Watching::default(),
             differences: Differences::default(),
             pool: Pool::new("service", threads)?,
-            aside: Mutex::default(),
+            aside: pool::Late::new("login", ASIDE_THREADS),
             aside_waiting: Waiting::new(ASIDE_THREADS),
-            seeking: Mutex::default(),
+            seeking: pool::Late::new("connections", 1),
             slowing_failed: AtomicBool::new(false),
             loops,
             fresh,
@@ -302,17 +302,7 @@ impl Agent {
     /// # Errors
     /// Busy when too many wait; the job is dropped.
     pub fn run_aside(&self, job: Box<dyn FnOnce() + Send>) -> Result<(), Fault> {
-        let pool = {
-            let mut aside = self.aside.lock().map_err(|_| Fault::internal("logins failed earlier"))?;
-            if *self.stop.lock().map_err(|_| Fault::internal("the agent failed earlier"))? {
-                return Err(Fault::new(Status::Closed, "the engine is closed"));
-            }
-            match &*aside {
-                Some(pool) => Arc::clone(pool),
-                None => Arc::clone(aside.insert(Arc::new(Pool::new("login", ASIDE_THREADS)?))),
-            }
-        };
-        pool.submit(job)
+        self.aside.submit(|| self.is_stopping(), job)
     }
 
     /// Where policies decide otherwise than Kafka's lists.
@@ -384,12 +374,8 @@ impl Agent {
         let threads = self.threads.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default();
         pool::join_by(threads, by);
         self.pool.close(by);
-        if let Some(aside) = self.aside.lock().ok().and_then(|mut aside| aside.take()) {
-            aside.close(by);
-        }
-        if let Some(seeking) = self.seeking.lock().ok().and_then(|mut seeking| seeking.take()) {
-            seeking.close(by);
-        }
+        self.aside.close(by);
+        self.seeking.close(by);
         self.sessions.close();
         for (id, _) in self.sessions.all() {
             self.remove(id);

@@ -66,6 +66,44 @@ impl Pool {
     }
 }
 
+/// A pool whose threads start with the first job: most hosts never need them.
+pub(super) struct Late {
+    name: &'static str,
+    threads: usize,
+    started: Mutex<Option<Pool>>,
+}
+
+impl Late {
+    pub(super) fn new(name: &'static str, threads: usize) -> Self {
+        Self { name, threads, started: Mutex::default() }
+    }
+
+    /// Queues a job, unless the engine is `stopping`: that is asked when nobody
+    /// else can start the threads any more.
+    ///
+    /// # Errors
+    /// As [`Pool::submit`].
+    pub(super) fn submit(&self, stopping: impl FnOnce() -> bool, job: Job) -> Result<(), Fault> {
+        let failed = |_| Fault::internal(format!("the {} threads failed earlier", self.name));
+        let mut started = self.started.lock().map_err(failed)?;
+        if stopping() {
+            return Err(Fault::new(Status::Closed, "the engine is closed"));
+        }
+        let pool = match started.take() {
+            Some(pool) => pool,
+            None => Pool::new(self.name, self.threads)?,
+        };
+        started.insert(pool).submit(job)
+    }
+
+    /// As [`Pool::close`], if they were started.
+    pub(super) fn close(&self, by: Instant) {
+        if let Some(pool) = self.started.lock().ok().and_then(|mut started| started.take()) {
+            pool.close(by);
+        }
+    }
+}
+
 fn serve(receiver: &Mutex<Receiver<Job>>, panics: &AtomicUsize) {
     loop {
         let job = match receiver.lock() {

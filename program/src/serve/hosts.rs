@@ -58,10 +58,7 @@ impl Nonces {
         if self.before.get(host).is_some_and(|nonces| nonces.contains(nonce)) {
             return replayed();
         }
-        if !self.present.contains_key(host) {
-            self.present.insert(host.to_owned(), HashSet::new());
-        }
-        let Some(own) = self.present.get_mut(host) else { return Err(Fault::internal("a nonce was lost")) };
+        let own = self.present.entry(host.to_owned()).or_default();
         if own.contains(nonce) {
             return replayed();
         }
