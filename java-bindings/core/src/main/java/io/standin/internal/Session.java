@@ -181,8 +181,14 @@ public final class Session {
     return slowed;
   }
 
-  /** Something was allowed: the connection answers at once again. */
+  /** Something was allowed: the connection answers at once again, if it does not already. */
   public void allowed() {
+    if (slowed) {
+      quicken();
+    }
+  }
+
+  private void quicken() {
     slowed = false;
     Native.connection(id, AT_ONCE, null);
     Reference.reachabilityFence(this);

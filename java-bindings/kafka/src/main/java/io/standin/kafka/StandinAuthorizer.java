@@ -193,11 +193,12 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
     }
     if (asked.size() == 1) {
       int known = repeats(session, context, asked.get(0));
-      if (known >= 0) {
-        if (known == 1 && session.isSlowed()) {
-          session.allowed();
-        }
-        return known == 1 ? ALLOWED : DENIED;
+      if (known == 1) {
+        session.allowed();
+        return ALLOWED;
+      }
+      if (known == 0) {
+        return DENIED;
       }
     }
     return ask(session, context, asked);
@@ -335,9 +336,7 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
       }
       int number = actions.number(operation, type);
       if (session.repeatsAny(number, context.clientAddress())) {
-        if (session.isSlowed()) {
-          session.allowed();
-        }
+        session.allowed();
         return AuthorizationResult.ALLOWED;
       }
       if (session.isUnseen()) {
@@ -354,9 +353,7 @@ public class StandinAuthorizer implements ClusterMetadataAuthorizer, Monitorable
       }
       return switch (answer) {
         case 1 -> {
-          if (session.isSlowed()) {
-            session.allowed();
-          }
+          session.allowed();
           session.anyAllowed(number, context.clientAddress());
           yield AuthorizationResult.ALLOWED;
         }
