@@ -4,10 +4,12 @@ package io.standin.it;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.protocol.Errors;
 
 /** Topics made and looked at by Kafka's own super user. */
@@ -22,6 +24,21 @@ final class Topics {
     }
     try (Admin admin = Clients.superUser(broker)) {
       admin.createTopics(topics).all().get();
+      // The controller answers; the broker hears of the topics and of their leaders after that.
+      Wait.until("topics that the broker knows: " + List.of(names), () -> led(admin, names));
+    }
+  }
+
+  private static boolean led(Admin admin, String... names) throws Exception {
+    try {
+      return admin.describeTopics(List.of(names)).allTopicNames().get().values().stream()
+          .flatMap(topic -> topic.partitions().stream())
+          .allMatch(partition -> partition.leader() != null);
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof UnknownTopicOrPartitionException) {
+        return false;
+      }
+      throw e;
     }
   }
 
