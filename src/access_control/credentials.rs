@@ -2,7 +2,7 @@
 //! Credentials as they are shown: whose an access key is, long-lived or with
 //! a session token.
 
-use super::store::Store;
+use super::store::{StoreIn, Transactions};
 use crate::credential::Secret;
 use crate::credential::session_token::TokenBody;
 use crate::fault::{Fault, Status};
@@ -24,7 +24,7 @@ pub struct Shown {
     pub transitive: Vec<String>,
 }
 
-impl Store {
+impl<D: Transactions> StoreIn<D> {
     /// What is known of an access key, together with the session token that
     /// came with it.
     ///
