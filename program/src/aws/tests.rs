@@ -399,3 +399,36 @@ fn keys_of_a_provider_are_taken_over_https_only() {
     let answer = assume(&house, &keys.token("k1", &claims));
     assert!(answer.code == "IDPCommunicationError" && answer.text.contains("https://"), "{}", answer.text);
 }
+
+/// Regression: whether a boundary may be put was asked of the present one, so
+/// whoever might only give a certain boundary could replace it by any.
+#[test]
+fn putting_a_boundary_is_decided_by_the_new_one() {
+    let house = house();
+    let boundary = |name: &str| {
+        let all = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+        house.store.put_policy("test", "/", name, all).unwrap()
+    };
+    let (red, wide) = (boundary("red"), boundary("wide"));
+    let policy = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow",
+        "Action": ["iam:PutUserPermissionsBoundary", "iam:PutRolePermissionsBoundary"], "Resource": "*",
+        "Condition": {"StringEquals": {"iam:PermissionsBoundary": red}}}});
+    let team = house.user("team", Some(&policy.to_string()));
+    house.user("ann", None);
+    let trust = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}});
+    house.store.create_role("test", "/", "app", &trust.to_string(), 3600, &[]).unwrap();
+    for (kind, name) in [("User", "ann"), ("Role", "app")] {
+        let put = |arn: &str| {
+            let body = format!("Action=Put{kind}PermissionsBoundary&{kind}Name={name}&PermissionsBoundary={arn}");
+            house.ask(&team, Api::Iam, &body)
+        };
+        // First without a boundary, then with the right one.
+        assert_eq!(put(&wide).code, "AccessDenied", "{kind}");
+        let answer = put(&red);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert_eq!(put(&wide).code, "AccessDenied", "{kind}");
+        assert_eq!(put(&red).status, 200, "{kind}");
+    }
+    assert_eq!(house.store.user("ann").unwrap().boundary, Some(red.clone()));
+    assert_eq!(house.store.role("app").unwrap().boundary, Some(red));
+}
