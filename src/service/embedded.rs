@@ -197,6 +197,7 @@ impl Embedded {
 
     fn decide_at(&self, place: &Place, client: Client, questions: &Questions) -> Result<At<Vec<Answer>>, Fault> {
         let Client { principal, access_key_id, session_policies } = client;
+        self.store.check_same(&principal)?;
         let At { revision, value: entitlements } = self.entitlements(&principal.subject, &access_key_id)?;
         let (ids, actions) = self.number(questions)?;
         let set = place.shelf.set(&entitlements, &session_policies, &actions)?;
@@ -258,7 +259,8 @@ impl SecurityService for Embedded {
 
     fn renew(&self, proof: &Proof, lifetime: i64, _by: Steady) -> Result<Impersonation, Fault> {
         let body = lifetime.to_string();
-        let client = check(self.store.ring(), proof, self.clock.wall(), RENEW, body.as_bytes())?;
+        let Proven { client, ends } = check(self.store.ring(), proof, self.clock.wall(), RENEW, body.as_bytes())?;
+        self.store.check_same(&client.principal)?;
         self.entitlements(&client.principal.subject, &client.access_key_id)?;
         issue(self.store.ring(), &*self.random, &client, &proof.host, self.until(lifetime))
     }
