@@ -246,3 +246,20 @@ fn a_name_that_is_given_again_brings_no_credential_back() {
     }
     log_in(&assumed(&store, 3600)).map(drop).unwrap();
 }
+
+/// Regression: a host could go on for a client whose temporary credentials had
+/// expired, by having replaced what stands in for it again and again.
+#[test]
+fn what_stands_in_for_a_client_ends_with_what_the_client_showed() {
+    let home = home();
+    let (store, service) = service(&home);
+    store.create_user("test", "/", "ann", &[]).unwrap();
+    store.create_role("test", "/", "app", TRUST, 3600, &[]).unwrap();
+    let shown = evidence(&assumed(&store, 900), home.clock.wall());
+    let mut issued = service.log_in(&shown, "host/c/1", LIFETIME, Steady(i64::MAX)).unwrap().value;
+    home.clock.pass(899_000);
+    issued.impersonation = service.renew(&renewal(&issued, home.clock.wall()), LIFETIME, Steady(i64::MAX)).unwrap();
+    home.clock.pass(1000);
+    let renewed = service.renew(&renewal(&issued, home.clock.wall()), LIFETIME, Steady(i64::MAX));
+    assert_eq!(renewed.err().unwrap().status, Status::Expired);
+}
