@@ -432,3 +432,28 @@ fn putting_a_boundary_is_decided_by_the_new_one() {
     assert_eq!(house.store.user("ann").unwrap().boundary, Some(red.clone()));
     assert_eq!(house.store.role("app").unwrap().boundary, Some(red));
 }
+
+/// Regression: a group was found by the last part of an ARN, and permitted was
+/// the ARN that was given.
+#[test]
+fn a_group_is_simulated_by_its_own_arn_only() {
+    let house = house();
+    let policy = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow",
+        "Action": ["iam:SimulatePrincipalPolicy", "iam:GetContextKeysForPrincipalPolicy"],
+        "Resource": [format!("arn:aws:iam::{ACCOUNT}:group/dev/*"), format!("arn:aws:iam::{ACCOUNT}:user/*")]}});
+    let spy = house.user("spy", Some(&policy.to_string()));
+    house.store.create_group("test", "/", "admins").unwrap();
+    house.store.create_group("test", "/dev/", "team").unwrap();
+    let ask = |operation: &str, source: &str| {
+        let body =
+            format!("Action={operation}&PolicySourceArn=arn:aws:iam::{ACCOUNT}:{source}&ActionNames.member.1=a:B");
+        house.ask(&spy, Api::Iam, &body)
+    };
+    for operation in ["SimulatePrincipalPolicy", "GetContextKeysForPrincipalPolicy"] {
+        assert_eq!(ask(operation, "group/dev/team").status, 200, "{operation}");
+        assert_eq!(ask(operation, "group/admins").code, "AccessDenied", "{operation}");
+        for source in ["group/dev/admins", "user/x:group/admins", "group/dev/x/admins"] {
+            assert_eq!(ask(operation, source).code, "NoSuchEntity", "{operation} {source}");
+        }
+    }
+}
