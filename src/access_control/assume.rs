@@ -143,14 +143,9 @@ impl Store {
     /// [`Status::NotAllowed`] when the trust policy or the caller's policies
     /// do not allow it; [`Status::InvalidArgument`].
     pub fn assume_role(&self, caller: &Principal, ask: &AssumeRole) -> Result<TemporaryCredentials, Fault> {
-        let role = self.role(&ask.role)?;
+        // What is wrong with the request itself is said first; of the role only
+        // who may assume it learns anything.
         ask.check()?;
-        if role.disabled {
-            return Err(Fault::new(Status::IdentityDisabled, format!("{} is disabled", role.identity)));
-        }
-        let chained = caller.subject.kind() == IdentityKind::Role;
-        let longest = if chained { CHAINED.min(role.max_session) } else { role.max_session };
-        let duration = role.duration(ask.duration, longest)?;
         check_policies(&ask.policies)?;
         if let Some(other) =
             ask.transitive.iter().find(|key| !ask.tags.iter().any(|(k, _)| k.eq_ignore_ascii_case(key)))
@@ -160,6 +155,7 @@ impl Store {
                 format!("the transitive tag key {other:?} is of no tag that is given"),
             ));
         }
+        let role = self.role(&ask.role)?;
         let mut ask = ask.clone();
         // A source identity stays what it was first.
         if let Some(first) = &caller.attributes.source_identity {
@@ -170,6 +166,12 @@ impl Store {
         }
         let ask = &ask;
         self.may_assume(caller, &role, ask)?;
+        if role.disabled {
+            return Err(Fault::new(Status::IdentityDisabled, format!("{} is disabled", role.identity)));
+        }
+        let chained = caller.subject.kind() == IdentityKind::Role;
+        let longest = if chained { CHAINED.min(role.max_session) } else { role.max_session };
+        let duration = role.duration(ask.duration, longest)?;
         let mut tags = ask.tags.clone();
         let kept = |key: &String| ask.inherited.iter().any(|k| k.eq_ignore_ascii_case(key));
         tags.extend(caller.attributes.tags.iter().filter(|(key, _)| kept(key)).cloned());

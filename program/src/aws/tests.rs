@@ -457,3 +457,29 @@ fn a_group_is_simulated_by_its_own_arn_only() {
         }
     }
 }
+
+/// Regression: how long a session may be, and that there is such a role, was
+/// told to whoever asked.
+#[test]
+fn of_a_role_only_who_may_assume_it_learns() {
+    let house = house();
+    let nobody = house.user("nobody", None);
+    let trust = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}});
+    house.store.create_role("test", "/", "there", &trust.to_string(), 3600, &[]).unwrap();
+    house.store.create_role("test", "/", "off", &trust.to_string(), 3600, &[]).unwrap();
+    house.store.set_role_disabled("test", "off", true).unwrap();
+    for more in ["", "&DurationSeconds=43200", "&RoleSessionName=x", "&RoleSessionName=me&TransitiveTagKeys.member.1=a"]
+    {
+        let ask = |role: &str| {
+            let name = if more.contains("RoleSessionName") { "" } else { "&RoleSessionName=me" };
+            let body = format!("Action=AssumeRole&RoleArn=arn:aws:iam::{ACCOUNT}:role/{role}{name}{more}");
+            let answer = house.ask(&nobody, Api::Sts, &body);
+            (answer.code, between(&answer.text, "Message").replace(role, "ROLE"))
+        };
+        let none = ask("none");
+        assert_eq!((ask("there"), ask("off")), (none.clone(), none), "{more}");
+    }
+    let body =
+        format!("Action=AssumeRole&RoleArn=arn:aws:iam::{ACCOUNT}:role/there&RoleSessionName=me&DurationSeconds=43200");
+    assert_eq!(house.ask(&house.admin, Api::Sts, &body).code, "ValidationError");
+}
