@@ -483,3 +483,16 @@ fn of_a_role_only_who_may_assume_it_learns() {
         format!("Action=AssumeRole&RoleArn=arn:aws:iam::{ACCOUNT}:role/there&RoleSessionName=me&DurationSeconds=43200");
     assert_eq!(house.ask(&house.admin, Api::Sts, &body).code, "ValidationError");
 }
+
+/// Regression: who had no token at all was told which policies there are.
+#[test]
+fn who_has_no_token_learns_of_no_policy() {
+    let (house, _) = provider("https://id.example.com/keys");
+    let all = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    let there = house.store.put_policy("test", "/", "there", all).unwrap();
+    let ask = |policy: &str| assume(&house, &format!("none&PolicyArns.member.1.arn={policy}"));
+    let none = format!("arn:aws:iam::{ACCOUNT}:policy/none");
+    for policy in [there, none] {
+        assert_eq!(ask(&policy).code, "InvalidIdentityToken", "{policy}");
+    }
+}

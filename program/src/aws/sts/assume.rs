@@ -150,11 +150,12 @@ pub(crate) fn with_web_identity(aws: &Aws, form: &Form, channel: &Channel, x: &m
     if form.get("ProviderId").is_some() {
         return Err(refused("ProviderId: only OpenID Connect tokens are accepted; leave it out."));
     }
+    // First: who has no token learns nothing of the policies there are.
+    let who = token::verify(aws, permit.store, text)?;
     let ask =
         AssumeRole { external_id: None, tags: Vec::new(), source_identity: None, ..asked(&permit, form, channel)? };
     check_role(&ask)?;
     let packed = packed(&ask)?;
-    let who = token::verify(aws, permit.store, text)?;
     let issued = permit.store.assume_role_with_web_identity(&who, &ask);
     let issued =
         issued.map_err(|fault| denied(fault, "Not", "sts:AssumeRoleWithWebIdentity", &ask.role)).map_err(|p| {
