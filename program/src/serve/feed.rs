@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
+use standin::access_control::Store;
 use standin::fault::{Fault, Status};
 use standin::revision::Revision;
 use standin::service::wire;
@@ -68,7 +69,11 @@ impl Feed {
             while let Some(state) = state.upgrade().filter(|state| !state.is_stopping()) {
                 match state.store.wait(seen, WAIT) {
                     Ok(newest) => {
+                        let woken = wakes(&state.store, seen);
                         seen = newest;
+                        if !woken {
+                            continue;
+                        }
                         let tell = |told: &mut (u64, bool)| std::mem::replace(&mut told.0, newest.0) != newest.0;
                         state.feed.newest.send_if_modified(tell);
                     }
@@ -108,6 +113,15 @@ impl Feed {
     }
 }
 
+/// True when something happened after `seen` that is told to those who wait.
+/// Most revisions are about nobody's sessions, such as the issue of credentials:
+/// waking every host for each would be work for the service that any user can
+/// make.
+fn wakes(store: &Store, seen: Revision) -> bool {
+    // What cannot be read is told of by whoever reads next.
+    store.changes(seen, 1).map_or(true, |changes| !changes.is_empty())
+}
+
 /// Answers a question for changes: at once when there are some, else when
 /// there is one or the wait is over.
 pub(super) async fn changes(state: Arc<State>, request: Request<Bytes>) -> Response<Bytes> {
@@ -136,5 +150,29 @@ async fn wait(state: &Arc<State>, request: &Arc<Request<Bytes>>) -> Result<wire:
         }
         // A change between reading and here has marked it as changed.
         let _woken = tokio::time::timeout_at(until.into(), newest.changed()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use standin::access_control::StoreFiles;
+    use standin::time::{SystemClock, SystemRandom};
+
+    use super::*;
+
+    /// Regression: every credential that was issued woke every host.
+    #[test]
+    fn only_what_is_told_wakes() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = StoreFiles { store: dir.path().join("s.db"), key_file: dir.path().join("s.key") };
+        let (clock, random) = (Arc::new(SystemClock::new()), Arc::new(SystemRandom));
+        let store = Store::create(&at, "123456789012", clock, random).unwrap();
+        store.create_user("test", "/", "ann", &[]).unwrap();
+        let before = store.revision().unwrap();
+        store.session_token(&store.principal_of_user("ann").unwrap(), None).unwrap();
+        assert!(store.revision().unwrap() > before && !wakes(&store, before));
+        store.set_user_disabled("test", "ann", true).unwrap();
+        assert!(wakes(&store, before));
+        assert!(!wakes(&store, store.revision().unwrap()));
     }
 }
