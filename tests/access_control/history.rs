@@ -170,3 +170,13 @@ fn live_sessions_come_and_go() {
     home.clock.pass(2_000);
     assert!(ids().is_empty(), "the host is gone");
 }
+
+/// Regression: what was done together was not remembered as answered, so a
+/// database that lost it was not noticed.
+#[test]
+fn what_was_done_together_cannot_be_unsaid() {
+    let home = home();
+    home.store.together(|store| store.create_user("test", "/", "ann", &[])).unwrap();
+    home.raw("UPDATE revision SET number = 0");
+    assert_eq!(home.store.revision().unwrap_err().status, Status::Unavailable);
+}
