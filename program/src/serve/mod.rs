@@ -4,10 +4,10 @@
 //! connections are the only asynchronous part of Standin.
 
 mod certificate;
+mod changes;
 mod connections;
 mod feed;
 mod hosts;
-pub(crate) mod limits;
 mod metrics;
 mod probes;
 mod quotas;
@@ -15,6 +15,7 @@ mod router;
 mod state;
 mod tls;
 mod wire;
+mod work;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -30,9 +31,9 @@ use standin::time::{SystemClock, SystemRandom};
 
 use crate::Desk;
 use crate::aws::{self, Aws};
-use crate::output;
+use crate::{limits, output};
 
-pub(crate) use state::State;
+use state::State;
 
 /// How often what is kept for a while is looked through.
 const HOUSE: Duration = Duration::from_secs(2);
@@ -93,7 +94,7 @@ impl Serve {
         let kept = self.collect_audit.map(|days| i64::from(days) * 24 * 3600 * 1000);
         let state = Arc::new(State::new(store, aws, limits, kept, self.max_working));
         state.metrics.certificate_ends.store(ends.seconds(), Ordering::Relaxed);
-        feed::Feed::start(&state)?;
+        state.feed.start(&state.store)?;
         keep_house(&state)?;
         let ended = Arc::clone(&state);
         let runtime = tokio::runtime::Builder::new_multi_thread()

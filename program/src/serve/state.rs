@@ -11,9 +11,9 @@ use tokio::sync::Semaphore;
 
 use super::feed::Feed;
 use super::hosts::Hosts;
-use super::limits::Limits;
 use super::metrics::Metrics;
 use crate::aws::Aws;
+use crate::limits::Limits;
 
 /// See the module's page.
 pub(crate) struct State {
@@ -26,7 +26,7 @@ pub(crate) struct State {
     /// What is known of hosts.
     pub(super) hosts: Hosts,
     /// Who waits for changes.
-    pub(super) feed: Feed,
+    pub(super) feed: Arc<Feed>,
     /// The query protocols of IAM and STS.
     pub(crate) aws: Aws,
     /// For how long audit records are kept, milliseconds; none when they are
@@ -60,7 +60,7 @@ impl State {
             collected,
             clock,
             hosts: Hosts::default(),
-            feed: Feed::default(),
+            feed: Arc::default(),
             metrics: Metrics::default(),
             working: Semaphore::new(working),
             stopping: AtomicBool::new(false),
