@@ -37,7 +37,7 @@ pub(crate) struct State {
     /// What is counted.
     pub(crate) metrics: Metrics,
     /// Room for requests that work on the store.
-    pub(super) working: Semaphore,
+    pub(super) working: Arc<Semaphore>,
     stopping: AtomicBool,
 }
 
@@ -62,7 +62,7 @@ impl State {
             hosts: Hosts::default(),
             feed: Arc::default(),
             metrics: Metrics::default(),
-            working: Semaphore::new(working),
+            working: Arc::new(Semaphore::new(working)),
             stopping: AtomicBool::new(false),
         }
     }

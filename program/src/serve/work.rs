@@ -95,16 +95,76 @@ where
     T: Send + 'static,
     E: From<Unworked> + Send + 'static,
 {
-    let Ok(Ok(_room)) = tokio::time::timeout(ROOM, state.working.acquire()).await else {
+    let Ok(Ok(room)) = tokio::time::timeout(ROOM, Arc::clone(&state.working).acquire_owned()).await else {
         state.metrics.busy.fetch_add(1, Ordering::Relaxed);
         return Err(Unworked::Busy.into());
     };
     let worker = Arc::clone(state);
-    match tokio::task::spawn_blocking(move || catch_unwind(AssertUnwindSafe(|| work(&worker)))).await {
+    let work = move || {
+        // Work goes on when whoever asked for it is gone, and takes its room
+        // until then.
+        let _room = room;
+        catch_unwind(AssertUnwindSafe(|| work(&worker)))
+    };
+    match tokio::task::spawn_blocking(work).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) | Err(_) => {
             state.metrics.panics.fetch_add(1, Ordering::Relaxed);
             Err(Unworked::Defect.into())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use standin::access_control::{Store, StoreFiles};
+    use standin::time::{SystemClock, SystemRandom};
+
+    use super::*;
+    use crate::aws::Aws;
+    use crate::limits::Limits;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// A service with room for one.
+    fn state(dir: &std::path::Path) -> Arc<State> {
+        let at = StoreFiles { store: dir.join("s.db"), key_file: dir.join("s.key") };
+        let (clock, random) = (Arc::new(SystemClock::new()), Arc::new(SystemRandom));
+        let store = Store::create(&at, "123456789012", Arc::clone(&clock) as _, Arc::clone(&random) as _).unwrap();
+        let (store, limits) = (Arc::new(store), Arc::new(Limits::none()));
+        let fetch = Arc::new(|_: &str| Err("nobody is asked here.".to_owned()));
+        let aws = Aws::new(Arc::clone(&store), clock, random, fetch, Arc::clone(&limits));
+        Arc::new(State::new(store, aws, limits, None, 1))
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+    }
+
+    /// Regression: who hung up gave its room back while its work went on, so that
+    /// any number could be at work.
+    #[test]
+    fn work_takes_its_room_until_it_is_done() {
+        let (dir, runtime) = (tempfile::tempdir().unwrap(), runtime());
+        let state = state(dir.path());
+        let ((begun, has_begun), (end, may_end)) = (channel(), channel::<()>());
+        let asked = Arc::clone(&state);
+        let asking = runtime.spawn(async move {
+            let work = move |_: &State| -> Result<(), Unworked> {
+                begun.send(()).unwrap();
+                may_end.recv_timeout(LONG).unwrap();
+                Ok(())
+            };
+            working(&asked, work).await.map_err(|_| ())
+        });
+        has_begun.recv_timeout(LONG).unwrap();
+        asking.abort();
+        assert!(runtime.block_on(asking).unwrap_err().is_cancelled());
+        assert_eq!(state.working.available_permits(), 0);
+        end.send(()).unwrap();
+        let room = runtime.block_on(async { tokio::time::timeout(LONG, state.working.acquire()).await.map(drop) });
+        room.unwrap();
     }
 }
