@@ -43,7 +43,7 @@ async fn follow(
     request: Request<Body>,
 ) -> Response<Body> {
     let begun = Instant::now();
-    let response = match whole(request).await {
+    let response = match whole(&state, request).await {
         Ok(request) => changes::changes(Arc::clone(&state), request).await,
         Err(response) => response,
     };

@@ -15,6 +15,10 @@ use super::metrics::Metrics;
 use crate::aws::Aws;
 use crate::limits::Limits;
 
+/// Most requests that are long, at once: so many times the longest body is the
+/// memory they take, who sent them being unknown yet.
+const LONG: usize = 64;
+
 /// See the module's page.
 pub(crate) struct State {
     /// The store.
@@ -36,6 +40,8 @@ pub(crate) struct State {
     pub(crate) limits: Arc<Limits>,
     /// What is counted.
     pub(crate) metrics: Metrics,
+    /// Room for requests that are long.
+    pub(super) long: Arc<Semaphore>,
     /// Room for requests that work on the store.
     pub(super) working: Arc<Semaphore>,
     stopping: AtomicBool,
@@ -62,6 +68,7 @@ impl State {
             hosts: Hosts::default(),
             feed: Arc::default(),
             metrics: Metrics::default(),
+            long: Arc::new(Semaphore::new(LONG)),
             working: Arc::new(Semaphore::new(working)),
             stopping: AtomicBool::new(false),
         }

@@ -8,16 +8,20 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::routing::{MethodRouter, any};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::state::State;
 
 /// Longest body of a request, bytes.
 pub(super) const BODY: usize = 1 << 20;
+/// Bodies up to so many bytes are read whatever else is going on; longer ones when
+/// there is room.
+const SHORT: u64 = 64 * 1024;
 /// How long the body of a request may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(10);
 /// How long a request waits for room to work.
@@ -50,24 +54,41 @@ pub(crate) fn blocking(name: &'static str, handle: Handle) -> MethodRouter<Arc<S
 }
 
 async fn run(state: Arc<State>, handle: Handle, request: Request<Body>) -> Response<Bytes> {
-    match whole(request).await {
+    match whole(&state, request).await {
         Ok(request) => match working(&state, move |state| Ok(handle(state, request))).await {
             Ok(response) => response,
-            Err(Unworked::Busy) => {
-                let mut response = text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "busy\n");
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-                response
-            }
+            Err(Unworked::Busy) => busy(),
             Err(Unworked::Defect) => text(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "a defect\n"),
         },
         Err(response) => response,
     }
 }
 
+fn busy() -> Response<Bytes> {
+    let mut response = text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "busy\n");
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// The room a long request takes, among its extensions for as long as it is
+/// there.
+#[derive(Clone)]
+struct Room {
+    _held: Arc<OwnedSemaphorePermit>,
+}
+
 /// The request with its whole body, or what is answered to one that does not
-/// arrive.
-pub(super) async fn whole(request: Request<Body>) -> Result<Request<Bytes>, Response<Bytes>> {
-    let (parts, body) = request.into_parts();
+/// arrive, or is long while many others are.
+pub(super) async fn whole(state: &State, request: Request<Body>) -> Result<Request<Bytes>, Response<Bytes>> {
+    let (mut parts, body) = request.into_parts();
+    // One that does not say how long it is may become long.
+    if body.size_hint().upper().is_none_or(|most| most > SHORT) {
+        let Ok(Ok(room)) = tokio::time::timeout(ROOM, Arc::clone(&state.long).acquire_owned()).await else {
+            state.metrics.busy.fetch_add(1, Ordering::Relaxed);
+            return Err(busy());
+        };
+        parts.extensions.insert(Room { _held: Arc::new(room) });
+    }
     match tokio::time::timeout(ARRIVAL, Limited::new(body, BODY).collect()).await {
         Ok(Ok(body)) => Ok(Request::from_parts(parts, body.to_bytes())),
         Ok(Err(e)) if e.is::<http_body_util::LengthLimitError>() => {
@@ -166,5 +187,23 @@ mod tests {
         end.send(()).unwrap();
         let room = runtime.block_on(async { tokio::time::timeout(LONG, state.working.acquire()).await.map(drop) });
         room.unwrap();
+    }
+
+    /// Regression: each connection could have the longest body kept for it, all
+    /// together some gigabytes, without proving anything.
+    #[test]
+    fn few_long_requests_are_read_at_once() {
+        let (dir, runtime) = (tempfile::tempdir().unwrap(), runtime());
+        let state = state(dir.path());
+        let ask = |bytes: usize| {
+            let request = Request::new(Body::from(vec![b'x'; bytes]));
+            runtime.block_on(whole(&state, request)).map_err(|response| response.status())
+        };
+        let (short, long) = (64 * 1024, 64 * 1024 + 1);
+        let kept: Vec<_> = (0..64).map(|_| ask(long).unwrap()).collect();
+        assert_eq!(ask(long).unwrap_err(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(ask(short).unwrap().body().len(), short);
+        drop(kept);
+        ask(long).unwrap();
     }
 }
