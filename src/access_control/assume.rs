@@ -135,6 +135,14 @@ impl AssumeRole {
 /// limits role chaining.
 const CHAINED: i64 = 3600;
 
+/// What a caller may begin.
+struct Admitted {
+    role: RoleRow,
+    /// A source identity stays what it was first.
+    source_identity: Option<String>,
+    duration: i64,
+}
+
 impl Store {
     /// Issues temporary credentials of a role to `caller`. The issue is on the
     /// disk before it is answered.
@@ -143,6 +151,38 @@ impl Store {
     /// [`Status::NotAllowed`] when the trust policy or the caller's policies
     /// do not allow it; [`Status::InvalidArgument`].
     pub fn assume_role(&self, caller: &Principal, ask: &AssumeRole) -> Result<TemporaryCredentials, Fault> {
+        let Admitted { role, source_identity, duration } = self.admitted(caller, ask)?;
+        let mut tags = ask.tags.clone();
+        let kept = |key: &String| ask.inherited.iter().any(|k| k.eq_ignore_ascii_case(key));
+        tags.extend(caller.attributes.tags.iter().filter(|(key, _)| kept(key)).cloned());
+        // A tag that is inherited and given stands twice.
+        let tags = read_tags(&tags_text(&tags)?)?;
+        self.issue(
+            "AssumeRole",
+            Session {
+                subject: &role.identity,
+                user_id: format!("{}:{}", role.unique_id, ask.session_name),
+                name: &ask.session_name,
+                source_identity,
+                asked_by: caller.arn(),
+                policies: &ask.policies,
+                tags,
+                transitive: ask.transitive.iter().chain(&ask.inherited).cloned().collect(),
+                duration,
+            },
+        )
+    }
+
+    /// Checks everything about a request but its session policies, which need
+    /// not be known yet.
+    ///
+    /// # Errors
+    /// As [`Store::assume_role`].
+    pub fn check_assume_role(&self, caller: &Principal, ask: &AssumeRole) -> Result<(), Fault> {
+        self.admitted(caller, ask).map(drop)
+    }
+
+    fn admitted(&self, caller: &Principal, ask: &AssumeRole) -> Result<Admitted, Fault> {
         // What is wrong with the request itself is said first; of the role only
         // who may assume it learns anything.
         ask.check()?;
@@ -172,25 +212,7 @@ impl Store {
         let chained = caller.subject.kind() == IdentityKind::Role;
         let longest = if chained { CHAINED.min(role.max_session) } else { role.max_session };
         let duration = role.duration(ask.duration, longest)?;
-        let mut tags = ask.tags.clone();
-        let kept = |key: &String| ask.inherited.iter().any(|k| k.eq_ignore_ascii_case(key));
-        tags.extend(caller.attributes.tags.iter().filter(|(key, _)| kept(key)).cloned());
-        // A tag that is inherited and given stands twice.
-        let tags = read_tags(&tags_text(&tags)?)?;
-        self.issue(
-            "AssumeRole",
-            Session {
-                subject: &role.identity,
-                user_id: format!("{}:{}", role.unique_id, ask.session_name),
-                name: &ask.session_name,
-                source_identity: ask.source_identity.clone(),
-                asked_by: caller.arn(),
-                policies: &ask.policies,
-                tags,
-                transitive: ask.transitive.iter().chain(&ask.inherited).cloned().collect(),
-                duration,
-            },
-        )
+        Ok(Admitted { role, source_identity: ask.source_identity.clone(), duration })
     }
 
     fn may_assume(&self, caller: &Principal, role: &RoleRow, ask: &AssumeRole) -> Result<(), Fault> {

@@ -496,3 +496,28 @@ fn who_has_no_token_learns_of_no_policy() {
         assert_eq!(ask(&policy).code, "InvalidIdentityToken", "{policy}");
     }
 }
+
+/// Regression: whoever has a key, or a token for another role, was told which
+/// policies there are.
+#[test]
+fn who_may_not_assume_a_role_learns_of_no_policy() {
+    let (house, keys) = provider("https://id.example.com/keys");
+    let nobody = house.user("nobody", None);
+    let all = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    let there = house.store.put_policy("test", "/", "there", all).unwrap();
+    let none = format!("arn:aws:iam::{ACCOUNT}:policy/none");
+    let token = |sub: &str| {
+        let claims = json!({"iss": "https://id.example.com/r", "sub": sub, "aud": "kafka", "exp": START / 1000 + 100});
+        keys.token("k1", &claims)
+    };
+    for policy in [&there, &none] {
+        let body = format!(
+            "Action=AssumeRole&RoleArn=arn:aws:iam::{ACCOUNT}:role/web&RoleSessionName=me&PolicyArns.member.1.arn={policy}"
+        );
+        assert_eq!(house.ask(&nobody, Api::Sts, &body).code, "AccessDenied", "{policy}");
+        let ask = |sub: &str| assume(&house, &format!("{}&PolicyArns.member.1.arn={policy}", token(sub)));
+        assert_eq!(ask("you").code, "AccessDenied", "{policy}");
+        let expected = if *policy == none { "MalformedPolicyDocument" } else { "" };
+        assert_eq!(ask("me").code, expected, "{policy}");
+    }
+}
