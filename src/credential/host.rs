@@ -178,7 +178,6 @@ impl HostCredential {
 /// is removed.
 pub struct NewFile<'p> {
     path: &'p Path,
-    file: std::fs::File,
     filled: bool,
 }
 
@@ -189,13 +188,13 @@ impl<'p> NewFile<'p> {
     /// [`Status::Conflict`] when it exists; otherwise what failed.
     pub fn create(path: &'p Path) -> Result<Self, Fault> {
         let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        let file = made.map_err(|e| match e.kind() {
+        made.map_err(|e| match e.kind() {
             std::io::ErrorKind::AlreadyExists => {
                 Fault::new(Status::Conflict, format!("the host credential {} exists already", path.display()))
             }
             _ => Self::failed(path, &e),
         })?;
-        Ok(Self { path, file, filled: false })
+        Ok(Self { path, filled: false })
     }
 
     fn failed(path: &Path, e: &std::io::Error) -> Fault {
@@ -210,7 +209,8 @@ impl<'p> NewFile<'p> {
         let mut encoded = STANDARD.encode(credential.key.seed.expose());
         let text = Zeroizing::new(format!("{HEADER}\nhost {}\nkey {encoded}\n", credential.host));
         encoded.zeroize();
-        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_all());
+        let file = std::fs::OpenOptions::new().write(true).open(self.path);
+        let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
         written.map_err(|e| Self::failed(self.path, &e))?;
         self.filled = true;
         Ok(())
