@@ -180,8 +180,8 @@ impl Store {
     /// # Errors
     /// What `work` returned; then nothing has changed.
     pub fn together<T>(&self, mut work: impl FnMut(&StoreIn<Joined<'_>>) -> Result<T, Fault>) -> Result<T, Fault> {
-        self.note(|c| {
-            work(&StoreIn {
+        let (value, highest) = self.note(|c| {
+            let joined = StoreIn {
                 ring: Arc::clone(&self.ring),
                 clock: Arc::clone(&self.clock),
                 random: Arc::clone(&self.random),
@@ -189,8 +189,11 @@ impl Store {
                 account: self.account.clone(),
                 quotas: self.quotas.clone(),
                 highest: AtomicU64::new(self.highest.load(Ordering::Acquire)),
-            })
-        })
+            };
+            Ok((work(&joined)?, joined.highest.into_inner()))
+        })?;
+        self.highest.fetch_max(highest, Ordering::AcqRel);
+        Ok(value)
     }
 
     /// The newest revision. Also notices when another file has taken the place
