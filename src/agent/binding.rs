@@ -127,6 +127,22 @@ impl Agent {
         failed.map_or(Ok(()), Err)
     }
 
+    /// Has decided anew what may have been decided by the time.
+    pub(super) fn forget_timed(&self) {
+        // First what is shared, so that nobody puts it in force again.
+        self.interning.forget_timed();
+        let held: Vec<Arc<Held>> = self.table().map(|t| t.held.values().cloned().collect()).unwrap_or_default();
+        for held in held {
+            if let Ok(mut state) = held.state()
+                && self.interning.is_timed(&state.set.compiled)
+            {
+                state.recent = None;
+                // One that fails has ended its sessions.
+                drop(self.reinstall(&mut state));
+            }
+        }
+    }
+
     /// Reads the entry's policies again and puts them in force.
     pub(super) fn refresh(&self, held: &Held) -> Result<(), Fault> {
         let answer = self.parts.service.entitlements(&held.client.principal.subject, &held.key.access_key_id);

@@ -111,6 +111,8 @@ struct Keeper {
     next_sweep: Option<Steady>,
     /// How long the machine had been suspended, milliseconds.
     suspended: Option<i64>,
+    /// How far the wall clock was ahead of the steady one, milliseconds.
+    ahead: Option<i64>,
 }
 
 impl Keeper {
@@ -118,6 +120,7 @@ impl Keeper {
         agent.parts.clock.tick();
         let now = agent.parts.clock.steady();
         self.notice_suspension(agent, now);
+        self.notice_clock(agent, now);
         agent.events.tell_expired(now, &agent.sessions);
         if agent.recompile.swap(false, Ordering::AcqRel) {
             recompile(agent);
@@ -142,6 +145,20 @@ impl Keeper {
             kept::sweep(i64::MAX);
         }
         self.suspended = suspended;
+    }
+}
+
+impl Keeper {
+    /// After the wall clock was set back: what was decided by it has an end that
+    /// is too far away, or none, and is decided anew.
+    fn notice_clock(&mut self, agent: &Agent, now: Steady) {
+        const JITTER: i64 = 500;
+        let ahead = agent.parts.clock.wall().0.saturating_sub(now.0);
+        let set_back = self.ahead.replace(ahead).is_some_and(|before| before.saturating_sub(ahead) > JITTER);
+        if set_back {
+            agent.parts.journal.line("warn", "the clock was set back: what depends on the time is decided anew");
+            agent.forget_timed();
+        }
     }
 }
 
