@@ -40,6 +40,32 @@ fn with_inputs(then: impl FnOnce(&Inputs<'_>)) {
 
 const ALL: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
 
+/// Bug: whether anything is allowed took as long as somebody wanted who may write
+/// a policy, if only that of an own session. There are 8 to the power of 12 ways
+/// through these denials, and none leads anywhere; a question that takes too long
+/// is answered yes.
+#[test]
+fn a_question_about_any_resource_ends_however_hard_the_policies_are() {
+    let spared: Vec<String> = ('a'..='h').map(|c| format!(r#""arn:aws:kafka:*{c}*""#)).collect();
+    let spared = format!(r#"{{"Effect":"Deny","Action":"*","NotResource":[{}]}}"#, spared.join(","));
+    let mut statements = vec![spared; 12];
+    statements.push(r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#.into());
+    statements.push(r#"{"Effect":"Deny","Action":"kafka-cluster:AlterGroup","Resource":"*"}"#.into());
+    let text = format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","));
+    let mut actions = ActionTable::new();
+    let alter = actions.intern("kafka-cluster:AlterGroup", "group");
+    let describe = actions.intern("kafka-cluster:DescribeGroup", "group");
+    let set = PolicySet { identity: vec![named(ALL)], boundary: None, session: vec![named(&text)] };
+    let compiled = Compiled::new(&set, &actions, &scope());
+    with_inputs(|inputs| {
+        assert_eq!(compiled.decide_any(alter, inputs).outcome, Outcome::Allow);
+        assert_eq!(compiled.decide_any(describe, inputs).outcome, Outcome::Allow);
+        // Nothing of that reaches a decision about a resource.
+        assert_eq!(compiled.decide(alter, "abcdefgh", inputs).outcome, Outcome::Deny);
+        assert_eq!(compiled.decide(describe, "abcdefgh", inputs).outcome, Outcome::Allow);
+    });
+}
+
 /// Bug: `kafka-cluster:*`, which MSK knows without it, allowed what brokers do
 /// among themselves: to fetch every topic as a follower does, past its policies.
 #[test]
