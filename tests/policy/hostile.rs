@@ -66,6 +66,18 @@ fn a_question_about_any_resource_ends_however_hard_the_policies_are() {
     });
 }
 
+/// Bug: each problem of a document was looked for from the beginning of its text,
+/// and all of them were told.
+#[test]
+fn a_document_full_of_problems_is_told_with_the_first_of_them() {
+    let text = |ones: usize| {
+        let ones = vec!["1"; ones].join(",");
+        format!(r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":[{ones}],"Resource":"*"}}}}"#)
+    };
+    assert_eq!(Document::parse(&text(7)).unwrap_err().problems.len(), 7);
+    assert_eq!(Document::parse(&text(60_000)).unwrap_err().problems.len(), 100);
+}
+
 /// Bug: `kafka-cluster:*`, which MSK knows without it, allowed what brokers do
 /// among themselves: to fetch every topic as a follower does, past its policies.
 #[test]
