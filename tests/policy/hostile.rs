@@ -78,6 +78,35 @@ fn a_document_full_of_problems_is_told_with_the_first_of_them() {
     assert_eq!(Document::parse(&text(60_000)).unwrap_err().problems.len(), 100);
 }
 
+/// Bug: a long piece between stars was tried at every place of a long name, which
+/// a client chooses, as it may its session policy: seconds for one group.
+#[test]
+fn long_pieces_are_found_in_long_names() {
+    let mut actions = ActionTable::new();
+    let alter = actions.intern("kafka-cluster:AlterGroup", "group");
+    let piece = "a?".repeat(900);
+    let name = "a".repeat(32_000);
+    let end = format!("{}b", "a".repeat(1799));
+    for (pattern, matching, other) in [
+        (format!("*{piece}b*"), format!("{name}bc"), name.clone()),
+        (format!("*{piece}b"), format!("{name}b"), format!("{name}bc")),
+        (format!("x*{piece}ba*{piece}b*z"), format!("x{name}ba{name}b-z"), format!("x{name}b-{name}ba-z")),
+        (format!("*{piece}${{aws:username}}*"), format!("{name}ann{name}"), format!("{name}an{name}")),
+        (format!("*{end}*{end}"), format!("{name}b{end}"), end),
+    ] {
+        let text = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"*","Resource":"{GROUPS}/{pattern}"}}}}"#
+        );
+        let set = PolicySet { identity: vec![named(&text)], ..PolicySet::default() };
+        let compiled = Compiled::new(&set, &actions, &scope());
+        with_inputs(|inputs| {
+            let decide = |name: &str| compiled.decide(alter, name, inputs).outcome;
+            let short: String = pattern.chars().take(40).collect();
+            assert_eq!((decide(&matching), decide(&other)), (Outcome::Allow, Outcome::Deny), "{short}");
+        });
+    }
+}
+
 /// Bug: `kafka-cluster:*`, which MSK knows without it, allowed what brokers do
 /// among themselves: to fetch every topic as a follower does, past its policies.
 #[test]
