@@ -143,7 +143,13 @@ static void forget_pending_of(struct host *host, const struct mosquitto *address
 // have expired long ago; its session has not, or is about to be ended by a tick.
 static bool is_second_look(const struct host *host, const struct mosquitto_evt_basic_auth *event) {
   const struct client *client = clients_known(&host->clients, event->client);
-  if (!client || client->naming) {
+  if (!client) {
+    // A durable session from before the broker's restart has no address, as no
+    // connection is without. Refused, the broker would disconnect it once more and
+    // enter it twice among those that expire. It may do no more for being kept.
+    return host->reloading && !mosquitto_client_address(event->client);
+  }
+  if (client->naming) {
     return false;
   }
   if (!client->offline) {

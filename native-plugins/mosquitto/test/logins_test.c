@@ -39,6 +39,17 @@ static void what_is_offline_is_known_again_only_in_a_reload(void) {
   assert(basic(&at, NULL) == MOSQ_ERR_AUTH);
 }
 
+static void what_was_restored_is_known_again_only_in_a_reload(void) {
+  struct mosquitto at = {.id = "x", .name = NAME, .version = 4, .nowhere = true};
+  assert(basic(&at, NULL) == MOSQ_ERR_AUTH);
+  host.reloading = true;
+  assert(basic(&at, NULL) == MOSQ_ERR_SUCCESS);
+  // It may no more than before, and a connection may nothing.
+  assert(!known(&at) && check(&at, MOSQ_ACL_WRITE, "t", false) == MOSQ_ERR_ACL_DENIED);
+  at.nowhere = false;
+  assert(basic(&at, NULL) == MOSQ_ERR_AUTH);
+}
+
 // Logins.
 
 static void a_login_makes_the_principal_the_name(void) {
@@ -219,6 +230,7 @@ static void a_login_is_forgotten_when_its_address_or_id_logs_in_again(void) {
 const struct test tests[] = {
     TEST(a_known_client_is_not_asked_for_evidence_again),
     TEST(what_is_offline_is_known_again_only_in_a_reload),
+    TEST(what_was_restored_is_known_again_only_in_a_reload),
     TEST(a_login_makes_the_principal_the_name),
     TEST(a_name_that_the_broker_must_not_have_is_refused),
     TEST(a_client_the_broker_cannot_name_is_forgotten),
