@@ -188,13 +188,15 @@ pub extern "C" fn standin_close(engine: standin_engine, wait_ms: u32) -> standin
         return super::status::STANDIN_OK;
     }
     entry(|| {
-        let open = handle::engine(engine)?;
-        let (number, wait) = (handle::take(engine)?, Duration::from_millis(wait_ms.into()));
-        // Its descriptor is the host's, all its other files may not be.
-        let descriptor = files::run(move || {
-            let last = mechanism::close(number, wait)?;
+        let (open, wait) = (handle::engine(engine)?, Duration::from_millis(wait_ms.into()));
+        // Its descriptor is the host's, all its other files may not be. The number is
+        // taken back where it is closed: whoever has no thread left may try again.
+        let close = move || {
+            let last = mechanism::close(handle::take(engine)?, wait)?;
             Ok(last.then(|| open.agent().events().take_descriptor()))
-        })??;
+        };
+        // The service may be told by a thread of its own.
+        let descriptor = signals::blocked(|| files::run(close))??;
         drop(descriptor);
         Ok(())
     })

@@ -12,7 +12,7 @@ use super::types::{
     STANDIN_NO_ACTION, STANDIN_REPLY_MAX, standin_buffer, standin_engine, standin_login, standin_login_result,
     standin_status,
 };
-use super::{entry, handle};
+use super::{entry, handle, signals};
 use crate::channel::Channel;
 use crate::fault::Fault;
 use crate::files;
@@ -183,6 +183,8 @@ pub unsafe extern "C" fn standin_login_start(
     entry(|| {
         // SAFETY: as the caller promises.
         let mut said = unsafe { said(login) }?;
-        handle::engine(engine)?.log_in_later(said.login(wait_ms), tag)
+        let open = handle::engine(engine)?;
+        // The first that has to be asked about starts the threads that ask.
+        signals::blocked(|| open.log_in_later(said.login(wait_ms), tag))
     })
 }
