@@ -7,7 +7,7 @@
 #include "evidence.h"
 #include "tick.h"
 
-enum { MQTT_5 = 5, IMPATIENT_MS = 1000 };
+enum { MQTT_5 = 5, IMPATIENT_MS = 1000, LONGEST_ID = 1024 };
 
 // The broker's answer to a login that was not decided. Closing without a word is
 // what clients take for "try again"; a refusal is what many take for final.
@@ -139,14 +139,23 @@ static void forget_pending_of(struct host *host, const struct mosquitto *address
   }
 }
 
-// Policies put client ids into filters, where + and # would take in what is others'.
-// The broker sees to that for plugins of older interfaces only.
-static bool is_pattern(const char *id) {
-  if (!id || !strpbrk(id, "+#")) {
+// Whether a client may not have this id. Policies put ids into filters, where + and
+// # would take in what is others'; the broker sees to that for plugins of older
+// interfaces only. And each id stands in sessions and records, a minute longer than
+// its connection: a few thousand of the longest would fill the memory.
+static bool is_refused_id(const char *id) {
+  if (!id) {
     return false;
   }
-  log_warn("login of %s refused: a client id must not hold + or #", id);
-  return true;
+  if (strlen(id) > LONGEST_ID) {
+    log_warn("a login refused: the client id has %zu bytes; at most %d are accepted", strlen(id), LONGEST_ID);
+    return true;
+  }
+  if (strpbrk(id, "+#")) {
+    log_warn("login of %s refused: a client id must not hold + or #", id);
+    return true;
+  }
+  return false;
 }
 
 // The second look at a known client while the broker reloads. Its token may
@@ -183,7 +192,7 @@ int login_basic(struct instance *instance, struct mosquitto_evt_basic_auth *even
   }
   const char *id = mosquitto_client_id(event->client);
   forget_pending_of(host, event->client, id);
-  if (is_pattern(id)) {
+  if (is_refused_id(id)) {
     return MOSQ_ERR_AUTH;
   }
   struct evidence evidence;
@@ -214,7 +223,7 @@ int login_enhanced(struct instance *instance, struct mosquitto_evt_extended_auth
   }
   const char *id = mosquitto_client_id(event->client);
   forget_pending_of(host, event->client, id);
-  if (is_pattern(id)) {
+  if (is_refused_id(id)) {
     return MOSQ_ERR_AUTH;
   }
   struct client *known = clients_known(&host->clients, event->client);

@@ -70,9 +70,11 @@ static void a_name_that_the_broker_must_not_have_is_refused(void) {
   }
 }
 
-static void an_id_that_would_be_a_filter_is_refused(void) {
-  static const char *const ids[] = {"+", "#", "a+", "#b"};
-  for (size_t i = 0; i < 4; i++) {
+static void an_id_that_would_be_a_filter_or_is_too_long_is_refused(void) {
+  static char longest[1026];
+  memset(longest, 'i', 1025);
+  static const char *const ids[] = {"+", "#", "a+", "#b", longest};
+  for (size_t i = 0; i < 5; i++) {
     begin();
     struct mosquitto at = {.id = ids[i], .version = 5};
     tell(done(0, STANDIN_OK, 1));
@@ -243,7 +245,7 @@ const struct test tests[] = {
     TEST(what_was_restored_is_known_again_only_in_a_reload),
     TEST(a_login_makes_the_principal_the_name),
     TEST(a_name_that_the_broker_must_not_have_is_refused),
-    TEST(an_id_that_would_be_a_filter_is_refused),
+    TEST(an_id_that_would_be_a_filter_or_is_too_long_is_refused),
     TEST(a_client_the_broker_cannot_name_is_forgotten),
     TEST(refused_and_undecided_are_told_apart),
     TEST(evidence_that_is_switched_off_is_none),
