@@ -242,11 +242,13 @@ pub unsafe extern "C" fn standin_profile(
         let (open, opening, own) = (handle::engine(engine)?, handle::opening(engine)?, owned(&settings));
         let (profile, over) = (name.to_owned(), own.clone());
         let make = move || opening.given(&over).and_then(|given| open.named_profile(&profile, &given));
-        out.put(explain(why.as_ref(), files::run(make)?)?);
+        let number = explain(why.as_ref(), files::run(make)?)?;
         handle::amend(engine, |opening| {
             opening.profiles.retain(|(known, _)| known != name);
             opening.profiles.push((name.to_owned(), own));
-        })
+        })?;
+        out.put(number);
+        Ok(())
     })
 }
 
