@@ -73,7 +73,8 @@ unsafe fn ask<'a>(request: standin_request) -> Result<Ask<'a>, Fault> {
 /// `batch` may be null. `requests` are `n` structs, each `stride` bytes
 /// (`sizeof(standin_request)`) from the next, at most 65,536. `out` has room
 /// for `n` outcomes. It is filled with STANDIN_DENY before anything is looked
-/// at; if one request is malformed, nothing is decided and all stay denied.
+/// at; if one request is malformed, nothing is decided and all stay denied. More
+/// requests than that are taken for a mistake: nothing is written then.
 ///
 /// STANDIN_UNDECIDED is an outcome, not a status: the call has succeeded, and
 /// the client should be told to try again. A session that has ended or expired
@@ -252,13 +253,15 @@ pub unsafe extern "C" fn standin_explain(
     request: *const standin_request,
     out: *mut standin_buffer,
 ) -> standin_status {
+    // SAFETY: as the caller promises.
+    let out = unsafe { Buffer::new(out, "out") };
     entry(|| {
+        let out = out?;
         // SAFETY: as the caller promises; nothing is written to the request.
-        let (out, batch, ask) = unsafe {
-            let out = Buffer::new(out, "out")?;
+        let (batch, ask) = unsafe {
             let request = Rows::new(request.cast_mut(), size_of::<standin_request>(), 1, 1, "request")?;
             let request = request.get(0).ok_or_else(|| invalid("request"))?;
-            (out, self::batch(batch)?, ask(request)?)
+            (self::batch(batch)?, ask(request)?)
         };
         let id = session_id(session)?;
         let explained = mechanism::engine_of(id, |engine| engine.explain(id, batch, ask))??;
@@ -283,9 +286,10 @@ pub unsafe extern "C" fn standin_session_info(
     out: *mut standin_info,
     names: *mut standin_buffer,
 ) -> standin_status {
+    // SAFETY: as the caller promises.
+    let (out, names) = unsafe { (Slot::new(out, "out"), Buffer::wanted(names, "names")) };
     entry(|| {
-        // SAFETY: as the caller promises.
-        let (out, names) = unsafe { (Slot::new(out, "out")?, Buffer::wanted(names, "names")?) };
+        let (out, names) = (out?, names?);
         let id = session_id(session)?;
         let info = mechanism::engine_of(id, |engine| engine.info(id))??;
         let state = match info.state {
@@ -349,9 +353,10 @@ fn gone(known: bool) -> Result<(), Fault> {
 /// Pointers are null or point to what the header says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn standin_session_export(session: standin_session, out: *mut standin_buffer) -> standin_status {
+    // SAFETY: as the caller promises.
+    let out = unsafe { Buffer::new(out, "out") };
     entry(|| {
-        // SAFETY: as the caller promises.
-        let out = unsafe { Buffer::new(out, "out") }?;
+        let out = out?;
         let id = session_id(session)?;
         out.put(&files::run(move || mechanism::engine_of(id, |engine| engine.export(id)))???)
     })
@@ -360,9 +365,10 @@ pub unsafe extern "C" fn standin_session_export(session: standin_session, out: *
 /// Brings in a session that another host has sealed. The same bytes give the
 /// same session as long as it is there. Waits for the service up to `wait_ms`.
 ///
-/// Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_UNKNOWN_ID; a -2xx
-/// when it was altered, has ended, or its client has no rights any more; a -3xx
-/// when it could not be decided; STANDIN_FORKED.
+/// Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_UNKNOWN_ID;
+/// STANDIN_CLOSED when the engine is being closed; a -2xx when it was altered,
+/// has ended, or its client has no rights any more; a -3xx when it could not be
+/// decided; STANDIN_FORKED.
 ///
 /// # Safety
 /// Pointers are null or point to what the header says.
@@ -373,9 +379,11 @@ pub unsafe extern "C" fn standin_session_import(
     wait_ms: u32,
     out: *mut standin_session,
 ) -> standin_status {
+    // SAFETY: as the caller promises.
+    let out = unsafe { memory::Cell::new(out, "out") };
     entry(|| {
         // SAFETY: as the caller promises.
-        let (out, sealed) = unsafe { (memory::Cell::new(out, "out")?, memory::bytes(sealed, "sealed")?) };
+        let (out, sealed) = (out?, unsafe { memory::bytes(sealed, "sealed") }?);
         let (engine, sealed) = (super::handle::engine(engine)?, sealed.to_vec());
         let brought = files::run(move || engine.import(&sealed, Duration::from_millis(wait_ms.into())))??;
         out.put(brought.number().unsigned_abs());
