@@ -3,7 +3,7 @@
 //! a session token.
 
 use super::database::params;
-use super::store::Store;
+use super::store::{StoreIn, Transactions};
 use crate::credential::Secret;
 use crate::credential::session_token::TokenBody;
 use crate::fault::{Fault, Status};
@@ -25,7 +25,7 @@ pub struct Shown {
     pub transitive: Vec<String>,
 }
 
-impl Store {
+impl<D: Transactions> StoreIn<D> {
     /// What is known of an access key, together with the session token that
     /// came with it.
     ///
