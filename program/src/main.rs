@@ -20,6 +20,7 @@ mod init;
 mod input;
 mod keeping;
 mod keys;
+mod limits;
 mod output;
 mod people;
 mod policies;

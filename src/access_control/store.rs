@@ -214,7 +214,12 @@ impl Store {
     /// # Errors
     /// What `work` returned; then nothing has changed.
     pub fn together<T>(&self, mut work: impl FnMut(&StoreIn<Joined<'_>>) -> Result<T, Fault>) -> Result<T, Fault> {
-        self.note(|c| work(&self.joined(Joined { connection: c, seen: None })))
+        let (value, highest) = self.note(|c| {
+            let joined = self.joined(Joined { connection: c, seen: None });
+            Ok((work(&joined)?, joined.highest.into_inner()))
+        })?;
+        self.highest.fetch_max(highest, Ordering::AcqRel);
+        Ok(value)
     }
 
     /// The newest revision. Also notices when another file has taken the place

@@ -38,7 +38,7 @@ impl Agent {
     ///
     /// # Errors
     /// Revoked when the credential ended meanwhile; busy when there are too
-    /// many sessions.
+    /// many sessions, or what is held was dropped meanwhile.
     pub fn bind(
         &self,
         held: &Held,
@@ -49,13 +49,13 @@ impl Agent {
         // list or has put the new policies here before.
         let mut state = held.state()?;
         if held.is_ended() {
-            return Err(Fault::new(Status::Revoked, "the access key or identity was disabled during the login"));
+            return Err(held.why_ended());
         }
         let session = Arc::new(made(self.context_of(&mut state, channel)?));
         let id = self.sessions.add(Arc::clone(&session))?;
         self.events.expect(id, session.begin.deadline);
         state.sessions.push(id);
-        held.used.store(self.parts.clock.steady().0, Ordering::Relaxed);
+        held.use_at(self.parts.clock.steady());
         self.sessions_changed.store(true, Ordering::Relaxed);
         Ok((id, session))
     }
@@ -125,6 +125,22 @@ impl Agent {
         });
         state.sessions = sessions;
         failed.map_or(Ok(()), Err)
+    }
+
+    /// Has decided anew what may have been decided by the time.
+    pub(super) fn forget_timed(&self) {
+        // First what is shared, so that nobody puts it in force again.
+        self.interning.forget_timed();
+        let held: Vec<Arc<Held>> = self.table().map(|t| t.held.values().cloned().collect()).unwrap_or_default();
+        for held in held {
+            if let Ok(mut state) = held.state()
+                && self.interning.is_timed(&state.set.compiled)
+            {
+                state.recent = None;
+                // One that fails has ended its sessions.
+                drop(self.reinstall(&mut state));
+            }
+        }
     }
 
     /// Reads the entry's policies again and puts them in force.

@@ -46,6 +46,7 @@ impl Agent {
         if let Some(held) = known
             && held.state()?.revision >= revision
         {
+            held.use_at(now);
             return Ok(held);
         }
         let promise = Promise::new();
@@ -59,6 +60,7 @@ impl Agent {
             let at = self.parts.service.entitlements(&client.principal.subject, &client.access_key_id)?;
             let known = self.table()?.held.values().find(|h| h.client == client && !h.is_ended()).cloned();
             if let Some(held) = known {
+                held.use_at(self.parts.clock.steady());
                 self.install(&held, &at.value, at.revision)?;
                 return Ok(held);
             }

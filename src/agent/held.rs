@@ -10,7 +10,7 @@ use crate::audit::Who;
 use crate::channel::Channel;
 use crate::credential::CredentialKey;
 use crate::credential::sigv4::{Claim, KeyScope, LEASE, SigningKey};
-use crate::fault::Fault;
+use crate::fault::{Fault, Status};
 use crate::identity::Principal;
 use crate::revision::{At, Revision};
 use crate::service::{Client, Entitlements, Impersonation, Set};
@@ -64,6 +64,8 @@ pub struct Held {
     pub(super) renew_not_before: AtomicI64,
     pub(super) used: AtomicI64,
     ended: AtomicBool,
+    /// Set under the lock of the state, which had no session then.
+    forgotten: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -90,6 +92,7 @@ impl Held {
             renew_not_before: AtomicI64::new(i64::MIN),
             used: AtomicI64::new(now.0),
             ended: AtomicBool::new(false),
+            forgotten: AtomicBool::new(false),
             state: Mutex::new(state),
         }
     }
@@ -98,10 +101,31 @@ impl Held {
         self.state.lock().map_err(|_| Fault::internal("an entry of the credential table failed earlier"))
     }
 
-    /// True when key or identity was disabled: no session may be bound to it.
+    /// True when key or identity was disabled, or nobody follows changes for it
+    /// any more: no session may be bound to it.
     #[must_use]
     pub fn is_ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
+        self.ended.load(Ordering::Acquire) || self.forgotten.load(Ordering::Acquire)
+    }
+
+    /// Why no session may be bound to it.
+    pub(super) fn why_ended(&self) -> Fault {
+        if self.ended.load(Ordering::Acquire) {
+            return Fault::new(Status::Revoked, "the access key or identity was disabled during the login");
+        }
+        Fault::new(Status::Busy, "the login took so long that what was held for it was dropped meanwhile")
+    }
+
+    /// Marks it as dropped from the table. The caller holds the lock of its
+    /// state, where no session is: one that is bound later would be followed by
+    /// nobody.
+    pub(super) fn forget(&self, _state: &State) {
+        self.forgotten.store(true, Ordering::Release);
+    }
+
+    /// Notes that somebody logs in with it.
+    pub(super) fn use_at(&self, now: Steady) {
+        self.used.fetch_max(now.0, Ordering::Relaxed);
     }
 
     pub(super) fn end(&self) {

@@ -63,6 +63,18 @@ impl Interning {
         self.contexts.lock().map(|c| c.values().filter_map(Weak::upgrade).collect()).unwrap_or_default()
     }
 
+    /// True when decisions under these policies may end by themselves.
+    pub(super) fn is_timed(&self, compiled: &Compiled) -> bool {
+        self.common.remote || compiled.depends().contains(Facts::TIME)
+    }
+
+    /// Gives no context again whose decisions may end by themselves.
+    pub(super) fn forget_timed(&self) {
+        let Ok(mut contexts) = self.contexts.lock() else { return };
+        let all = std::mem::take(&mut *contexts);
+        contexts.extend(all.into_iter().filter(|(_, c)| c.upgrade().is_some_and(|c| !self.is_timed(c.compiled()))));
+    }
+
     /// Forgets what nobody uses.
     pub(super) fn sweep(&self) {
         if let Ok(mut contexts) = self.contexts.lock() {

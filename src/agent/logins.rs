@@ -158,7 +158,7 @@ impl Agent {
             let Some(signing) = held.lease(claim, now) else { return Ok(None) };
             claim.verify(&signing).map_err(|fault| fault.about(held.client.principal.subject.arn()))?;
         }
-        held.used.store(now.0, Ordering::Relaxed);
+        held.use_at(now);
         Ok(Some(held))
     }
 
@@ -201,7 +201,7 @@ impl Agent {
             return Ok(None);
         }
         self.counters.local_logins.fetch_add(1, Ordering::Relaxed);
-        held.used.store(now.0, Ordering::Relaxed);
+        held.use_at(now);
         Ok(Some(held))
     }
 
@@ -239,10 +239,12 @@ impl Agent {
         let now = self.parts.clock.steady();
         let (key, scope) = flight_of(evidence);
         let lease = scope.zip(issued.verification.clone());
-        if let Some(held) = self.table()?.held.get(&key).cloned()
+        let present = self.table()?.held.get(&key).cloned();
+        if let Some(held) = present
             && !held.is_ended()
             && held.client == issued.client
         {
+            held.use_at(now);
             if revision < held.state()?.revision {
                 return Ok(None);
             }
@@ -270,10 +272,15 @@ impl Agent {
         Ok(Some(held))
     }
 
-    /// Adds an entry unless it was read before the last applied change.
+    /// Adds an entry unless it was read before the last applied change, or there
+    /// is one of the same client: then the caller begins anew.
     pub(super) fn enter_table(&self, held: &Arc<Held>, revision: Revision) -> Result<bool, Fault> {
         let mut table = self.table()?;
         if revision < table.applied {
+            return Ok(false);
+        }
+        if table.held.get(&held.key).is_some_and(|present| !present.is_ended() && present.client == held.client) {
+            // Another login of this client was faster: its sessions go on.
             return Ok(false);
         }
         let before = table.held.insert(Arc::clone(&held.key), Arc::clone(held));

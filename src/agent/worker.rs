@@ -21,6 +21,9 @@ use crate::time::Steady;
 /// How long an expired session is kept so that late requests are answered
 /// "expired" and not "unknown", milliseconds.
 const EXPIRED_GRACE: i64 = 60_000;
+/// Longest time from a login's look at what is held to its session,
+/// milliseconds; one that takes longer is put off.
+const LOGIN: i64 = 10_000;
 /// How long a renewal may take, milliseconds.
 const RENEWAL_WAIT: i64 = 5000;
 /// Longest wait for a change where the service waits, milliseconds.
@@ -108,6 +111,8 @@ struct Keeper {
     next_sweep: Option<Steady>,
     /// How long the machine had been suspended, milliseconds.
     suspended: Option<i64>,
+    /// How far the wall clock was ahead of the steady one, milliseconds.
+    ahead: Option<i64>,
 }
 
 impl Keeper {
@@ -115,6 +120,7 @@ impl Keeper {
         agent.parts.clock.tick();
         let now = agent.parts.clock.steady();
         self.notice_suspension(agent, now);
+        self.notice_clock(agent, now);
         agent.events.tell_expired(now, &agent.sessions);
         if agent.recompile.swap(false, Ordering::AcqRel) {
             recompile(agent);
@@ -139,6 +145,20 @@ impl Keeper {
             kept::sweep(i64::MAX);
         }
         self.suspended = suspended;
+    }
+}
+
+impl Keeper {
+    /// After the wall clock was set back: what was decided by it has an end that
+    /// is too far away, or none, and is decided anew.
+    fn notice_clock(&mut self, agent: &Agent, now: Steady) {
+        const JITTER: i64 = 500;
+        let ahead = agent.parts.clock.wall().0.saturating_sub(now.0);
+        let set_back = self.ahead.replace(ahead).is_some_and(|before| before.saturating_sub(ahead) > JITTER);
+        if set_back {
+            agent.parts.journal.line("warn", "the clock was set back: what depends on the time is decided anew");
+            agent.forget_timed();
+        }
     }
 }
 
@@ -174,9 +194,10 @@ fn sweep(agent: &Agent, now: Steady) {
         let Ok(mut state) = held.state() else { continue };
         state.sessions.retain(|id| agent.sessions.with(*id, |_| ()).is_some());
         let expired = held.standby_expires().is_none_or(|(end, _)| now >= end);
-        let idle = now.since(Steady(held.used.load(Ordering::Relaxed))) > LEASE;
-        if state.sessions.is_empty() && (expired || idle) {
-            over.push(Arc::clone(&held.key));
+        let unused = now.since(Steady(held.used.load(Ordering::Relaxed)));
+        if state.sessions.is_empty() && unused > LOGIN && (expired || unused > LEASE) {
+            held.forget(&state);
+            over.push(Arc::clone(&held));
         } else if state.sessions.iter().any(|id| agent.sessions.with(*id, |s| s.context().is_worn()).unwrap_or(false)) {
             // A context whose cache is full is replaced by itself.
             drop(agent.reinstall(&mut state));
@@ -187,8 +208,11 @@ fn sweep(agent: &Agent, now: Steady) {
         }
     }
     if let Ok(mut table) = agent.table() {
-        for key in over {
-            table.held.remove(&key);
+        for held in over {
+            // A later login may have put another one in its place.
+            if table.held.get(&held.key).is_some_and(|present| Arc::ptr_eq(present, &held)) {
+                table.held.remove(&held.key);
+            }
         }
     }
     if let Some(coarse) = agent.parts.clock.coarse() {

@@ -237,8 +237,8 @@ impl Engine {
                 now,
             };
             match self.ground(session) {
-                Ground::All(outcome) => Ok(outcome),
-                Ground::Stale if !self.rides_out(action) => Ok(Outcome::Undecided),
+                Ground::All(outcome) => Ok(self.noted(self.grounded(outcome, 1), 1)),
+                Ground::Stale if !self.rides_out(action) => Ok(self.noted(self.grounded(Outcome::Undecided, 1), 1)),
                 // Kafka asks this only for idempotent producers.
                 _ if self.tuning().idempotent_strict() => Ok(Outcome::Deny),
                 _ => session.context().decide_any(action, request).ok_or_else(|| Arc::clone(session)),
@@ -256,11 +256,12 @@ impl Engine {
         let questions = Questions::new(channel, batch.address, batch.client_id, vec![question]);
         let (credential, context) = (&session.begin.credential, Arc::clone(&session.context()));
         let answer = self.agent().decide_remotely(credential, &context, questions, batch.wait, Box::new(|_| ()));
-        Ok(match answer {
+        let outcome = match answer {
             Ok(verdicts) => verdicts.first().map_or(Outcome::Undecided, |v| v.outcome),
             Err(fault) if fault.kind() == Kind::Refused => Outcome::Deny,
             Err(_) => Outcome::Undecided,
-        })
+        };
+        Ok(self.noted(outcome, 1))
     }
 
     /// True for actions of running producers and consumers, and for those the

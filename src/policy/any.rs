@@ -4,7 +4,7 @@
 use super::compile::{BOUNDARY, IDENTITY, Rule, SESSION};
 use super::index::Region;
 use super::key::Values;
-use super::language::some_text;
+use super::language::{Patience, some_text};
 use super::pattern::{Atom, Pattern};
 use crate::decision::Inputs;
 
@@ -24,6 +24,7 @@ pub(super) struct Any {
     denied: Vec<Pattern>,
     /// Per rule that denies all but some names: those names.
     spared: Vec<Vec<Pattern>>,
+    patience: Patience,
 }
 
 impl Any {
@@ -32,7 +33,8 @@ impl Any {
         mut met: impl FnMut(&Rule) -> bool,
         inputs: &Inputs<'_>,
     ) -> Self {
-        let mut any = Self { allowed: Vec::new(), denied: Vec::new(), spared: Vec::new() };
+        let mut any =
+            Self { allowed: Vec::new(), denied: Vec::new(), spared: Vec::new(), patience: Patience::default() };
         for (region, rule) in rules {
             if !met(rule) {
                 continue;
@@ -52,7 +54,8 @@ impl Any {
     }
 
     /// The first identity rule that allows some name which every needed group
-    /// allows and no single pattern denies.
+    /// allows and no single pattern denies; or that may, when finding out would
+    /// take too long.
     pub(super) fn allowed(&self, needs: u8) -> Option<u32> {
         let groups: Vec<u8> = [IDENTITY, BOUNDARY, SESSION].into_iter().filter(|g| needs & g != 0).collect();
         self.allowed
@@ -73,7 +76,7 @@ impl Any {
         without.extend(&allowed.without);
         let found = allowed.within.iter().any(|pattern| {
             all.push(pattern);
-            let found = some_text(all, None)
+            let found = some_text(all, None, &self.patience)
                 && match groups.split_first() {
                     None => self.open(&self.spared, all, without),
                     Some((group, rest)) => {
@@ -91,11 +94,11 @@ impl Any {
     /// all but some names, and no single pattern takes all such texts away.
     fn open<'a>(&'a self, spared: &'a [Vec<Pattern>], all: &mut Vec<&'a Pattern>, without: &[&'a Pattern]) -> bool {
         let Some((first, rest)) = spared.split_first() else {
-            return self.denied.iter().chain(without.iter().copied()).all(|d| some_text(all, Some(d)));
+            return self.denied.iter().chain(without.iter().copied()).all(|d| some_text(all, Some(d), &self.patience));
         };
         first.iter().any(|pattern| {
             all.push(pattern);
-            let found = some_text(all, None) && self.open(rest, all, without);
+            let found = some_text(all, None, &self.patience) && self.open(rest, all, without);
             all.pop();
             found
         })

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reading condition blocks.
 
+use std::collections::HashMap;
+
 use super::condition::Condition;
 use super::key::{Key, OF_TAGS};
 use super::operand::Operand;
@@ -36,9 +38,10 @@ impl Reading<'_, '_> {
                 let accepted = "at least one condition key is accepted";
                 self.problems.add(&inside, member.node.at, "no condition key", accepted);
             }
-            for (n, member) in keys.iter().enumerate() {
+            let mut known = HashMap::new();
+            for member in keys {
                 let inside = format!("{inside}.{}", member.name);
-                if let Some(key) = self.key(keys, n, &inside) {
+                if let Some(key) = self.key(member, &mut known, &inside) {
                     let operands = self.operands(operator, &member.node, &inside);
                     conditions.push(Condition { operator, key, operands });
                 }
@@ -47,8 +50,9 @@ impl Reading<'_, '_> {
         conditions
     }
 
-    fn key(&mut self, keys: &[Member], n: usize, path: &str) -> Option<Key> {
-        let member = keys.get(n)?;
+    /// A condition key. `known` are those of the same operator before it, as they
+    /// are written.
+    fn key<'n>(&mut self, member: &'n Member, known: &mut HashMap<Key, &'n str>, path: &str) -> Option<Key> {
         let name = member.name.as_str();
         let shaped = name.split_once(':').is_some_and(|(service, key)| !service.is_empty() && !key.is_empty())
             && !name.ends_with(':')
@@ -64,7 +68,8 @@ impl Reading<'_, '_> {
             self.problems.add(path, member.at, found, format!("{base}/ with the key of a tag behind it is accepted"));
             return None;
         }
-        if keys.iter().take(n).any(|k| k.name != name && Key::of(&k.name) == key) {
+        // The very same text twice was told while the document was read.
+        if known.insert(key.clone(), name).is_some_and(|before| before != name) {
             let found = format!("the key {} stands twice (keys compare without case)", shown_text(name));
             self.problems.add(path, member.at, found, "each key once is accepted");
         }

@@ -64,6 +64,13 @@ pub const KNOWN: &[Known] = &[
     sts("sts:SetSourceIdentity"),
 ];
 
+/// True for what the brokers of a cluster do among themselves, which goes past
+/// every check of topics. MSK has no action for it, so that no wildcard of a
+/// policy written for MSK means it: only its own name allows it (decision 0046).
+pub(super) fn is_of_brokers(action: &str, resource_type: &str) -> bool {
+    resource_type == "cluster" && action.eq_ignore_ascii_case("kafka-cluster:ClusterAction")
+}
+
 /// The action of this name; names compare without case.
 #[must_use]
 pub fn known(action: &str) -> Option<&'static Known> {

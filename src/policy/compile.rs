@@ -151,7 +151,7 @@ impl Compiled {
             .iter()
             .map(|action| {
                 let covering: Vec<&(u32, &Statement)> =
-                    statements.iter().filter(|(_, s)| s.covers(&action.name)).collect();
+                    statements.iter().filter(|(_, s)| s.covers(&action.name, &action.resource_type)).collect();
                 let key = (covering.iter().map(|(rule, _)| *rule).collect::<Vec<_>>(), action.resource_type.clone());
                 Arc::clone(shared.entry(key).or_insert_with(|| Arc::new(Index::new(&covering, action, scope))))
             })

@@ -104,7 +104,7 @@ pub fn explain(set: &PolicySet, scope: &Scope, question: Question<'_>, inputs: &
         let mut written = written(named.document.text()).into_iter();
         for (index, statement) in named.document.statements.iter().enumerate() {
             let written = written.next().unwrap_or_default();
-            if statement.covers(question.action) {
+            if statement.covers(question.action, question.resource_type) {
                 let how = asking.how(statement, written);
                 bearings.push(Bearing {
                     policy: Arc::clone(&named.name),
@@ -134,7 +134,7 @@ pub(super) fn bears(
     question: &Question<'_>,
     inputs: &Inputs<'_>,
 ) -> Option<How> {
-    let statement = document.statements.get(statement).filter(|s| s.covers(question.action))?;
+    let statement = document.statements.get(statement).filter(|s| s.covers(question.action, question.resource_type))?;
     let mut actions = ActionTable::new();
     let action = actions.intern(question.action, question.resource_type);
     let asking = Asking { actions: &actions, action, scope, question: *question, inputs };

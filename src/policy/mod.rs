@@ -12,6 +12,7 @@ mod compile;
 mod condition;
 mod document;
 pub mod explain;
+mod far;
 mod index;
 mod key;
 mod language;

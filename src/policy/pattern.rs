@@ -2,6 +2,7 @@
 //! Patterns: literal text, `*`, `?` and policy variables, and matching them in
 //! linear passes without recursion or allocation.
 
+use super::far;
 use super::key::Key;
 use super::text::{Text, same_char_without_case};
 
@@ -223,7 +224,7 @@ pub(super) fn matches(atoms: &[Atom], text: Joined<'_>, lookup: &dyn Lookup, how
     let mut last: Option<&[Atom]> = None;
     for next in pieces {
         if let Some(middle) = last.replace(next) {
-            match find(middle, text, from, lookup, how, |_| true) {
+            match find(middle, text, from, lookup, how) {
                 Some(after) => from = after,
                 None => return false,
             }
@@ -232,29 +233,85 @@ pub(super) fn matches(atoms: &[Atom], text: Joined<'_>, lookup: &dyn Lookup, how
     match last {
         None => from == end,
         Some([]) => from >= how.fence,
-        // The last piece must end at the end.
-        Some(last) => find(last, text, from, lookup, how, |after| after == end).is_some(),
+        Some(last) => ends_with(last, text, from, lookup, how),
     }
 }
 
-/// The end of the leftmost place of a piece behind a star, among those that
-/// end well.
-fn find(
-    atoms: &[Atom],
-    text: Joined<'_>,
-    from: usize,
-    lookup: &dyn Lookup,
-    how: How,
-    well: impl Fn(usize) -> bool,
-) -> Option<usize> {
+/// True when the text behind `from` ends with this piece, and a star may stand
+/// for what is between.
+fn ends_with(atoms: &[Atom], text: Joined<'_>, from: usize, lookup: &dyn Lookup, how: How) -> bool {
+    let Some(start) = length(atoms, lookup).and_then(|chars| from_end(text, chars)).filter(|start| *start >= from)
+    else {
+        return false;
+    };
+    let before_fence = at(text, from).char_indices().map(|(n, c)| (from + n, c)).take_while(|(here, _)| *here < start);
+    !before_fence.take_while(|(here, _)| *here < how.fence).any(|(here, c)| how.holds(here, c))
+        && piece(atoms, text, start, lookup, how) == Some(byte_len(text))
+}
+
+/// How many characters a piece takes; none when a variable has no value.
+fn length(atoms: &[Atom], lookup: &dyn Lookup) -> Option<usize> {
+    atoms.iter().try_fold(0, |sum: usize, atom| {
+        let Atom::Variable(key, default) = atom else { return Some(sum + 1) };
+        let value = lookup.single(key);
+        Some(sum + value.as_ref().map(Text::as_str).or(default.as_deref())?.chars().count())
+    })
+}
+
+/// Where the last so many characters begin; none when there are not that many.
+fn from_end([head, tail]: Joined<'_>, chars: usize) -> Option<usize> {
+    let Some(before) = chars.checked_sub(1) else { return Some(head.len() + tail.len()) };
+    if let Some((start, _)) = tail.char_indices().rev().nth(before) {
+        return Some(head.len() + start);
+    }
+    head.char_indices().rev().nth(before - tail.chars().count()).map(|(start, _)| start)
+}
+
+/// From this product of lengths on a piece is not tried at every place.
+const FAR: usize = 1 << 16;
+
+/// The end of the leftmost place of a piece behind a star.
+fn find(atoms: &[Atom], text: Joined<'_>, from: usize, lookup: &dyn Lookup, how: How) -> Option<usize> {
     let mut start = from;
     loop {
-        if let Some(after) = piece(atoms, text, start, lookup, how).filter(|after| well(*after)) {
+        let rest = byte_len(text) - start;
+        if start >= how.fence && !how.fold && rest.saturating_mul(atoms.len()) >= FAR {
+            return find_far(atoms, text, start, lookup);
+        }
+        if let Some(after) = piece(atoms, text, start, lookup, how) {
             return Some(after);
         }
         let skipped = at(text, start).chars().next().filter(|c| !how.holds(start, *c))?;
         start += skipped.len_utf8();
     }
+}
+
+/// The same where both are long; allocates.
+fn find_far(atoms: &[Atom], text: Joined<'_>, from: usize, lookup: &dyn Lookup) -> Option<usize> {
+    let mut wanted = Vec::with_capacity(atoms.len());
+    for atom in atoms {
+        match atom {
+            Atom::Char(c) => wanted.push(Some(*c)),
+            Atom::One => wanted.push(None),
+            Atom::Star => return None,
+            Atom::Variable(key, default) => {
+                let value = lookup.single(key);
+                wanted.extend(value.as_ref().map(Text::as_str).or(default.as_deref())?.chars().map(Some));
+            }
+        }
+    }
+    if wanted.len() > byte_len(text) - from {
+        return None;
+    }
+    if wanted.is_empty() {
+        return Some(from);
+    }
+    let [head, tail] = text;
+    let front = head.get(from.min(head.len())..).unwrap_or_default();
+    let back = at([head, tail], from.max(head.len()));
+    let at_front = front.char_indices().map(|(n, c)| (from + n, c));
+    let at_back = back.char_indices().map(|(n, c)| (from.max(head.len()) + n, c));
+    far::end_of(&wanted, at_front.chain(at_back))
 }
 
 /// Matches a piece without stars at `from`; where it ends.

@@ -54,6 +54,10 @@ pub(super) fn shown_text(text: &str) -> String {
     if short.len() < text.len() { format!("{short:?}…") } else { format!("{short:?}") }
 }
 
+/// Most problems of one text that are told: whoever writes policies mends some
+/// and looks again.
+const MOST: usize = 100;
+
 /// Gathers problems of one text.
 pub(super) struct Problems<'t> {
     text: &'t str,
@@ -66,6 +70,9 @@ impl<'t> Problems<'t> {
     }
 
     pub(super) fn add(&mut self, path: &str, at: usize, found: impl Into<String>, accepted: impl Into<String>) {
+        if self.found.len() >= MOST {
+            return;
+        }
         let before = self.text.get(..at).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;

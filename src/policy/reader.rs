@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! JSON text with the place of every value.
 
+use std::collections::HashSet;
+
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged;
 
@@ -117,10 +119,11 @@ fn node(value: &ast::Value<'_>, path: &str, problems: &mut Problems<'_>) -> Opti
         ),
         ast::Value::Object(object) => {
             let mut members: Vec<Member> = Vec::new();
+            let mut names = HashSet::new();
             for property in &object.properties {
                 let name = property.name.as_str().to_owned();
                 let inside = format!("{path}.{name}");
-                if members.iter().any(|m| m.name == name) {
+                if !names.insert(name.clone()) {
                     problems.add(
                         &inside,
                         property.name.start(),

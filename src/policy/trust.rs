@@ -3,10 +3,11 @@
 //! there is; its conditions are those of identity policies.
 
 use super::Invalid;
+use super::catalogue::is_of_brokers;
 use super::condition::Validity;
 use super::document::{Kind, statements};
 use super::party::{Closeness, Party};
-use super::pattern::NoValues;
+use super::pattern::{NoValues, Pattern};
 use super::statement::{Effect, Statement};
 use crate::decision::Inputs;
 
@@ -62,7 +63,8 @@ impl TrustPolicy {
         for statement in &self.0 {
             let closeness = statement.parties.iter().map(|p| close(p, statement.effect)).max();
             let Some(closeness) = closeness.filter(|c| *c != Closeness::No) else { continue };
-            let met = statement.covers(action) && statement.conditions.iter().all(|c| c.is_met(inputs, &mut validity));
+            let met =
+                statement.covers(action, "") && statement.conditions.iter().all(|c| c.is_met(inputs, &mut validity));
             match statement.effect {
                 _ if !met => {}
                 Effect::Deny => return Trust::Denied,
@@ -78,8 +80,12 @@ impl TrustPolicy {
 }
 
 impl Statement {
-    /// True when the statement is about this action.
-    pub(super) fn covers(&self, action: &str) -> bool {
+    /// True when the statement is about this action on resources of this type.
+    pub(super) fn covers(&self, action: &str, resource_type: &str) -> bool {
+        if self.effect == Effect::Allow && is_of_brokers(action, resource_type) {
+            let names = |p: &Pattern| p.literal().is_some_and(|name| name.eq_ignore_ascii_case(action));
+            return !self.actions.not && self.actions.patterns.iter().any(names);
+        }
         self.actions.patterns.iter().any(|p| p.matches_without_case(action, &NoValues)) != self.actions.not
     }
 }

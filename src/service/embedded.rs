@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::impersonation::{check, issue};
+use super::impersonation::{Proven, check, issue};
 use super::wire::ScopeForm;
 use super::{
     Answer, Change, Client, DECIDE, DecisionPoint, Entitlements, Happening, Impersonation, Issued, Known, LiveSession,
@@ -183,7 +183,7 @@ impl Embedded {
     /// As [`DecisionPoint::decide`].
     pub fn decide_for(&self, scope: &ScopeForm, proof: &Proof, body: &[u8]) -> Result<At<Vec<Answer>>, Fault> {
         let place = self.place(scope)?;
-        let client = check(self.store.ring(), proof, self.clock.wall(), DECIDE, body)?;
+        let Proven { client, .. } = check(self.store.ring(), proof, self.clock.wall(), DECIDE, body)?;
         // What cannot be read was proven all the same: it is of a newer version.
         let questions = serde_json::from_slice(body)
             .map_err(|e| Fault::new(Status::NewerFormat, format!("the questions cannot be read: {e}")))?;
@@ -217,6 +217,7 @@ impl Embedded {
 
     fn decide_at(&self, place: &Place, client: Client, questions: &Questions) -> Result<At<Vec<Answer>>, Fault> {
         let Client { principal, access_key_id, session_policies } = client;
+        self.store.check_same(&principal)?;
         let At { revision, value: entitlements } = self.entitlements(&principal.subject, &access_key_id)?;
         let (ids, actions) = self.number(questions)?;
         let set = place.shelf.set(&entitlements, &session_policies, &actions)?;
@@ -266,7 +267,7 @@ impl SecurityService for Embedded {
             let entitlements = entitled(view, &client.principal.subject)?;
             Ok((client, expires, verification, entitlements))
         })?;
-        let impersonation = issue(self.store.ring(), &*self.random, &client, host, self.until(lifetime))?;
+        let impersonation = issue(self.store.ring(), &*self.random, &client, host, self.until(lifetime), expires)?;
         if let Some(claim) = evidence.claim().filter(|claim| claim.session_token().is_none())
             && let Ok(mut used) = self.used.lock()
         {
@@ -279,9 +280,10 @@ impl SecurityService for Embedded {
 
     fn renew(&self, proof: &Proof, lifetime: i64, _by: Steady) -> Result<Impersonation, Fault> {
         let body = lifetime.to_string();
-        let client = check(self.store.ring(), proof, self.clock.wall(), RENEW, body.as_bytes())?;
+        let Proven { client, ends } = check(self.store.ring(), proof, self.clock.wall(), RENEW, body.as_bytes())?;
+        self.store.check_same(&client.principal)?;
         self.entitlements(&client.principal.subject, &client.access_key_id)?;
-        issue(self.store.ring(), &*self.random, &client, &proof.host, self.until(lifetime))
+        issue(self.store.ring(), &*self.random, &client, &proof.host, self.until(lifetime), ends)
     }
 
     fn entitlements(&self, subject: &Identity, access_key_id: &str) -> Result<At<Entitlements>, Fault> {
@@ -351,7 +353,7 @@ impl SecurityService for Embedded {
 
 impl DecisionPoint for Embedded {
     fn decide(&self, proof: &Proof, questions: &Questions, _by: Steady) -> Result<At<Vec<Answer>>, Fault> {
-        let client = check(self.store.ring(), proof, self.clock.wall(), DECIDE, &questions.body()?)?;
+        let Proven { client, .. } = check(self.store.ring(), proof, self.clock.wall(), DECIDE, &questions.body()?)?;
         self.decide_at(&self.own, client, questions)
     }
 }

@@ -154,6 +154,39 @@ fn policies_of_one_are_read_as_fast_among_many() {
     assert!(among < alone * 20, "{among:?} among 20,000, {alone:?} alone");
 }
 
+/// Regression: whoever reached the port could have the store written with each
+/// enrolment that was refused.
+#[test]
+fn an_enrolment_without_an_open_code_writes_nothing() {
+    let home = home();
+    let store = &home.store;
+    let (_, code) = store.create_host("t", "c/1", true, 60_000).unwrap();
+    let code = String::from_utf8(code.expose().to_vec()).unwrap();
+    let forbid = "CREATE TRIGGER no_write BEFORE UPDATE ON host BEGIN SELECT RAISE(ABORT, 'written'); END;";
+    let allow = "DROP TRIGGER no_write;";
+    let refused = |code: &str| {
+        let fault = store.enroll_host("c/1", code, &[1; 32]).unwrap_err();
+        assert_eq!(fault.status, Status::NotAllowed, "{fault}");
+    };
+    for _ in 0..12 {
+        refused("WRONG");
+    }
+    home.raw(forbid);
+    // Tried too often: what is counted is counted.
+    refused(&code);
+    home.raw(allow);
+    let (_, code) = store.invite_host("t", "c/1", 60_000).unwrap();
+    let code = String::from_utf8(code.expose().to_vec()).unwrap();
+    store.enroll_host("c/1", &code, &[1; 32]).unwrap();
+    home.raw(forbid);
+    refused(&code);
+    home.raw(allow);
+    store.invite_host("t", "c/1", 60_000).unwrap();
+    home.clock.pass(60_001);
+    home.raw(forbid);
+    refused("WRONG");
+}
+
 /// Who finds no connection waits for a time and is told to come again: that is
 /// not a denial.
 #[test]

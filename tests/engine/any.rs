@@ -2,9 +2,11 @@
 //! Whether something is allowed on any resource at all, as Kafka asks for
 //! idempotent producers.
 
+use std::sync::atomic::Ordering;
+
 use standin::access_control::Owner;
 use standin::decision::Outcome;
-use standin::mechanism::Batch;
+use standin::mechanism::{Batch, METRICS};
 use standin::session::SessionId;
 use standin::time::Clock;
 
@@ -56,4 +58,25 @@ fn an_answer_that_depends_on_time_address_or_client_is_not_kept() {
     assert_eq!(any(&house, named, Batch { client_id: "other", ..Batch::default() }), Outcome::Deny);
     house.clock.pass(60_000);
     assert_eq!(any(&house, timed, Batch::default()), Outcome::Deny);
+}
+
+/// Bug: what was undecided here was in no count, of which operators are told to
+/// alarm on one.
+#[test]
+fn what_is_undecided_about_any_resource_is_counted() {
+    let house = still_house(&[]);
+    let id = house.enter(&house.user("writer", &policy("Allow", &["kafka-cluster:WriteData"], "*")));
+    let counted = || {
+        let names = ["operations-undecided-total", "operations-undecided-stale-total"];
+        let values = house.engine.metrics();
+        names.map(|name| values[METRICS.iter().position(|m| *m == name).unwrap()])
+    };
+    let before = counted();
+    house.service.deaf.store(true, Ordering::SeqCst);
+    house.until("the silence", || {
+        house.clock.pass(1000);
+        house.engine.authorize_any(id, Batch::default(), house.write).unwrap() == Outcome::Undecided
+    });
+    let after = counted();
+    assert!(after.iter().zip(before).all(|(after, before)| *after > before), "{before:?} {after:?}");
 }

@@ -2,15 +2,20 @@
 //! Changes reach open sessions, and nothing older than what is known is put in
 //! force.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use standin::access_control::Owner;
+use standin::agent::Waiting;
+use standin::credential::Evidence;
+use standin::credential::sigv4::{Signing, read_msk_iam, sign_msk_iam};
 use standin::decision::Outcome;
-use standin::fault::Status;
+use standin::fault::{Kind, Status};
 use standin::mechanism::Batch;
 use standin::session::Ask;
 
-use crate::house::{house, policy};
+use crate::house::{channel, house, policy, still_house};
 use crate::service::Stub;
 
 /// P1-01: one login, then every operation is decided.
@@ -158,4 +163,70 @@ fn a5_answers_that_stay_behind_are_undecided() {
     assert_eq!(fault.status, Status::Stale);
     house.service.behind.store(0, Ordering::SeqCst);
     house.enter(&user);
+}
+
+/// Bug: what was held for a client without sessions could be dropped between a
+/// login's look at it and its session, which then followed no change: a key that
+/// was disabled went on.
+#[test]
+fn no_session_is_bound_to_what_was_dropped_meanwhile() {
+    const IDLE: i64 = 16 * 60 * 1000;
+    let house = still_house(&[]);
+    let (id, secret) = house.user("writer", &policy("Allow", &["kafka-cluster:*"], "*"));
+    house.engine.agent().release(house.enter(&(id.clone(), secret.clone())));
+    let shown = read_msk_iam(house.message(&id, &secret, None).as_bytes()).unwrap();
+    let held = house.engine.agent().log_in(
+        &Arc::new(Evidence::Signature(shown.into())),
+        &Waiting::new(1),
+        Duration::from_secs(5),
+    );
+    let held = held.unwrap();
+    house.clock.pass(IDLE);
+    house.until("the sweep", || house.engine.agent().held() == 0);
+    let bound = house.engine.agent().bind(&held, &channel("192.0.2.7"), |_| panic!("nobody follows its changes"));
+    assert_eq!(bound.err().unwrap().kind(), Kind::Undecided);
+
+    // The client comes again, and what it gets then is followed.
+    let session = house.enter(&(id.clone(), secret));
+    assert_eq!(house.decide(session, house.write, "t"), Outcome::Allow);
+    house.store.set_key_active("test", &id, false).unwrap();
+    house.becomes(session, house.write, "t", Outcome::Deny);
+}
+
+/// Bug: of two first logins with one key at once, signed for two regions (or on
+/// two days, at midnight), the second ended the session of the first.
+#[test]
+fn two_first_logins_of_one_key_do_not_end_each_other() {
+    let house = house(&[("standin.regions", "us-east-1,eu-west-1"), ("standin.hosts", "localhost")]);
+    let (id, secret) = house.user("writer", &policy("Allow", &["kafka-cluster:*"], "*"));
+    let elsewhere = sign_msk_iam(&Signing {
+        access_key_id: &id,
+        secret: &secret,
+        session_token: None,
+        host: "localhost",
+        region: "eu-west-1",
+        date: house.time().wall(),
+        expires: 900,
+    });
+    let (elsewhere, engine, profile) = (elsewhere.unwrap(), Arc::clone(&house.engine), house.profile);
+    let (faster, came) = std::sync::mpsc::channel();
+    // Between the service's answer to the one and its session comes the other.
+    *house.service.before_answer.lock().unwrap() = Some(Box::new(move || {
+        let mut payload = elsewhere.into_bytes();
+        let login = standin::mechanism::Login {
+            profile,
+            kind: standin::settings::EvidenceKind::MskIam,
+            payload: &mut payload,
+            channel: channel("192.0.2.8"),
+            channel_known: true,
+            connect: Some((engine.kafka_connect(), String::new())),
+            wait: Duration::from_secs(2),
+        };
+        faster.send(engine.log_in(login).map(|done| done.id).map_err(|r| r.fault)).unwrap();
+    }));
+    let first = house.log_in(&id, &secret, None).map_err(|r| r.fault).unwrap().id;
+    let second = came.recv().unwrap().unwrap();
+    assert_eq!(house.decide(first, house.write, "t"), Outcome::Allow);
+    assert_eq!(house.decide(second, house.write, "t"), Outcome::Allow);
+    assert_eq!(house.engine.agent().held(), 1);
 }

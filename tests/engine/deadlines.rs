@@ -261,3 +261,29 @@ fn x_09_time_conditions_end_when_they_say() {
     house.clock.pass(1);
     assert_eq!(house.decide(id, house.write, "t"), Outcome::Deny);
 }
+
+/// Bug: what was decided while the clock was ahead went on after it was set
+/// right, since by that clock it had no end any more.
+#[test]
+fn after_the_clock_was_set_back_the_time_is_looked_at_again() {
+    const DAY: i64 = 86_400_000;
+    let house = still_house(&[]);
+    let timed = r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Allow","Action":"kafka-cluster:Connect","Resource":"*"},
+        {"Effect":"Allow","Action":"kafka-cluster:WriteData","Resource":"*",
+         "Condition":{"DateGreaterThan":{"aws:CurrentTime":"2026-01-03T00:00:00Z"}}}]}"#;
+    let user = house.user("writer", timed);
+    house.clock.jump_wall(DAY);
+    let (one, other) = (house.enter(&user), house.enter(&user));
+    assert_eq!(house.decide(one, house.write, "t"), Outcome::Allow);
+    // The house is kept since then: a session that is over was dropped.
+    let over = house.enter(&user);
+    house.engine.agent().retire(over, 0);
+    house.clock.pass(1000);
+    house.until("the sweep", || house.engine.info(over).is_err());
+    house.clock.jump_wall(-DAY);
+    house.becomes(one, house.write, "t", Outcome::Deny);
+    assert_eq!(house.decide(other, house.write, "t"), Outcome::Deny);
+    house.clock.jump_wall(DAY);
+    assert_eq!(house.decide(one, house.write, "t"), Outcome::Allow);
+}

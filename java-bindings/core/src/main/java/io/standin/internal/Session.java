@@ -27,7 +27,9 @@ public final class Session {
   private final String principal;
   private final long deadline;
   private final HandedOut handedOut = new HandedOut();
-  private volatile boolean bound;
+
+  /** What the library has said to the channel; null before it was told. */
+  private volatile Integer bound;
 
   /** The broker's id of the connection, once a request on it was seen here. */
   private volatile byte[] connection;
@@ -63,21 +65,26 @@ public final class Session {
   }
 
   /**
-   * Tells the library the channel, once. Refusal ends the session natively.
+   * Tells the library the channel, once. What it does not accept, or cannot decide about, ends the
+   * session natively.
    *
    * @param from the address that is among the facts
+   * @return 0, or the status of what came in between
    */
-  public void bind(byte[] facts, InetAddress from) {
-    if (!bound) {
-      synchronized (this) {
-        if (!bound) {
-          Native.bind(id, facts, UNREAD);
-          address = from;
-          bound = true;
+  public int bind(byte[] facts, InetAddress from) {
+    try {
+      if (bound == null) {
+        synchronized (this) {
+          if (bound == null) {
+            address = from;
+            bound = Native.bind(id, facts, UNREAD);
+          }
         }
       }
+      return bound;
+    } finally {
+      Reference.reachabilityFence(this);
     }
-    Reference.reachabilityFence(this);
   }
 
   /**

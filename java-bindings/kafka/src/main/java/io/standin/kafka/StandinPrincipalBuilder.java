@@ -108,16 +108,21 @@ public final class StandinPrincipalBuilder
         && sasl.server().getNegotiatedProperty(StandinSaslServer.SESSION)
             instanceof Session session) {
       SecurityProtocol protocol = sasl.securityProtocol();
-      session.bind(
-          Fields.join(
-              List.of(
-                  sasl.clientAddress().getAddress(),
-                  NO,
-                  Fields.text(sasl.listenerName()),
-                  Fields.text(protocol.name),
-                  protocol == SecurityProtocol.SASL_SSL ? YES : NO,
-                  UNKNOWN)),
-          sasl.clientAddress());
+      int status =
+          session.bind(
+              Fields.join(
+                  List.of(
+                      sasl.clientAddress().getAddress(),
+                      NO,
+                      Fields.text(sasl.listenerName()),
+                      Fields.text(protocol.name),
+                      protocol == SecurityProtocol.SASL_SSL ? YES : NO,
+                      UNKNOWN)),
+              sasl.clientAddress());
+      if (status != 0 && !Status.isRefused(status)) {
+        // Not a denial: Kafka closes the connection, and the client logs in again.
+        throw Undecided.exception();
+      }
       principal = new StandinPrincipal(session.principal(), session);
       return principal;
     }

@@ -21,6 +21,7 @@ import javax.net.ssl.SSLSession;
 import javax.security.auth.x500.X500Principal;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.errors.SerializationException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.resource.ResourceType;
 import org.apache.kafka.common.security.auth.AuthenticationContext;
@@ -68,6 +69,18 @@ class StandinPrincipalBuilderTest {
     KafkaPrincipal first = builder.build(Stage.channel(server, SecurityProtocol.SASL_SSL));
     assertEquals("User:arn:aws:iam::000000000000:user/user", first.toString());
     assertSame(first, builder.build(Stage.channel(server, SecurityProtocol.SASL_SSL)));
+  }
+
+  /** Bug: a login that could not be decided to its end was denied everything from then on. */
+  @Test
+  void a_channel_nobody_can_decide_about_closes_the_connection() throws Exception {
+    StandinSaslServer server = stage.server(stage.user("user"));
+    SaslAuthenticationContext channel = Stage.channel(server, SecurityProtocol.SASL_SSL);
+    StandinPrincipalBuilder builder = stage.builder();
+    // Stands for a service that does not answer.
+    stage.close();
+    TimeoutException told = assertThrows(TimeoutException.class, () -> builder.build(channel));
+    assertInstanceOf(Undecided.Told.class, told);
   }
 
   /** A connection of a client with a certificate of this name. */
