@@ -53,7 +53,7 @@
  *
  * Statuses are 0, or below it: -1xx the host or its configuration is wrong,
  * -2xx a client is refused, -3xx it could not be decided and may be later, -4xx
- * the library has failed. Numbers keep their meaning for good; new ones are
+ * the library has failed, as any function may. Numbers keep their meaning for good; new ones are
  * added within their hundred. There is no last error: what an administrator
  * needs to know goes into the caller's `why`, the log, or the audit; what a
  * client may know goes into `reply`.
@@ -747,13 +747,15 @@ const char *standin_status_text(standin_status status);
  * fits, when STANDIN_INVALID_SETTING or another status below 0 comes back.
  *
  * Called twice with one name, it gives two numbers for one engine; each is
- * closed by itself. Engine settings that differ are STANDIN_SETTINGS_DIFFER.
+ * closed by itself. Events, log and audit are the engine's: what is taken by
+ * one number does not come by the other. Engine settings that differ are
+ * STANDIN_SETTINGS_DIFFER.
  *
  * Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_INVALID_SETTING (what
  * is wrong is in `why`); STANDIN_SETTINGS_DIFFER (`why` names those that
- * differ); STANDIN_NOT_FOUND, STANDIN_INVALID_DOCUMENT or
- * STANDIN_UNAVAILABLE (the store); STANDIN_BUSY (255 engines are open);
- * STANDIN_FORKED.
+ * differ); STANDIN_NOT_FOUND, STANDIN_INVALID_DOCUMENT or a -3xx such as
+ * STANDIN_UNAVAILABLE or STANDIN_NEWER_FORMAT (the store); STANDIN_BUSY (255
+ * engines are open); STANDIN_FORKED.
  */
 standin_status standin_open(const struct standin_options *options,
                             standin_engine *out,
@@ -822,8 +824,8 @@ standin_status standin_profile(standin_engine engine,
  * Called twice with the same name and type, it gives the same number; a flag
  * that was set once stays.
  *
- * Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_UNKNOWN_ID;
- * STANDIN_FORKED.
+ * Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_BUSY when as many are
+ * known as there may be (4,096); STANDIN_UNKNOWN_ID; STANDIN_FORKED.
  */
 standin_status standin_action(standin_engine engine,
                               struct standin_bytes name,
@@ -847,9 +849,10 @@ standin_status standin_action(standin_engine engine,
  *
  * Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT, STANDIN_BUFFER_TOO_SMALL and
  * STANDIN_UNKNOWN_ID before anything was done (the last also for a profile
- * that there is not); a -2xx when the client is refused (the number is for the
- * host's log, not for the client); a -3xx when it could not be decided and the
- * client should try again; STANDIN_FORKED.
+ * that there is not); STANDIN_CLOSED when the engine is being closed; a -2xx
+ * when the client is refused (the number is for the host's log, not for the
+ * client); a -3xx when it could not be decided and the client should try again;
+ * STANDIN_FORKED.
  */
 standin_status standin_login_now(standin_engine engine,
                                  const struct standin_login *login,
@@ -931,7 +934,8 @@ standin_status standin_request_id(standin_engine engine,
  * `batch` may be null. `requests` are `n` structs, each `stride` bytes
  * (`sizeof(standin_request)`) from the next, at most 65,536. `out` has room
  * for `n` outcomes. It is filled with STANDIN_DENY before anything is looked
- * at; if one request is malformed, nothing is decided and all stay denied.
+ * at; if one request is malformed, nothing is decided and all stay denied. More
+ * requests than that are taken for a mistake: nothing is written then.
  *
  * STANDIN_UNDECIDED is an outcome, not a status: the call has succeeded, and
  * the client should be told to try again. A session that has ended or expired
@@ -1025,9 +1029,10 @@ standin_status standin_session_export(standin_session session, struct standin_bu
  * Brings in a session that another host has sealed. The same bytes give the
  * same session as long as it is there. Waits for the service up to `wait_ms`.
  *
- * Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_UNKNOWN_ID; a -2xx
- * when it was altered, has ended, or its client has no rights any more; a -3xx
- * when it could not be decided; STANDIN_FORKED.
+ * Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_UNKNOWN_ID;
+ * STANDIN_CLOSED when the engine is being closed; a -2xx when it was altered,
+ * has ended, or its client has no rights any more; a -3xx when it could not be
+ * decided; STANDIN_FORKED.
  */
 standin_status standin_session_import(standin_engine engine,
                                       struct standin_bytes sealed,

@@ -252,8 +252,8 @@ public:
     result.size = sizeof result;
     detail::Text text;
     const standin_status status = standin_login_now(id_, &raw, wait_ms, &result, text.to());
-    text.into(reply);
     out = Session(result.session);
+    text.into(reply);
     if (deadline_unix_ms != nullptr) *deadline_unix_ms = result.deadline_unix_ms;
     return status;
   }

@@ -70,6 +70,11 @@ impl GivenKeys {
         new
     }
 
+    /// Gives a key these values, in place of those it has.
+    pub fn replace(&mut self, name: &str, values: Vec<String>) {
+        self.0.insert(name.to_lowercase(), values);
+    }
+
     /// The values of a key, whose name is in lower case. None, or an empty
     /// list, when it is missing.
     #[must_use]

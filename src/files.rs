@@ -24,6 +24,7 @@ use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::sync::{Mutex, OnceLock};
 use std::thread::{Builder, JoinHandle};
 
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
@@ -92,6 +93,8 @@ pub fn part(leave: fn(RawFd) -> std::io::Result<OwnedFd>) -> Result<bool, Fault>
     }
     let (near, far) =
         socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).map_err(failed)?;
+    // Not where a host that has closed its standard error would write.
+    let (near, far) = (fcntl_dupfd_cloexec(near, 3).map_err(failed)?, fcntl_dupfd_cloexec(far, 3).map_err(failed)?);
     let (number, (jobs, queue), (ready, told)) = (far.as_raw_fd(), channel::<Job>(), sync_channel(1));
     let run = move || {
         let Ok(far) = leave(number) else { return };
@@ -167,19 +170,30 @@ pub fn copied(file: &impl AsFd) -> Result<Option<Kept<OwnedFd>>, Fault> {
     if !rights.push(SendAncillaryMessage::ScmRights(&file)) {
         return Err(failed("no room"));
     }
-    sendmsg(near.get()?, &[IoSlice::new(b"f")], &mut rights, SendFlags::NOSIGNAL).map_err(failed)?;
-    run(move || {
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    sendmsg(near.get()?, &[IoSlice::new(b"f")], &mut rights, flags).map_err(failed)?;
+    run(move || last_sent(root.far.get()?).map(|file| Some(Kept::new(file))))?
+}
+
+/// The last file that was sent: one before it was sent by a call that then found no
+/// thread to take it.
+fn last_sent(far: &OwnedFd) -> Result<OwnedFd, Fault> {
+    let mut last = None;
+    loop {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut rights = RecvAncillaryBuffer::new(&mut space);
         let mut byte = [0];
         let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
-        recvmsg(root.far.get()?, &mut [IoSliceMut::new(&mut byte)], &mut rights, flags).map_err(failed)?;
+        match recvmsg(far, &mut [IoSliceMut::new(&mut byte)], &mut rights, flags) {
+            Err(Errno::AGAIN) => return last.ok_or_else(|| failed("no file came")),
+            received => received.map_err(failed)?,
+        };
         let files = rights.drain().filter_map(|message| match message {
             RecvAncillaryMessage::ScmRights(files) => Some(files),
             _ => None,
         });
-        files.flatten().next().map(|file| Some(Kept::new(file))).ok_or_else(|| failed("no file came"))
-    })?
+        last = files.flatten().next().or(last);
+    }
 }
 
 /// Something with open files that outlives the call that opened them. It is
@@ -257,5 +271,29 @@ impl<T: Send + 'static> Drop for Kept<T> {
                 std::mem::forget(value);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    /// A call that sent a file and found no thread to take it leaves it behind.
+    #[test]
+    fn a_file_that_was_left_behind_is_not_taken_for_the_next() {
+        let (near, far) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+        assert!(last_sent(&far).is_err());
+        for path in ["/proc/self/status", "/proc/self/stat"] {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let (mut rights, file) = (SendAncillaryBuffer::new(&mut space), std::fs::File::open(path).unwrap());
+            let files = [file.as_fd()];
+            assert!(rights.push(SendAncillaryMessage::ScmRights(&files)));
+            sendmsg(&near, &[IoSlice::new(b"f")], &mut rights, SendFlags::NOSIGNAL).unwrap();
+        }
+        let taken = std::fs::File::from(last_sent(&far).unwrap());
+        assert!(!std::io::read_to_string(taken).unwrap().contains("Name:"));
+        assert!(last_sent(&far).is_err());
     }
 }

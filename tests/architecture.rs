@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Rooms from the ground up: each may use those before it.
@@ -98,6 +99,72 @@ fn dependencies_run_downward() {
     }
     assert!(seen > 100, "only {seen} uses were found");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The modules that a source names behind `from`, alone or in braces.
+fn named(text: &str, from: &str) -> BTreeSet<String> {
+    let word = |text: &str| text.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>();
+    let mut found = BTreeSet::new();
+    for (at, _) in text.match_indices(from) {
+        let rest = &text[at + from.len()..];
+        let Some(list) = rest.strip_prefix('{') else {
+            found.insert(word(rest));
+            continue;
+        };
+        let (mut depth, mut begins) = (0, true);
+        for (at, c) in list.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => begins = true,
+                c if c.is_whitespace() => {}
+                _ if begins && depth == 0 => {
+                    found.insert(word(&list[at..]));
+                    begins = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// Those of these modules that use each other in a circle, or use such.
+fn in_circles(mut uses: BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+    loop {
+        let left: BTreeSet<String> = uses.keys().cloned().collect();
+        uses.retain(|own, used| used.iter().any(|other| other != own && left.contains(other)));
+        if uses.len() == left.len() {
+            return left.into_iter().collect();
+        }
+    }
+}
+
+/// The program's modules, and those of its service, need no order written down:
+/// it is enough that there is one.
+#[test]
+fn modules_of_the_program_run_one_way() {
+    for (folder, from, roots) in
+        [("program/src", "crate::", ["main", "lib"].as_slice()), ("program/src/serve", "super::", &["mod"])]
+    {
+        let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for path in files(folder, &[".rs"]) {
+            let below = path.strip_prefix(root().join(folder)).unwrap();
+            let first = below.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs");
+            if !roots.contains(&first) {
+                uses.entry(first.to_owned()).or_default().extend(named(&code(&path), from));
+            }
+        }
+        let seen: usize = uses.values().map(|used| used.iter().filter(|u| uses.contains_key(*u)).count()).sum();
+        assert!(seen > 10, "only {seen} uses were found below {folder}");
+        assert_eq!(in_circles(uses), [""; 0], "{folder}");
+    }
+    let circle = |of: &[(&str, &str)]| {
+        in_circles(of.iter().map(|(own, used)| ((*own).to_owned(), named(used, "super::"))).collect())
+    };
+    assert_eq!(circle(&[("a", "super::{B, b::{a, c}, c}"), ("b", "super::c::a"), ("c", "")]), [""; 0]);
+    assert_eq!(circle(&[("a", "super::{X, b}"), ("b", "super::a::X"), ("c", "")]), ["a", "b"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the store costs on SQLite and, where `STANDIN_TEST_POSTGRES` names a
-//! server, on PostgreSQL: lookups for logins by one and by four threads,
-//! entitlements, and writes. Prints operations a second, and each as a ratio to
+//! server, on PostgreSQL: lookups for logins by one and by four threads, on one
+//! connection to the file and on eight, entitlements, and writes. Prints operations a second, and each as a ratio to
 //! SQLite's.
 
 #![allow(clippy::unwrap_used, reason = "a measurement that fails stops")]
@@ -36,7 +36,7 @@ fn rate(threads: u64, work: impl Fn(u64) + Sync) -> f64 {
     count / begun.elapsed().as_secs_f64()
 }
 
-fn measure(store: &Store) -> [(&'static str, f64); 5] {
+fn measure(store: Store) -> [(&'static str, f64); 6] {
     for n in 0..100 {
         let name = format!("u{n}");
         store.create_user("bench", "/", &name, &[]).unwrap();
@@ -45,10 +45,14 @@ fn measure(store: &Store) -> [(&'static str, f64); 5] {
     let keys: Vec<String> = (0..100).map(|n| store.create_key("bench", &format!("u{n}")).unwrap().0.id).collect();
     let users = store.users().unwrap();
     let at = |n: u64| usize::try_from(n % 100).unwrap_or(0);
-    let log_in = |n: u64| drop(store.login_key(&keys[at(n)]).unwrap());
+    let log_in = |store: &Store, n: u64| drop(store.login_key(&keys[at(n)]).unwrap());
+    let alone = rate(1, |n| log_in(&store, n));
+    let queued = rate(4, |n| log_in(&store, n));
+    let store = store.with_readers(8);
     [
-        ("key for a login, 1 thread", rate(1, log_in)),
-        ("key for a login, 4 threads", rate(4, log_in)),
+        ("key for a login, 1 thread", alone),
+        ("key, 4 threads, 1 reader", queued),
+        ("key, 4 threads, 8 readers", rate(4, |n| log_in(&store, n))),
         ("entitlements, 1 thread", rate(1, |n| drop(store.entitlements(&users[at(n)].identity).unwrap()))),
         ("changes, 1 thread", rate(1, |_| drop(store.changes(store.revision().unwrap(), 100).unwrap()))),
         ("writes, 1 thread", rate(1, |n| store.tag_user("bench", &format!("u{}", at(n)), &[]).unwrap())),
@@ -58,7 +62,7 @@ fn measure(store: &Store) -> [(&'static str, f64); 5] {
 fn main() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("store.db").display().to_string();
-    let base = measure(&make_store(&file, None, "123456789012").unwrap());
+    let base = measure(make_store(&file, None, "123456789012").unwrap());
     println!("{:<28} {:>12}", "operations a second", "SQLite");
     let Ok(server) = std::env::var("STANDIN_TEST_POSTGRES") else {
         base.iter().for_each(|(name, rate)| println!("{name:<28} {rate:>12.0}"));
@@ -66,7 +70,7 @@ fn main() {
         return;
     };
     let key = dir.path().join("key");
-    let other = measure(&make_store(&server, Some(&key), "123456789012").unwrap());
+    let other = measure(make_store(&server, Some(&key), "123456789012").unwrap());
     for ((name, one), (_, other)) in base.iter().zip(&other) {
         println!("{name:<28} {one:>12.0}   PostgreSQL {other:>10.0}   ratio {:.2}", other / one);
     }

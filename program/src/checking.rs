@@ -11,8 +11,8 @@ use standin::access_control::{Owner, Store};
 use standin::channel::Channel;
 use standin::decision::{Inputs, Keys};
 use standin::fault::{Fault, Status};
-use standin::identity::{Attributes, Identity, Principal};
-use standin::policy::check::{Finding, Usage, Use, check, check_trust, unused};
+use standin::identity::{Attributes, Identity, IdentityKind, Principal};
+use standin::policy::check::{Finding, Party, Usage, Use, check, check_trust, unused};
 use standin::time::UnixMillis;
 
 use crate::Desk;
@@ -52,33 +52,31 @@ struct Checked {
 /// Whom trust policies may name: who is in the store.
 struct Parties {
     account: String,
-    arns: BTreeSet<String>,
+    identities: BTreeSet<Identity>,
+    providers: BTreeSet<String>,
 }
 
 impl Parties {
     fn of(store: &Store) -> Result<Self, Fault> {
-        let users = store.users()?.into_iter().map(|u| u.identity.arn().to_owned());
-        let roles = store.roles()?.into_iter().map(|r| r.identity.arn().to_owned());
-        let providers = store.providers()?.into_iter().map(|p| p.arn);
-        Ok(Self { account: store.account().to_owned(), arns: users.chain(roles).chain(providers).collect() })
+        let users = store.users()?.into_iter().map(|u| u.identity);
+        let identities = users.chain(store.roles()?.into_iter().map(|r| r.identity)).collect();
+        let providers = store.providers()?.into_iter().map(|p| p.arn).collect();
+        Ok(Self { account: store.account().to_owned(), identities, providers })
     }
 
-    /// Whether a principal of this kind stands for anybody.
-    fn has(&self, kind: &str, text: &str) -> bool {
-        let own_account = |text: &str| text == self.account;
-        let fields: Vec<&str> = text.splitn(6, ':').collect();
-        match (kind, fields.as_slice()) {
-            // A service asks nobody here to assume a role.
-            ("Service", _) => false,
-            ("AWS", ["*"]) => true,
-            ("AWS", [account]) => own_account(account),
-            ("AWS", [_, _, _, _, account, "root"]) => own_account(account),
-            ("AWS", [_, _, "sts", _, account, session]) => {
-                let role = session.split('/').nth(1).unwrap_or_default();
-                let named = |arn: &String| arn.contains(":role/") && arn.rsplit('/').next() == Some(role);
-                own_account(account) && self.arns.iter().any(named)
+    /// Whether a principal stands for anybody.
+    fn has(&self, party: &Party) -> bool {
+        match party {
+            Party::All => true,
+            Party::Account(account) => **account == self.account,
+            Party::Identity(identity) => self.identities.contains(identity),
+            Party::Session(account, role, _) => {
+                let named = |i: &Identity| i.kind() == IdentityKind::Role && i.name() == &**role;
+                **account == self.account && self.identities.iter().any(named)
             }
-            _ => self.arns.contains(text),
+            Party::Provider(arn) => self.providers.contains(&**arn),
+            // Nobody of these asks here to assume a role.
+            Party::Outside => false,
         }
     }
 }
@@ -104,7 +102,7 @@ impl Check {
         for document in &documents {
             let invalid = |e| Fault::new(Status::InvalidDocument, format!("{}:\n{e}", document.name));
             if document.trust {
-                let exists = |kind: &str, text: &str| parties.as_ref().is_none_or(|p| p.has(kind, text));
+                let exists = |party: &Party| parties.as_ref().is_none_or(|known| known.has(party));
                 let of_trust = check_trust(&document.text, &exists).map_err(invalid)?;
                 found.extend(of_trust.into_iter().map(|f| (document.name.as_str(), f)));
                 continue;

@@ -20,6 +20,7 @@ mod init;
 mod input;
 mod keeping;
 mod keys;
+mod limits;
 mod output;
 mod people;
 mod policies;
@@ -113,6 +114,10 @@ enum Command {
 /// How long a command waits while other processes write.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// How many of a service read the file of a store at once: as many as may read
+/// a database on PostgreSQL by default.
+const READERS: usize = 8;
+
 /// What every command works with.
 struct Desk {
     store: Option<String>,
@@ -137,7 +142,8 @@ impl Desk {
 
     /// The open store, for threads that share it.
     fn shared_store(&self, quotas: Quotas) -> Result<Arc<Store>, Fault> {
-        Ok(Arc::new(store::open_store(self.url()?, self.key_file.as_deref())?.with_quotas(quotas)))
+        let store = store::open_store(self.url()?, self.key_file.as_deref())?;
+        Ok(Arc::new(store.with_quotas(quotas).with_readers(READERS)))
     }
 
     fn url(&self) -> Result<&str, Fault> {

@@ -135,6 +135,14 @@ impl AssumeRole {
 /// limits role chaining.
 const CHAINED: i64 = 3600;
 
+/// What a caller may begin.
+struct Admitted {
+    role: RoleRow,
+    /// A source identity stays what it was first.
+    source_identity: Option<String>,
+    duration: i64,
+}
+
 impl Store {
     /// Issues temporary credentials of a role to `caller`. The issue is on the
     /// disk before it is answered.
@@ -143,33 +151,7 @@ impl Store {
     /// [`Status::NotAllowed`] when the trust policy or the caller's policies
     /// do not allow it; [`Status::InvalidArgument`].
     pub fn assume_role(&self, caller: &Principal, ask: &AssumeRole) -> Result<TemporaryCredentials, Fault> {
-        let role = self.role(&ask.role)?;
-        ask.check()?;
-        if role.disabled {
-            return Err(Fault::new(Status::IdentityDisabled, format!("{} is disabled", role.identity)));
-        }
-        let chained = caller.subject.kind() == IdentityKind::Role;
-        let longest = if chained { CHAINED.min(role.max_session) } else { role.max_session };
-        let duration = role.duration(ask.duration, longest)?;
-        check_policies(&ask.policies)?;
-        if let Some(other) =
-            ask.transitive.iter().find(|key| !ask.tags.iter().any(|(k, _)| k.eq_ignore_ascii_case(key)))
-        {
-            return Err(Fault::new(
-                Status::InvalidArgument,
-                format!("the transitive tag key {other:?} is of no tag that is given"),
-            ));
-        }
-        let mut ask = ask.clone();
-        // A source identity stays what it was first.
-        if let Some(first) = &caller.attributes.source_identity {
-            if ask.source_identity.as_ref().is_some_and(|other| other != first) {
-                return Err(Fault::new(Status::NotAllowed, "the source identity of a session cannot be changed"));
-            }
-            ask.source_identity = Some(first.clone());
-        }
-        let ask = &ask;
-        self.may_assume(caller, &role, ask)?;
+        let Admitted { role, source_identity, duration } = self.admitted(caller, ask)?;
         let mut tags = ask.tags.clone();
         let kept = |key: &String| ask.inherited.iter().any(|k| k.eq_ignore_ascii_case(key));
         tags.extend(caller.attributes.tags.iter().filter(|(key, _)| kept(key)).cloned());
@@ -181,7 +163,7 @@ impl Store {
                 subject: &role.identity,
                 user_id: format!("{}:{}", role.unique_id, ask.session_name),
                 name: &ask.session_name,
-                source_identity: ask.source_identity.clone(),
+                source_identity,
                 asked_by: caller.arn(),
                 policies: &ask.policies,
                 tags,
@@ -189,6 +171,48 @@ impl Store {
                 duration,
             },
         )
+    }
+
+    /// Checks everything about a request but its session policies, which need
+    /// not be known yet.
+    ///
+    /// # Errors
+    /// As [`Store::assume_role`].
+    pub fn check_assume_role(&self, caller: &Principal, ask: &AssumeRole) -> Result<(), Fault> {
+        self.admitted(caller, ask).map(drop)
+    }
+
+    fn admitted(&self, caller: &Principal, ask: &AssumeRole) -> Result<Admitted, Fault> {
+        // What is wrong with the request itself is said first; of the role only
+        // who may assume it learns anything.
+        ask.check()?;
+        check_policies(&ask.policies)?;
+        if let Some(other) =
+            ask.transitive.iter().find(|key| !ask.tags.iter().any(|(k, _)| k.eq_ignore_ascii_case(key)))
+        {
+            return Err(Fault::new(
+                Status::InvalidArgument,
+                format!("the transitive tag key {other:?} is of no tag that is given"),
+            ));
+        }
+        let role = self.role(&ask.role)?;
+        let mut ask = ask.clone();
+        // A source identity stays what it was first.
+        if let Some(first) = &caller.attributes.source_identity {
+            if ask.source_identity.as_ref().is_some_and(|other| other != first) {
+                return Err(Fault::new(Status::NotAllowed, "the source identity of a session cannot be changed"));
+            }
+            ask.source_identity = Some(first.clone());
+        }
+        let ask = &ask;
+        self.may_assume(caller, &role, ask)?;
+        if role.disabled {
+            return Err(Fault::new(Status::IdentityDisabled, format!("{} is disabled", role.identity)));
+        }
+        let chained = caller.subject.kind() == IdentityKind::Role;
+        let longest = if chained { CHAINED.min(role.max_session) } else { role.max_session };
+        let duration = role.duration(ask.duration, longest)?;
+        Ok(Admitted { role, source_identity: ask.source_identity.clone(), duration })
     }
 
     fn may_assume(&self, caller: &Principal, role: &RoleRow, ask: &AssumeRole) -> Result<(), Fault> {

@@ -2,7 +2,8 @@
 //! Credentials as they are shown: whose an access key is, long-lived or with
 //! a session token.
 
-use super::store::Store;
+use super::database::params;
+use super::store::{StoreIn, Transactions};
 use crate::credential::Secret;
 use crate::credential::session_token::TokenBody;
 use crate::fault::{Fault, Status};
@@ -24,7 +25,7 @@ pub struct Shown {
     pub transitive: Vec<String>,
 }
 
-impl Store {
+impl<D: Transactions> StoreIn<D> {
     /// What is known of an access key, together with the session token that
     /// came with it.
     ///
@@ -48,13 +49,34 @@ impl Store {
             token_issued: Some(body.issued),
         };
         let subject = Identity::parse(&body.subject)?;
+        let principal = Principal { subject, attributes, actors: Vec::new(), grant: None };
+        self.check_same(&principal)?;
         Ok(Shown {
-            principal: Principal { subject, attributes, actors: Vec::new(), grant: None },
+            principal,
             secret: Secret::new(body.secret.as_bytes().to_vec()),
             expires: Some(UnixMillis(body.expires)),
             session_policies: std::mem::take(&mut body.session_policies),
             transitive: std::mem::take(&mut body.transitive),
         })
+    }
+
+    /// Checks that who has the name of `principal` now is still who had it when
+    /// the credential was issued: a name is given again, a unique id never.
+    ///
+    /// # Errors
+    /// [`Status::IdentityDisabled`] when it was deleted, also when another has
+    /// its name now; otherwise when the store cannot be read.
+    pub fn check_same(&self, principal: &Principal) -> Result<(), Fault> {
+        let subject = &principal.subject;
+        let sql = "SELECT unique_id FROM identity WHERE arn = ?1";
+        let present: Option<String> = self.read(|c, _| c.first(sql, params![subject.arn()], |row| row.get(0)))?;
+        // Of a session the name of the session stands behind it.
+        let issued = principal.attributes.user_id.split(':').next();
+        if present.is_some() && present.as_deref() == issued {
+            return Ok(());
+        }
+        let text = format!("{subject} was deleted since the credential was issued");
+        Err(Fault::new(Status::IdentityDisabled, text).about(subject.arn()))
     }
 
     fn long_lived(&self, id: &str) -> Result<Shown, Fault> {

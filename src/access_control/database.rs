@@ -288,6 +288,12 @@ pub trait Database: Send + Sync {
     /// When that could not be set.
     fn set_patience(&self, patience: Duration) -> Result<(), Fault>;
 
+    /// Lets so many read at once from now on, where that is not told to the
+    /// database in another way.
+    fn set_readers(&self, most: usize) {
+        let _ = most;
+    }
+
     /// Writes a copy of everything at one moment to a new file, while others
     /// read and write.
     ///

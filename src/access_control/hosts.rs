@@ -168,10 +168,15 @@ impl Store {
         }
         let row = self.host(name).map_err(|f| if f.status == Status::NotFound { not_valid() } else { f })?;
         let (arn, now, given) = (row.identity.arn().to_owned(), self.clock.wall().0, hash(code.as_bytes()));
+        // Anybody may try: where there is no code that costs no write.
+        if row.code_ends.is_none_or(|ends| ends <= now) {
+            return Err(not_valid());
+        }
         let right = self.note(|c| {
             // Counted first, which locks the row: of many at once none gets
             // more attempts than there are.
-            c.execute("UPDATE host SET code_attempts = code_attempts + 1 WHERE arn = ?1", params![arn])?;
+            let count = "UPDATE host SET code_attempts = code_attempts + 1 WHERE arn = ?1 AND code_attempts <= ?2";
+            c.execute(count, params![arn, ATTEMPTS])?;
             let open: Option<Vec<u8>> = c.first(
                 "SELECT code FROM host WHERE arn = ?1 AND code IS NOT NULL AND code_ends > ?2 AND code_attempts <= ?3",
                 params![arn, now, ATTEMPTS],

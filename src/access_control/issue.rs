@@ -11,7 +11,7 @@ use crate::time::UnixMillis;
 
 /// Shortest and longest session of a user, seconds, as AWS documents them for
 /// `GetSessionToken`; shorter ones only narrow.
-const USER_DURATIONS: std::ops::RangeInclusive<i64> = 15..=129_600;
+pub(super) const USER_DURATIONS: std::ops::RangeInclusive<i64> = 15..=129_600;
 
 /// Temporary credentials.
 pub struct TemporaryCredentials {

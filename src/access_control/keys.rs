@@ -4,7 +4,7 @@
 use super::changes::Kind;
 use super::database::{Row, params};
 use super::quotas::Quota;
-use super::store::{Store, Write};
+use super::store::{StoreIn, Transactions, Write};
 use super::users::{self, read_tags};
 use crate::credential::{Secret, access_key_id, secret_access_key};
 use crate::fault::{Fault, Status};
@@ -66,7 +66,7 @@ pub(super) fn context(account: &str, id: &str) -> Vec<u8> {
     format!("access-key/{account}/{id}").into_bytes()
 }
 
-impl Store {
+impl<D: Transactions> StoreIn<D> {
     /// Makes an access key for a user; the secret is shown this once.
     ///
     /// # Errors

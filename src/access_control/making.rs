@@ -6,7 +6,7 @@ use super::database::params;
 use super::managed::by_arn;
 use super::quotas::Quota;
 use super::roles::{self, RoleRow};
-use super::store::{Store, Write};
+use super::store::{Store, StoreIn, Transactions, Write};
 use super::users::{self, UserRow, tags_text};
 use crate::credential::access_key_id;
 use crate::fault::Fault;
@@ -90,7 +90,9 @@ impl Store {
         })?;
         self.role(new.name)
     }
+}
 
+impl<D: Transactions> StoreIn<D> {
     /// Replaces a role's description.
     ///
     /// # Errors

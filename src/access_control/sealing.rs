@@ -11,8 +11,8 @@ use crate::fault::{Fault, Status};
 /// How many values are sealed anew in one transaction.
 const BATCH: i64 = 500;
 /// How long after it sealed last a key may still be needed by what is not in
-/// the store: temporary credentials last twelve hours at most; milliseconds.
-const NEEDED: i64 = 13 * 3600 * 1000;
+/// the store: the longest session of a user, and an hour; milliseconds.
+const NEEDED: i64 = (*super::issue::USER_DURATIONS.end() + 3600) * 1000;
 
 /// One column that holds sealed values.
 struct Sealed {

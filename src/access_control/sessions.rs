@@ -51,11 +51,17 @@ impl Store {
     /// as the others.
     ///
     /// # Errors
-    /// When the store cannot be written.
+    /// Undecided when only what changed is told of a boot that is not known, or
+    /// no longer: all its sessions are to be told then. Otherwise when the store
+    /// cannot be written.
     pub fn report_sessions(&self, boot: &str, host: &str, report: &SessionReport) -> Result<usize, Fault> {
         let (account, now) = (self.account().to_owned(), self.clock.wall().0);
         self.note(|c| {
             c.execute("DELETE FROM boot WHERE seen < ?1", params![now - SHOWN])?;
+            let known: bool = c.one("SELECT EXISTS (SELECT 1 FROM boot WHERE boot = ?1)", params![boot])?;
+            if !known && !report.whole {
+                return Err(Fault::unavailable(format!("boot {boot:?} is not known, or was not heard for long")));
+            }
             let own = c.execute(
                 "INSERT INTO boot (boot, account, host, seen) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (boot) DO UPDATE SET seen = ?4 WHERE boot.host = ?3",
                 params![boot, account, host, now],

@@ -2,14 +2,16 @@
 //! The store's tables in one SQLite file.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, ToSql, TransactionBehavior};
 
 use super::database::{Connection, Database, Each, Row, Value, Work, forbidden};
+use super::pool::Pool;
 use super::{files, schema};
 use crate::fault::{Fault, Status};
 use crate::files::Kept;
@@ -17,14 +19,19 @@ use crate::files::Kept;
 /// How long a statement waits for another process's lock.
 const BUSY: Duration = Duration::from_millis(900);
 
-/// The open file: one connection writes, one reads. Other processes may have
-/// it open too.
+/// The open file: one connection writes, others read, as many as are let read
+/// at once. Who reads waits for nobody who writes. Other processes may have the
+/// file open too.
 pub(super) struct Sqlite {
     writer: Mutex<Kept<rusqlite::Connection>>,
-    reader: Mutex<Kept<rusqlite::Connection>>,
+    readers: Pool<Kept<rusqlite::Connection>>,
+    /// Where files may be opened: all connections are of one table of files.
+    home: Kept<()>,
     path: PathBuf,
     /// Device and number of the file that is open.
     file: (u64, u64),
+    /// How long is waited for a connection and for locks, milliseconds.
+    patience: AtomicU64,
 }
 
 /// Turns a database error into its kind: what cannot be read now is not
@@ -39,13 +46,13 @@ pub(super) fn failed(e: rusqlite::Error) -> Fault {
     }
 }
 
-fn connect(path: &Path) -> Result<rusqlite::Connection, Fault> {
+fn connect(path: &Path, patience: Duration) -> Result<rusqlite::Connection, Fault> {
     let connection = rusqlite::Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
     .map_err(failed)?;
-    connection.busy_timeout(BUSY).map_err(failed)?;
+    connection.busy_timeout(patience).map_err(failed)?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).map_err(failed)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
@@ -55,12 +62,6 @@ fn connect(path: &Path) -> Result<rusqlite::Connection, Fault> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
-}
-
-type Locked<'a> = MutexGuard<'a, Kept<rusqlite::Connection>>;
-
-fn lock(connection: &Mutex<Kept<rusqlite::Connection>>) -> Result<Locked<'_>, Fault> {
-    connection.lock().map_err(|_| Fault::unavailable("the store failed earlier"))
 }
 
 /// Where a store's file may be: on a disk of this machine.
@@ -73,17 +74,47 @@ impl Sqlite {
     pub(super) fn open(path: &Path) -> Result<Self, Fault> {
         files::prepare(path, false)?;
         check_place(path)?;
-        let mut writer = connect(path)?;
+        let mut writer = connect(path, BUSY)?;
         schema::migrate(&mut writer)?;
-        let (reader, path, file) = (connect(path)?, path.to_owned(), files::identity(path)?);
-        let kept = |connection| Mutex::new(Kept::new(connection));
-        Ok(Self { writer: kept(writer), reader: kept(reader), path, file })
+        Ok(Self {
+            writer: Mutex::new(Kept::new(writer)),
+            readers: Pool::new(1),
+            home: Kept::new(()),
+            path: path.to_owned(),
+            file: files::identity(path)?,
+            patience: AtomicU64::new(millis(BUSY)),
+        })
     }
+
+    fn patience(&self) -> Duration {
+        Duration::from_millis(self.patience.load(Ordering::Relaxed))
+    }
+
+    /// One more connection that reads.
+    fn new_reader(&self) -> Result<Kept<rusqlite::Connection>, Fault> {
+        self.home.get()?;
+        // The name may be another file's by now, also since it was looked at.
+        self.check()?;
+        let reader = connect(&self.path, self.patience())?;
+        self.check()?;
+        reader.pragma_update(None, "query_only", true).map_err(failed)?;
+        Ok(Kept::new(reader))
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Runs a statement without values, which is prepared once.
+fn run(connection: &rusqlite::Connection, sql: &str) -> Result<(), Fault> {
+    connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map(drop).map_err(failed)
 }
 
 /// Reads every page of a file.
 pub(super) fn check_whole(path: &Path) -> Result<(), Fault> {
-    let found: String = connect(path)?.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(failed)?;
+    let connection = connect(path, BUSY)?;
+    let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(failed)?;
     if found == "ok" {
         return Ok(());
     }
@@ -92,14 +123,21 @@ pub(super) fn check_whole(path: &Path) -> Result<(), Fault> {
 
 impl Database for Sqlite {
     fn read(&self, work: Work<'_>) -> Result<(), Fault> {
-        let mut reader = lock(&self.reader)?;
-        let transaction = reader.get_mut()?.transaction().map_err(failed)?;
-        work(&*transaction)?;
-        transaction.finish().map_err(failed)
+        let (idle, room) = self.readers.take(Instant::now() + self.patience())?;
+        let reader = idle.map_or_else(|| self.new_reader(), Ok)?;
+        let connection = reader.get()?;
+        // A view begins with its first statement, so it is of after this call.
+        run(connection, "BEGIN")?;
+        let outcome = work(connection).and_then(|()| run(connection, "COMMIT"));
+        // Else what was begun would go on for who reads next.
+        if outcome.is_ok() || connection.is_autocommit() || run(connection, "ROLLBACK").is_ok() {
+            room.give_back(reader);
+        }
+        outcome
     }
 
     fn write(&self, work: Work<'_>) -> Result<(), Fault> {
-        let mut writer = lock(&self.writer)?;
+        let mut writer = self.writer.lock().map_err(|_| Fault::unavailable("the store failed earlier"))?;
         let transaction =
             writer.get_mut()?.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         work(&*transaction)?;
@@ -119,16 +157,20 @@ impl Database for Sqlite {
     }
 
     fn set_patience(&self, patience: Duration) -> Result<(), Fault> {
-        for connection in [&self.writer, &self.reader] {
-            lock(connection)?.get()?.busy_timeout(patience).map_err(failed)?;
-        }
-        Ok(())
+        self.patience.store(millis(patience), Ordering::Relaxed);
+        self.readers.forget();
+        let writer = self.writer.lock().map_err(|_| Fault::unavailable("the store failed earlier"))?;
+        writer.get()?.busy_timeout(patience).map_err(failed)
+    }
+
+    fn set_readers(&self, most: usize) {
+        self.readers.set_most(most.max(1));
     }
 
     fn copy_to(&self, file: &Path) -> Result<(), Fault> {
         let path = file.to_str().ok_or_else(|| Fault::new(Status::InvalidArgument, "a path is not UTF-8"))?;
         files::prepare(file, true)?;
-        let copied = connect(&self.path).and_then(|c| {
+        let copied = connect(&self.path, BUSY).and_then(|c| {
             // One view of the database; who writes meanwhile is not kept from it.
             c.execute("VACUUM INTO ?1", [path]).map_err(failed)?;
             files::sync(file)

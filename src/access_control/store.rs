@@ -15,7 +15,7 @@ use super::sqlite::{self, Sqlite};
 use crate::credential::envelope::KeyRing;
 use crate::fault::{Fault, Status};
 use crate::identity::check_account;
-use crate::revision::Revision;
+use crate::revision::{At, Revision};
 use crate::time::{Clock, Random};
 
 /// What shows that a key file belongs to a store is sealed for this place.
@@ -174,23 +174,52 @@ impl Store {
         Ok(self)
     }
 
+    /// This store, in which so many may read at once. Without it, in a file,
+    /// one after the other: a connection takes memory, and hosts read little.
+    #[must_use]
+    pub fn with_readers(self, most: usize) -> Self {
+        self.database.set_readers(most);
+        self
+    }
+
+    /// Runs several operations that read on one view: what they find belongs
+    /// together, and is of the revision that is returned. It may be run again
+    /// from the start, so it must have no effect of its own.
+    ///
+    /// # Errors
+    /// What `work` returned; as [`Store::revision`].
+    pub fn view<T>(&self, mut work: impl FnMut(&View<'_>) -> Result<T, Fault>) -> Result<At<T>, Fault> {
+        self.database.check()?;
+        self.read(|c, revision| {
+            let value = work(&self.joined(Joined { connection: c, seen: Some(revision) }))?;
+            Ok(At { revision, value })
+        })
+    }
+
+    fn joined<'t>(&self, database: Joined<'t>) -> StoreIn<Joined<'t>> {
+        StoreIn {
+            ring: Arc::clone(&self.ring),
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+            database,
+            account: self.account.clone(),
+            quotas: self.quotas.clone(),
+            highest: AtomicU64::new(self.highest.load(Ordering::Acquire)),
+        }
+    }
+
     /// Runs several operations in one transaction: all of them or none. It may
     /// be run again from the start, so it must have no effect of its own.
     ///
     /// # Errors
     /// What `work` returned; then nothing has changed.
     pub fn together<T>(&self, mut work: impl FnMut(&StoreIn<Joined<'_>>) -> Result<T, Fault>) -> Result<T, Fault> {
-        self.note(|c| {
-            work(&StoreIn {
-                ring: Arc::clone(&self.ring),
-                clock: Arc::clone(&self.clock),
-                random: Arc::clone(&self.random),
-                database: Joined(c),
-                account: self.account.clone(),
-                quotas: self.quotas.clone(),
-                highest: AtomicU64::new(self.highest.load(Ordering::Acquire)),
-            })
-        })
+        let (value, highest) = self.note(|c| {
+            let joined = self.joined(Joined { connection: c, seen: None });
+            Ok((work(&joined)?, joined.highest.into_inner()))
+        })?;
+        self.highest.fetch_max(highest, Ordering::AcqRel);
+        Ok(value)
     }
 
     /// The newest revision. Also notices when another file has taken the place
@@ -236,6 +265,11 @@ pub trait Transactions {
     /// # Errors
     /// As [`Database::write`].
     fn write(&self, work: Work<'_>) -> Result<(), Fault>;
+
+    /// The revision of what is read, where it is known already.
+    fn seen(&self) -> Option<Revision> {
+        None
+    }
 }
 
 impl Transactions for Box<dyn Database> {
@@ -250,15 +284,29 @@ impl Transactions for Box<dyn Database> {
 
 /// A transaction that is under way: what is read and written in it is part of
 /// it.
-pub struct Joined<'t>(&'t dyn Connection);
+pub struct Joined<'t> {
+    connection: &'t dyn Connection,
+    /// Of a view, which nobody writes to.
+    seen: Option<Revision>,
+}
+
+/// A store at one moment; see [`Store::view`].
+pub type View<'t> = StoreIn<Joined<'t>>;
 
 impl Transactions for Joined<'_> {
     fn read(&self, work: Work<'_>) -> Result<(), Fault> {
-        work(self.0)
+        work(self.connection)
     }
 
     fn write(&self, work: Work<'_>) -> Result<(), Fault> {
-        work(self.0)
+        match self.seen {
+            Some(_) => Err(Fault::internal("a view of the store is only read")),
+            None => work(self.connection),
+        }
+    }
+
+    fn seen(&self) -> Option<Revision> {
+        self.seen
     }
 }
 
@@ -284,8 +332,10 @@ impl<D: Transactions> StoreIn<D> {
         let known = self.highest.load(Ordering::Acquire);
         let mut value = None;
         self.database.read(&mut |c| {
-            let revision = revision_of(c)?;
-            not_behind(revision, known)?;
+            let revision = match self.database.seen() {
+                Some(seen) => seen,
+                None => revision_of(c).and_then(|found| not_behind(found, known).map(|()| found))?,
+            };
             value = Some((revision, read(c, revision)?));
             Ok(())
         })?;

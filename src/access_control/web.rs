@@ -3,6 +3,7 @@
 
 use super::assume::{AssumeRole, check_policies};
 use super::issue::{Session, TemporaryCredentials};
+use super::roles::RoleRow;
 use super::store::Store;
 use crate::decision::{GivenKeys, Inputs, Keys};
 use crate::fault::{Fault, Status};
@@ -40,6 +41,34 @@ impl Store {
         who: &WebIdentity,
         ask: &AssumeRole,
     ) -> Result<TemporaryCredentials, Fault> {
+        let (role, duration) = self.admitted_with_web_identity(who, ask)?;
+        let subject: String = who.subject.chars().filter(|c| !c.is_control()).take(255).collect();
+        self.issue(
+            "AssumeRoleWithWebIdentity",
+            Session {
+                subject: &role.identity,
+                user_id: format!("{}:{}", role.unique_id, ask.session_name),
+                name: &ask.session_name,
+                source_identity: None,
+                asked_by: format!("{} {subject}", who.provider),
+                policies: &ask.policies,
+                tags: Vec::new(),
+                transitive: Vec::new(),
+                duration,
+            },
+        )
+    }
+    /// Checks everything about a request but its session policies, which need
+    /// not be known yet.
+    ///
+    /// # Errors
+    /// As [`Store::assume_role_with_web_identity`].
+    pub fn check_assume_role_with_web_identity(&self, who: &WebIdentity, ask: &AssumeRole) -> Result<(), Fault> {
+        self.admitted_with_web_identity(who, ask).map(drop)
+    }
+
+    /// The role, and for how long.
+    fn admitted_with_web_identity(&self, who: &WebIdentity, ask: &AssumeRole) -> Result<(RoleRow, i64), Fault> {
         ask.check()?;
         check_policies(&ask.policies)?;
         let refused = |text: String| Err(Fault::new(Status::NotAllowed, text));
@@ -91,20 +120,7 @@ impl Store {
         if role.disabled {
             return Err(Fault::new(Status::IdentityDisabled, format!("{identity} is disabled")));
         }
-        let subject: String = who.subject.chars().filter(|c| !c.is_control()).take(255).collect();
-        self.issue(
-            "AssumeRoleWithWebIdentity",
-            Session {
-                subject: identity,
-                user_id: format!("{}:{}", role.unique_id, ask.session_name),
-                name: &ask.session_name,
-                source_identity: None,
-                asked_by: format!("{} {subject}", who.provider),
-                policies: &ask.policies,
-                tags: Vec::new(),
-                transitive: Vec::new(),
-                duration: role.duration(ask.duration, role.max_session)?,
-            },
-        )
+        let duration = role.duration(ask.duration, role.max_session)?;
+        Ok((role, duration))
     }
 }

@@ -22,6 +22,9 @@ const LOGINS: usize = 4096;
 /// everything all the same.
 const SESSIONS: usize = 65_536;
 
+/// Deadlines that are kept whoever's they are.
+const DEADLINES: usize = 256;
+
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happened {
@@ -224,8 +227,31 @@ impl Events {
         }
     }
 
+    /// Sessions whose deadline is waited for.
+    #[must_use]
+    pub fn expected(&self) -> usize {
+        self.deadlines.lock().map_or(0, |deadlines| deadlines.len())
+    }
+
+    /// Forgets the deadlines of sessions that are gone, once they are more than
+    /// those of the rest: clients that come and go would fill the memory until
+    /// theirs have passed.
+    fn forget_gone(&self, sessions: &Table) {
+        let mut all = match self.deadlines.lock() {
+            Ok(mut deadlines) if deadlines.len() > DEADLINES.max(2 * sessions.len()) => std::mem::take(&mut *deadlines),
+            _ => return,
+        };
+        // Without the lock: logins of the host's own thread wait for it.
+        all.retain(|Reverse((_, id))| sessions.with(*id, |_| ()).is_some());
+        all.shrink_to_fit();
+        if let Ok(mut deadlines) = self.deadlines.lock() {
+            deadlines.append(&mut all);
+        }
+    }
+
     /// Tells of the deadlines that have passed by `now`.
     pub(super) fn tell_expired(&self, now: Steady, sessions: &Table) {
+        self.forget_gone(sessions);
         loop {
             let due = match self.deadlines.lock() {
                 Ok(mut deadlines) if deadlines.peek().is_some_and(|Reverse((at, _))| *at <= now) => deadlines.pop(),

@@ -239,7 +239,10 @@ impl Agent {
         }
         let held: Vec<_> = self.table()?.held.values().cloned().collect();
         for held in held {
-            self.refresh(&held)?;
+            // Until then it is denied.
+            if self.refresh(&held).is_err() {
+                self.recompile.store(true, Ordering::Release);
+            }
         }
         Ok(id)
     }

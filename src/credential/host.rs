@@ -123,19 +123,7 @@ impl HostCredential {
     /// # Errors
     /// [`Status::Conflict`] when the file exists; otherwise what failed.
     pub fn create(&self, path: &Path) -> Result<(), Fault> {
-        let shown = path.display();
-        let failed = |e: std::io::Error| match e.kind() {
-            std::io::ErrorKind::AlreadyExists => {
-                Fault::new(Status::Conflict, format!("the host credential {shown} exists already"))
-            }
-            _ => Fault::new(Status::InvalidSetting, format!("host credential {shown}: {e}")),
-        };
-        let mut encoded = STANDARD.encode(self.key.seed.expose());
-        let text = Zeroizing::new(format!("{HEADER}\nhost {}\nkey {encoded}\n", self.host));
-        encoded.zeroize();
-        let mut file =
-            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+        NewFile::create(path)?.fill(self)
     }
 
     /// Reads a credential file.
@@ -183,6 +171,57 @@ impl HostCredential {
         }
         let seed = STANDARD.decode(key).map_err(|_| bad(format!("host credential {shown}: the key is damaged")))?;
         Ok(Self { host, key: HostKey::of(Secret::new(seed))? })
+    }
+}
+
+/// A file for a credential, readable by its owner only. One that is not filled
+/// is removed.
+pub struct NewFile<'p> {
+    path: &'p Path,
+    filled: bool,
+}
+
+impl<'p> NewFile<'p> {
+    /// A new file.
+    ///
+    /// # Errors
+    /// [`Status::Conflict`] when it exists; otherwise what failed.
+    pub fn create(path: &'p Path) -> Result<Self, Fault> {
+        let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        made.map_err(|e| match e.kind() {
+            std::io::ErrorKind::AlreadyExists => {
+                Fault::new(Status::Conflict, format!("the host credential {} exists already", path.display()))
+            }
+            _ => Self::failed(path, &e),
+        })?;
+        Ok(Self { path, filled: false })
+    }
+
+    fn failed(path: &Path, e: &std::io::Error) -> Fault {
+        Fault::new(Status::InvalidSetting, format!("host credential {}: {e}", path.display()))
+    }
+
+    /// Writes the credential into it.
+    ///
+    /// # Errors
+    /// What failed.
+    pub fn fill(mut self, credential: &HostCredential) -> Result<(), Fault> {
+        let mut encoded = STANDARD.encode(credential.key.seed.expose());
+        let text = Zeroizing::new(format!("{HEADER}\nhost {}\nkey {encoded}\n", credential.host));
+        encoded.zeroize();
+        let file = std::fs::OpenOptions::new().write(true).open(self.path);
+        let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+        written.map_err(|e| Self::failed(self.path, &e))?;
+        self.filled = true;
+        Ok(())
+    }
+}
+
+impl Drop for NewFile<'_> {
+    fn drop(&mut self) {
+        if !self.filled {
+            let _nothing_is_in_it = std::fs::remove_file(self.path);
+        }
     }
 }
 

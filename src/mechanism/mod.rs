@@ -21,5 +21,5 @@ pub use engine::{Engine, Outside, SessionInfo};
 pub use login::{LoggedIn, Login, Refusal};
 pub use metrics::METRICS;
 pub use registry::{close, engine, engine_of, open, open_with, settings_of};
-pub use repeat::authorize_one;
+pub use repeat::{authorize_one, repeat};
 pub use shadow::Enforced;

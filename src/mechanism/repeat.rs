@@ -62,11 +62,42 @@ impl Line {
     }
 
     #[inline(always)]
-    fn is(&self, session: i64, ask: &Ask<'_>) -> bool {
-        self.session == session
-            && self.action == ask.action.0
-            && usize::from(self.length) == ask.resource.len()
-            && self.name.get(..ask.resource.len()) == Some(ask.resource.as_bytes())
+    fn is(&self, question: &Question<'_>) -> bool {
+        self.session == question.session
+            && self.action == question.action.0
+            && usize::from(self.length) == question.name.len()
+            && self.name.get(..question.name.len()) == Some(question.name)
+    }
+}
+
+/// What a decision is remembered by.
+#[derive(Clone, Copy)]
+struct Question<'a> {
+    session: i64,
+    action: ActionId,
+    name: &'a [u8],
+}
+
+impl<'a> Question<'a> {
+    #[inline(always)]
+    fn new(id: SessionId, ask: &Ask<'a>) -> Self {
+        Self { session: id.number(), action: ask.action, name: ask.resource.as_bytes() }
+    }
+
+    /// Spreads questions over pairs. Whoever finds others for the same pair only
+    /// makes them be asked again.
+    #[inline(always)]
+    fn spread(&self) -> u32 {
+        let end = self.name.last_chunk::<8>().map_or_else(
+            || self.name.iter().fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte)),
+            |end| u64::from_le_bytes(*end),
+        );
+        let mut sum = end ^ (self.name.len() as u64) << 56;
+        sum = sum.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            ^ self.session.unsigned_abs().rotate_left(20)
+            ^ u64::from(self.action.0);
+        sum = sum.wrapping_mul(0xff51_afd7_ed55_8ccd);
+        u32::try_from(sum >> 32).unwrap_or(0)
     }
 }
 
@@ -78,33 +109,20 @@ thread_local! {
     static LINES: RefCell<Lines> = const { RefCell::new(None) };
 }
 
-/// Spreads questions over pairs. Whoever finds others for the same pair only
-/// makes them be asked again.
-#[inline(always)]
-fn spread(session: i64, ask: &Ask<'_>) -> u32 {
-    let name = ask.resource.as_bytes();
-    let end = name.last_chunk::<8>().map_or_else(
-        || name.iter().fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte)),
-        |end| u64::from_le_bytes(*end),
-    );
-    let mut sum = end ^ (name.len() as u64) << 56;
-    sum = sum.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ session.unsigned_abs().rotate_left(20) ^ u64::from(ask.action.0);
-    sum = sum.wrapping_mul(0xff51_afd7_ed55_8ccd);
-    u32::try_from(sum >> 32).unwrap_or(0)
-}
-
 /// True when the question was allowed before and that could be repeated.
 #[inline(always)]
-fn known(lines: &Lines, session: i64, own: bool, ask: &Ask<'_>, spread: u32) -> bool {
-    let pair = usize::try_from(spread).ok().and_then(|s| lines.as_deref()?.get(s % PAIRS));
-    let Some(line) = pair.and_then(|pair| pair.iter().find(|line| line.is(session, ask))) else { return false };
-    (own || !line.own) && time::coarse() < line.until && line.kept().repeat(ask.count)
+fn known(lines: &Lines, own: bool, question: &Question<'_>, count: u32) -> bool {
+    let pair = usize::try_from(question.spread()).ok().and_then(|s| lines.as_deref()?.get(s % PAIRS));
+    let Some(line) = pair.and_then(|pair| pair.iter().find(|line| line.is(question))) else { return false };
+    (own || !line.own) && time::coarse() < line.until && line.kept().repeat(count)
 }
 
 /// After a question that was not known here was allowed: remembers it if it was
 /// among the last two of its pair before, and displaces nothing that still holds.
-fn remember(lines: &mut Lines, id: SessionId, own: bool, ask: &Ask<'_>, spread: u32) {
+fn remember(lines: &mut Lines, id: SessionId, own: bool, ask: &Ask<'_>) {
     let lines = lines.get_or_insert_with(|| vec![[Line::EMPTY; 2]; PAIRS].into_boxed_slice());
+    let question = Question::new(id, ask);
+    let spread = question.spread();
     let Some([first, second]) = usize::try_from(spread).ok().and_then(|s| lines.get_mut(s % PAIRS)) else { return };
     // Most things are asked once.
     let tag = spread | 1;
@@ -118,8 +136,8 @@ fn remember(lines: &mut Lines, id: SessionId, own: bool, ask: &Ask<'_>, spread: 
         return;
     }
     first.pause = PAUSE;
-    let (session, now) = (id.number(), time::coarse());
-    let free = |line: &Line| line.is(session, ask) || line.until <= now || !line.kept().stands();
+    let now = time::coarse();
+    let free = |line: &Line| line.is(&question) || line.until <= now || !line.kept().stands();
     let line = if free(first) {
         &mut *first
     } else if free(second) {
@@ -136,10 +154,25 @@ fn remember(lines: &mut Lines, id: SessionId, own: bool, ask: &Ask<'_>, spread: 
     name.copy_from_slice(ask.resource.as_bytes());
     line.length = length;
     line.own = own;
-    line.session = session;
-    line.action = ask.action.0;
+    line.session = question.session;
+    line.action = question.action.0;
     (line.until, line.cell, line.generation) = (kept.until, kept.cell, kept.generation);
     first.pause = 0;
+}
+
+/// True when the thread remembers that this question was allowed, for a request
+/// that brings no facts of its own, and that may be repeated; it is counted then.
+/// The name need not be looked at before: it is compared with one that was.
+#[inline(always)]
+pub fn repeat(id: SessionId, action: ActionId, name: &[u8], count: u32) -> bool {
+    repeat_known(true, &Question { session: id.number(), action, name }, count)
+}
+
+#[inline(always)]
+fn repeat_known(own: bool, question: &Question<'_>, count: u32) -> bool {
+    // A thread that is being torn down remembers nothing. Nothing in here leaves
+    // a line borrowed.
+    LINES.try_with(|lines| lines.try_borrow().is_ok_and(|l| known(&l, own, question, count))) == Ok(true)
 }
 
 /// Decides one question as [`Engine::authorize`] of the session's engine does,
@@ -150,24 +183,23 @@ fn remember(lines: &mut Lines, id: SessionId, own: bool, ask: &Ask<'_>, spread: 
 /// As [`Engine::authorize`], and when the engine is not open.
 #[inline(always)]
 pub fn authorize_one(id: SessionId, batch: Batch<'_>, ask: Ask<'_>) -> Result<(Outcome, After), Fault> {
-    let spread = spread(id.number(), &ask);
     // An address that comes with the request may be another one.
-    let own = batch.address.is_none();
-    // A thread that is being torn down remembers nothing. Nothing in here leaves
-    // a line borrowed.
-    let repeated = LINES.try_with(|lines| lines.try_borrow().is_ok_and(|l| known(&l, id.number(), own, &ask, spread)));
-    if repeated == Ok(true) { Ok((Outcome::Allow, After::Nothing)) } else { decide(id, batch, ask, spread) }
+    if repeat_known(batch.address.is_none(), &Question::new(id, &ask), ask.count) {
+        Ok((Outcome::Allow, After::Nothing))
+    } else {
+        decide(id, batch, ask)
+    }
 }
 
 #[inline(never)]
-fn decide(id: SessionId, batch: Batch<'_>, ask: Ask<'_>, spread: u32) -> Result<(Outcome, After), Fault> {
+fn decide(id: SessionId, batch: Batch<'_>, ask: Ask<'_>) -> Result<(Outcome, After), Fault> {
     let mut outcome = [Outcome::Deny];
     let after = registry::engine_of(id, |engine| engine.authorize(id, batch, std::iter::once(ask), &mut outcome))??;
     let [outcome] = outcome;
     if outcome == Outcome::Allow {
         let _forgotten = LINES.try_with(|lines| {
             if let Ok(mut lines) = lines.try_borrow_mut() {
-                remember(&mut lines, id, batch.address.is_none(), &ask, spread);
+                remember(&mut lines, id, batch.address.is_none(), &ask);
             }
         });
     }

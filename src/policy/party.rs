@@ -7,7 +7,7 @@ use crate::identity::{Identity, IdentityKind, Principal, check_account};
 
 /// One principal of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Party {
+pub enum Party {
     /// Everyone.
     All,
     /// Everyone of an account whom the account's own policies allow it.
@@ -32,6 +32,18 @@ pub(super) enum Closeness {
 }
 
 impl Party {
+    /// The principal that a text names below this member of `Principal`.
+    ///
+    /// # Errors
+    /// With what is accepted.
+    pub(super) fn read(kind: &str, text: &str) -> Result<Self, &'static str> {
+        match kind {
+            "AWS" => party(text),
+            "Service" => service(text),
+            _ => provider(text),
+        }
+    }
+
     pub(super) fn closeness(&self, caller: &Principal) -> Closeness {
         let subject = &caller.subject;
         let named = match self {
@@ -90,12 +102,7 @@ fn entry(member: &Member, path: &str, parties: &mut Vec<Party>, problems: &mut P
             problems.add(&inside, node.at, format!("found {}", node.shown()), "a string is accepted");
             continue;
         };
-        let read = match kind {
-            "AWS" => party(text),
-            "Service" => service(text),
-            _ => provider(text),
-        };
-        match read {
+        match Party::read(kind, text) {
             Ok(party) => parties.push(party),
             Err(accepted) => problems.add(&inside, node.at, format!("found {}", shown_text(text)), accepted),
         }

@@ -6,13 +6,13 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::impersonation::{check, issue};
+use super::impersonation::{Proven, check, issue};
 use super::wire::ScopeForm;
 use super::{
     Answer, Change, Client, DECIDE, DecisionPoint, Entitlements, Happening, Impersonation, Issued, Known, LiveSession,
     PolicyText, Proof, Questions, RENEW, SecurityService, SessionReport, Set, Shelf,
 };
-use crate::access_control::{self, Attached, ChangeKind, SessionRow, Store, StoreFiles};
+use crate::access_control::{self, Attached, ChangeKind, SessionRow, Store, StoreFiles, View};
 use crate::credential::certificate::{self, Certificate};
 use crate::credential::sigv4::{Claim, SigningKey};
 use crate::credential::{Evidence, Secret};
@@ -58,6 +58,73 @@ pub struct Embedded {
 struct Place {
     shelf: Shelf,
     resource_tags: Vec<(String, String)>,
+}
+
+fn entitled(view: &View<'_>, subject: &Identity) -> Result<Entitlements, Fault> {
+    let effective = view.entitlements(subject)?.value;
+    let effective =
+        effective.ok_or_else(|| Fault::new(Status::IdentityDisabled, format!("{subject} is disabled or deleted")))?;
+    let text = |p: Attached| PolicyText { name: p.name.into(), hash: p.hash, text: p.document.into() };
+    Ok(Entitlements {
+        policies: effective.policies.into_iter().map(text).collect(),
+        boundary: effective.boundary.map(text),
+        tags: effective.tags,
+    })
+}
+
+/// Looks the key of a claim up: who it is, its secret, and until when.
+fn look_up(view: &View<'_>, claim: &Claim) -> Result<(Client, Secret, Option<UnixMillis>), Fault> {
+    let id = claim.access_key_id();
+    let shown = view.shown_credential(id, claim.session_token())?;
+    let session = shown.principal.attributes.session_name.as_deref().unwrap_or_default();
+    let policy = |(n, text): (usize, &String)| PolicyText::new(&format!("session/{session}/{n}"), text);
+    let session_policies = shown.session_policies.iter().enumerate().map(policy).collect();
+    let client = Client { access_key_id: id.to_owned(), session_policies, principal: shown.principal.into() };
+    Ok((client, shown.secret, shown.expires))
+}
+
+/// The user a certificate stands for.
+fn owner_of(view: &View<'_>, certificate: &Certificate) -> Result<Client, Fault> {
+    let unknown = |fault: Fault| {
+        Fault::new(Status::UnknownKey, format!("no user for the certificate {}: {fault}", certificate.id()))
+    };
+    let user = view.user(certificate.user()).map_err(|fault| match fault.kind() {
+        Kind::Misuse => unknown(fault),
+        _ => fault,
+    })?;
+    if user.disabled {
+        let text = format!("{} is disabled", user.identity);
+        return Err(Fault::new(Status::IdentityDisabled, text).about(user.identity.arn()));
+    }
+    let attributes = Attributes { user_id: user.unique_id, ..Attributes::default() };
+    Ok(Client {
+        principal: Principal { subject: user.identity, attributes, actors: Vec::new(), grant: None }.into(),
+        access_key_id: certificate.id().to_owned(),
+        session_policies: Vec::new(),
+    })
+}
+
+/// Who may use a name of this form now; none when nobody.
+fn known(view: &View<'_>, name: &str) -> Result<Option<Known>, Fault> {
+    let found = match name.split_once('/') {
+        Some(("user", name)) => view.user(name).map(|u| (u.identity, u.unique_id, u.disabled)),
+        Some(("role", name)) => view.role(name).map(|r| (r.identity, r.unique_id, r.disabled)),
+        _ => return Ok(None),
+    };
+    let (subject, user_id) = match found {
+        Ok((subject, user_id, false)) => (subject, user_id),
+        Ok((_, _, true)) => return Ok(None),
+        Err(fault) if fault.kind() == Kind::Misuse => return Ok(None),
+        Err(fault) => return Err(fault),
+    };
+    let entitlements = match entitled(view, &subject) {
+        Ok(entitlements) => entitlements,
+        Err(fault) if fault.kind() == Kind::Refused => return Ok(None),
+        Err(fault) => return Err(fault),
+    };
+    let attributes = Attributes { user_id, ..Attributes::default() };
+    let principal = Principal { subject, attributes, actors: Vec::new(), grant: None };
+    Ok(Some(Known { principal, entitlements }))
 }
 
 impl Embedded {
@@ -116,58 +183,11 @@ impl Embedded {
     /// As [`DecisionPoint::decide`].
     pub fn decide_for(&self, scope: &ScopeForm, proof: &Proof, body: &[u8]) -> Result<At<Vec<Answer>>, Fault> {
         let place = self.place(scope)?;
-        let client = check(self.store.ring(), proof, self.clock.wall(), DECIDE, body)?;
+        let Proven { client, .. } = check(self.store.ring(), proof, self.clock.wall(), DECIDE, body)?;
         // What cannot be read was proven all the same: it is of a newer version.
         let questions = serde_json::from_slice(body)
             .map_err(|e| Fault::new(Status::NewerFormat, format!("the questions cannot be read: {e}")))?;
         self.decide_at(&place, client, &questions)
-    }
-
-    fn entitled(&self, subject: &Identity) -> Result<At<Entitlements>, Fault> {
-        let At { revision, value } = self.store.entitlements(subject)?;
-        let effective =
-            value.ok_or_else(|| Fault::new(Status::IdentityDisabled, format!("{subject} is disabled or deleted")))?;
-        let text = |p: Attached| PolicyText { name: p.name.into(), hash: p.hash, text: p.document.into() };
-        Ok(At {
-            revision,
-            value: Entitlements {
-                policies: effective.policies.into_iter().map(text).collect(),
-                boundary: effective.boundary.map(text),
-                tags: effective.tags,
-            },
-        })
-    }
-
-    /// Looks the key of a claim up: who it is, its secret, and until when.
-    fn look_up(&self, claim: &Claim) -> Result<(Client, Secret, Option<UnixMillis>), Fault> {
-        let id = claim.access_key_id();
-        let shown = self.store.shown_credential(id, claim.session_token())?;
-        let session = shown.principal.attributes.session_name.as_deref().unwrap_or_default();
-        let policy = |(n, text): (usize, &String)| PolicyText::new(&format!("session/{session}/{n}"), text);
-        let session_policies = shown.session_policies.iter().enumerate().map(policy).collect();
-        let client = Client { access_key_id: id.to_owned(), session_policies, principal: shown.principal.into() };
-        Ok((client, shown.secret, shown.expires))
-    }
-
-    /// The user a certificate stands for.
-    fn owner_of(&self, certificate: &Certificate) -> Result<Client, Fault> {
-        let unknown = |fault: Fault| {
-            Fault::new(Status::UnknownKey, format!("no user for the certificate {}: {fault}", certificate.id()))
-        };
-        let user = self.store.user(certificate.user()).map_err(|fault| match fault.kind() {
-            Kind::Misuse => unknown(fault),
-            _ => fault,
-        })?;
-        if user.disabled {
-            let text = format!("{} is disabled", user.identity);
-            return Err(Fault::new(Status::IdentityDisabled, text).about(user.identity.arn()));
-        }
-        let attributes = Attributes { user_id: user.unique_id, ..Attributes::default() };
-        Ok(Client {
-            principal: Principal { subject: user.identity, attributes, actors: Vec::new(), grant: None }.into(),
-            access_key_id: certificate.id().to_owned(),
-            session_policies: Vec::new(),
-        })
     }
 
     fn until(&self, lifetime: i64) -> (UnixMillis, UnixMillis) {
@@ -197,6 +217,7 @@ impl Embedded {
 
     fn decide_at(&self, place: &Place, client: Client, questions: &Questions) -> Result<At<Vec<Answer>>, Fault> {
         let Client { principal, access_key_id, session_policies } = client;
+        self.store.check_same(&principal)?;
         let At { revision, value: entitlements } = self.entitlements(&principal.subject, &access_key_id)?;
         let (ids, actions) = self.number(questions)?;
         let set = place.shelf.set(&entitlements, &session_policies, &actions)?;
@@ -233,19 +254,20 @@ impl Embedded {
 
 impl SecurityService for Embedded {
     fn log_in(&self, evidence: &Evidence, host: &str, lifetime: i64, _by: Steady) -> Result<At<Issued>, Fault> {
-        // The revision is read first: what is read after it is as new or newer.
-        let revision = self.store.revision()?;
-        let (client, expires, verification) = match evidence {
-            Evidence::Signature(claim) => {
-                let (client, secret, expires) = self.look_up(claim)?;
-                let key = SigningKey::derive(&secret, claim.scope_date(), claim.region(), claim.service());
-                claim.verify(&key).map_err(|fault| fault.about(client.principal.subject.arn()))?;
-                (client, expires, Some(Arc::new(key)))
-            }
-            Evidence::Certificate(certificate) => (self.owner_of(certificate)?, Some(certificate.not_after()), None),
-        };
-        let entitlements = self.entitled(&client.principal.subject)?.value;
-        let impersonation = issue(self.store.ring(), &*self.random, &client, host, self.until(lifetime))?;
+        let At { revision, value: (client, expires, verification, entitlements) } = self.store.view(|view| {
+            let (client, expires, verification) = match evidence {
+                Evidence::Signature(claim) => {
+                    let (client, secret, expires) = look_up(view, claim)?;
+                    let key = SigningKey::derive(&secret, claim.scope_date(), claim.region(), claim.service());
+                    claim.verify(&key).map_err(|fault| fault.about(client.principal.subject.arn()))?;
+                    (client, expires, Some(Arc::new(key)))
+                }
+                Evidence::Certificate(shown) => (owner_of(view, shown)?, Some(shown.not_after()), None),
+            };
+            let entitlements = entitled(view, &client.principal.subject)?;
+            Ok((client, expires, verification, entitlements))
+        })?;
+        let impersonation = issue(self.store.ring(), &*self.random, &client, host, self.until(lifetime), expires)?;
         if let Some(claim) = evidence.claim().filter(|claim| claim.session_token().is_none())
             && let Ok(mut used) = self.used.lock()
         {
@@ -258,41 +280,25 @@ impl SecurityService for Embedded {
 
     fn renew(&self, proof: &Proof, lifetime: i64, _by: Steady) -> Result<Impersonation, Fault> {
         let body = lifetime.to_string();
-        let client = check(self.store.ring(), proof, self.clock.wall(), RENEW, body.as_bytes())?;
+        let Proven { client, ends } = check(self.store.ring(), proof, self.clock.wall(), RENEW, body.as_bytes())?;
+        self.store.check_same(&client.principal)?;
         self.entitlements(&client.principal.subject, &client.access_key_id)?;
-        issue(self.store.ring(), &*self.random, &client, &proof.host, self.until(lifetime))
+        issue(self.store.ring(), &*self.random, &client, &proof.host, self.until(lifetime), ends)
     }
 
     fn entitlements(&self, subject: &Identity, access_key_id: &str) -> Result<At<Entitlements>, Fault> {
-        let revision = self.store.revision()?;
         let by_key = !access_key_id.starts_with("ASIA") && !access_key_id.starts_with(certificate::PREFIX);
-        if by_key && !self.store.key_stands(access_key_id)?.value {
-            return Err(Fault::new(Status::KeyDisabled, format!("access key {access_key_id} is disabled or deleted")));
-        }
-        Ok(At { revision, value: self.entitled(subject)?.value })
+        self.store.view(|view| {
+            if by_key && !view.key_stands(access_key_id)?.value {
+                let text = format!("access key {access_key_id} is disabled or deleted");
+                return Err(Fault::new(Status::KeyDisabled, text));
+            }
+            entitled(view, subject)
+        })
     }
 
     fn known_as(&self, name: &str) -> Result<At<Option<Known>>, Fault> {
-        let revision = self.store.revision()?;
-        let found = match name.split_once('/') {
-            Some(("user", name)) => self.store.user(name).map(|u| (u.identity, u.unique_id, u.disabled)),
-            Some(("role", name)) => self.store.role(name).map(|r| (r.identity, r.unique_id, r.disabled)),
-            _ => return Ok(At { revision, value: None }),
-        };
-        let (subject, user_id) = match found {
-            Ok((subject, user_id, false)) => (subject, user_id),
-            Ok((_, _, true)) => return Ok(At { revision, value: None }),
-            Err(fault) if fault.kind() == Kind::Misuse => return Ok(At { revision, value: None }),
-            Err(fault) => return Err(fault),
-        };
-        let entitlements = match self.entitled(&subject) {
-            Ok(at) => at.value,
-            Err(fault) if fault.kind() == Kind::Refused => return Ok(At { revision, value: None }),
-            Err(fault) => return Err(fault),
-        };
-        let attributes = Attributes { user_id, ..Attributes::default() };
-        let principal = Principal { subject, attributes, actors: Vec::new(), grant: None };
-        Ok(At { revision, value: Some(Known { principal, entitlements }) })
+        self.store.view(|view| known(view, name))
     }
 
     fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, Fault> {
@@ -347,7 +353,7 @@ impl SecurityService for Embedded {
 
 impl DecisionPoint for Embedded {
     fn decide(&self, proof: &Proof, questions: &Questions, _by: Steady) -> Result<At<Vec<Answer>>, Fault> {
-        let client = check(self.store.ring(), proof, self.clock.wall(), DECIDE, &questions.body()?)?;
+        let Proven { client, .. } = check(self.store.ring(), proof, self.clock.wall(), DECIDE, &questions.body()?)?;
         self.decide_at(&self.own, client, questions)
     }
 }

@@ -89,10 +89,21 @@ struct Token {
     host: String,
     issued: i64,
     expires: i64,
+    /// When what the client showed ends. What stands in for the client may be
+    /// replaced until then, and proves nothing afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ends: Option<i64>,
     client: ClientForm,
 }
 
-/// Issues a credential that stands in for `client` on `host` until `expires`.
+/// A client that a proof speaks for, and when what it showed ends.
+pub(super) struct Proven {
+    pub(super) client: Client,
+    pub(super) ends: Option<UnixMillis>,
+}
+
+/// Issues a credential that stands in for `client` on `host` until `expires`,
+/// and can be replaced until `ends`.
 ///
 /// # Errors
 /// When the generator or the cipher fails.
@@ -102,6 +113,7 @@ pub(super) fn issue(
     client: &Client,
     host: &str,
     (issued, expires): (UnixMillis, UnixMillis),
+    ends: Option<UnixMillis>,
 ) -> Result<Impersonation, Fault> {
     let id = crate::credential::access_key_id(random, "SIMP")?;
     let secret = Secret::random(random, 32)?;
@@ -112,6 +124,7 @@ pub(super) fn issue(
         host: host.to_owned(),
         issued: issued.0,
         expires: expires.0,
+        ends: ends.map(|at| at.0),
         client: ClientForm::of(client),
     };
     let mut plain =
@@ -133,7 +146,7 @@ pub(super) fn check(
     now: UnixMillis,
     purpose: &str,
     body: &[u8],
-) -> Result<Client, Fault> {
+) -> Result<Proven, Fault> {
     let plain = ring.open(CONTEXT, &proof.token)?;
     let token: Token = serde_json::from_slice(plain.expose())
         .map_err(|_| Fault::new(Status::Malformed, "an impersonation token cannot be read"))?;
@@ -158,18 +171,19 @@ pub(super) fn check(
             format!("impersonation credential {} was issued to {}, not to {}", token.id, token.host, proof.host),
         ));
     }
-    if (now.0 - proof.at.0).abs() > PROOF_AGE {
+    let off = now.0.saturating_sub(proof.at.0);
+    if off.unsigned_abs() > PROOF_AGE.unsigned_abs() {
         return Err(Fault::new(
             Status::ClockSkew,
-            format!(
-                "the host's clock is off by {} s; {} s are tolerated",
-                (now.0 - proof.at.0) / 1000,
-                PROOF_AGE / 1000
-            ),
+            format!("the host's clock is off by {} s; {} s are tolerated", off / 1000, PROOF_AGE / 1000),
         ));
     }
     if token.expires <= now.0 {
         return Err(Fault::new(Status::Expired, format!("impersonation credential {} has expired", token.id)));
     }
-    token.client.client()
+    if token.ends.is_some_and(|ends| ends <= now.0) {
+        let text = format!("what the client of impersonation credential {} showed has expired", token.id);
+        return Err(Fault::new(Status::Expired, text));
+    }
+    Ok(Proven { ends: token.ends.map(UnixMillis), client: token.client.client()? })
 }

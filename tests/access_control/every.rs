@@ -122,7 +122,10 @@ fn policies() {
     assert_eq!(store.delete_policy("t", "p", true).unwrap_err().status, Status::Conflict);
     let ann = store.user("ann").unwrap();
     assert_eq!(ann.boundary, Some(arn.clone()));
+    // Of the user and of a group of it, and once in force.
+    store.attach("t", Owner::User("ann"), "p").unwrap();
     let effective = store.entitlements(&ann.identity).unwrap().value.unwrap();
+    store.detach("t", Owner::User("ann"), "p").unwrap();
     let names: Vec<&str> = effective.policies.iter().map(|p| p.name.as_str()).collect();
     assert_eq!(names, [arn.as_str(), "inline/arn:aws:iam::123456789012:user/ann/own"]);
     assert_eq!(effective.boundary.unwrap().document, DENY);

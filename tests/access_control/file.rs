@@ -4,12 +4,13 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use standin::access_control::{Owner, Store};
-use standin::fault::Status;
+use standin::fault::{Kind, Status};
 use standin::time::SystemRandom;
 
-use crate::support::{ALLOW, clock, files, home, open};
+use crate::support::{ALLOW, Home, clock, files, home, open};
 
 fn mode(path: &std::path::Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -151,4 +152,73 @@ fn policies_of_one_are_read_as_fast_among_many() {
     ));
     let among = median();
     assert!(among < alone * 20, "{among:?} among 20,000, {alone:?} alone");
+}
+
+/// Regression: whoever reached the port could have the store written with each
+/// enrolment that was refused.
+#[test]
+fn an_enrolment_without_an_open_code_writes_nothing() {
+    let home = home();
+    let store = &home.store;
+    let (_, code) = store.create_host("t", "c/1", true, 60_000).unwrap();
+    let code = String::from_utf8(code.expose().to_vec()).unwrap();
+    let forbid = "CREATE TRIGGER no_write BEFORE UPDATE ON host BEGIN SELECT RAISE(ABORT, 'written'); END;";
+    let allow = "DROP TRIGGER no_write;";
+    let refused = |code: &str| {
+        let fault = store.enroll_host("c/1", code, &[1; 32]).unwrap_err();
+        assert_eq!(fault.status, Status::NotAllowed, "{fault}");
+    };
+    for _ in 0..12 {
+        refused("WRONG");
+    }
+    home.raw(forbid);
+    // Tried too often: what is counted is counted.
+    refused(&code);
+    home.raw(allow);
+    let (_, code) = store.invite_host("t", "c/1", 60_000).unwrap();
+    let code = String::from_utf8(code.expose().to_vec()).unwrap();
+    store.enroll_host("c/1", &code, &[1; 32]).unwrap();
+    home.raw(forbid);
+    refused(&code);
+    home.raw(allow);
+    store.invite_host("t", "c/1", 60_000).unwrap();
+    home.clock.pass(60_001);
+    home.raw(forbid);
+    refused("WRONG");
+}
+
+/// Who finds no connection waits for a time and is told to come again: that is
+/// not a denial.
+#[test]
+fn too_many_readers_are_put_off_not_refused() {
+    let Home { store, dir: _dir, .. } = home();
+    let store = store.patient(Duration::from_millis(10)).unwrap();
+    store.create_user("test", "/", "ann", &[]).unwrap();
+    let fault = store.view(|_| store.user("ann")).err().unwrap();
+    assert_eq!((fault.status, fault.kind()), (Status::Busy, Kind::Undecided), "{fault}");
+    assert_eq!(store.user("ann").unwrap().identity.name(), "ann");
+}
+
+/// A connection that is made later is to the file that is open, not to one that
+/// took its name.
+#[test]
+fn a_new_reader_does_not_read_another_file() {
+    let (home, other) = (home(), home());
+    let store = home.store.with_readers(2);
+    store.create_user("test", "/", "ann", &[]).unwrap();
+    for n in 0..9 {
+        other.store.create_user("test", "/", &format!("bob{n}"), &[]).unwrap();
+    }
+    let (at, aside) = (home.dir.path().join("store.db"), home.dir.path().join("aside"));
+    store
+        .view(|view| {
+            std::fs::rename(&at, &aside).unwrap();
+            other.store.back_up(&at).unwrap();
+            let fault = store.users().err().unwrap();
+            assert!(fault.kind() == Kind::Undecided && fault.text.contains("replaced"), "{fault}");
+            std::fs::rename(&aside, &at).unwrap();
+            view.users()
+        })
+        .unwrap();
+    assert_eq!(store.users().unwrap().len(), 1);
 }

@@ -170,3 +170,32 @@ fn live_sessions_come_and_go() {
     home.clock.pass(2_000);
     assert!(ids().is_empty(), "the host is gone");
 }
+
+/// Regression: what was done together was not remembered as answered, so a
+/// database that lost it was not noticed.
+#[test]
+fn what_was_done_together_cannot_be_unsaid() {
+    let home = home();
+    home.store.together(|store| store.create_user("test", "/", "ann", &[])).unwrap();
+    home.raw("UPDATE revision SET number = 0");
+    assert_eq!(home.store.revision().unwrap_err().status, Status::Unavailable);
+}
+
+/// Regression: a host that was not heard for a while, because its machine had
+/// been suspended, told only what had changed since; its other sessions were
+/// neither shown nor could they be ended.
+#[test]
+fn a_host_that_comes_back_tells_all_its_sessions() {
+    let home = home();
+    let row = |n: u32| SessionRow { id: format!("b/{n}"), deadline: i64::MAX, ..SessionRow::default() };
+    let report = |begun: &[u32], whole| {
+        let begun = begun.iter().map(|n| row(*n)).collect();
+        home.store.report_sessions("b", "host/c/1", &SessionReport { begun, over: Vec::new(), whole })
+    };
+    report(&[1], true).unwrap();
+    home.clock.pass(46_000);
+    assert_eq!(report(&[2], false).unwrap_err().status, Status::Unavailable);
+    assert!(home.store.sessions().unwrap().is_empty());
+    report(&[1, 2], true).unwrap();
+    assert_eq!(home.store.sessions().unwrap().len(), 2);
+}

@@ -11,6 +11,7 @@ mod history;
 mod managed;
 mod people;
 mod quotas;
+mod readers;
 mod sealing;
 mod support;
 mod upgrade;

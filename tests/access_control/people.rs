@@ -2,11 +2,17 @@
 //! Users, groups, roles, keys and policies: what is accepted, what is refused
 //! and with which words.
 
-use standin::access_control::{AssumeRole, Owner, Store};
+use std::sync::Arc;
+
+use standin::access_control::{AssumeRole, Owner, Store, TemporaryCredentials};
+use standin::credential::Evidence;
+use standin::credential::sigv4::{Signing, read_msk_iam, sign_msk_iam};
 use standin::fault::Status;
 use standin::identity::{Attributes, Identity, IdentityKind, Principal};
+use standin::service::{Embedded, Issued, Proof, RENEW, SecurityService};
+use standin::time::{Clock, Steady, SystemRandom, UnixMillis};
 
-use crate::support::{ALLOW, DENY, home};
+use crate::support::{ALLOW, DENY, Home, home};
 
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:user/ann"},"Action":"sts:AssumeRole"}}"#;
 
@@ -170,4 +176,93 @@ fn p1_35_assuming_a_role_is_decided_by_trust_and_policies() {
     assert!(refused("ann", &ask("pod-1", 900)).text.contains("denies"));
     store.set_user_disabled("test", "bob", true).unwrap();
     assert_eq!(refused("bob", &open).status, Status::IdentityDisabled);
+}
+
+/// What a host sends when a client logs in with temporary credentials.
+fn evidence(made: &TemporaryCredentials, date: UnixMillis) -> Evidence {
+    let message = sign_msk_iam(&Signing {
+        access_key_id: &made.access_key_id,
+        secret: &made.secret,
+        session_token: Some(&made.session_token),
+        host: "broker",
+        region: "us-east-1",
+        date,
+        expires: 900,
+    });
+    Evidence::Signature(Box::new(read_msk_iam(message.unwrap().as_bytes()).unwrap()))
+}
+
+/// The store of a home as the service behind hosts.
+fn service(home: &Home) -> (Arc<Store>, Embedded) {
+    let (store, clock) = (Arc::new(home.again().unwrap()), Arc::clone(&home.clock));
+    (Arc::clone(&store), Embedded::over(store, clock, Arc::new(SystemRandom)))
+}
+
+const LIFETIME: i64 = 3_600_000;
+
+/// A proof for a renewal.
+fn renewal(issued: &Issued, at: UnixMillis) -> Proof {
+    issued.impersonation.prove("host/c/1", at, RENEW, LIFETIME.to_string().as_bytes())
+}
+
+fn assumed(store: &Store, seconds: i64) -> TemporaryCredentials {
+    let (role, session_name, duration) = ("app".into(), "s1".into(), Some(seconds));
+    let ask = AssumeRole { role, session_name, duration, ..AssumeRole::default() };
+    store.assume_role(&store.principal_of_user("ann").unwrap(), &ask).unwrap()
+}
+
+/// Regression: what was issued to a role or user that was deleted was good again
+/// for another one of its name.
+#[test]
+fn a_name_that_is_given_again_brings_no_credential_back() {
+    let home = home();
+    let (store, service) = service(&home);
+    let make = || {
+        store.create_user("test", "/", "ann", &[]).unwrap();
+        store.create_role("test", "/", "app", TRUST, 3600, &[]).unwrap();
+    };
+    make();
+    let of_role = assumed(&store, 3600);
+    let of_user = store.session_token(&store.principal_of_user("ann").unwrap(), None).unwrap();
+    let now = home.clock.wall();
+    let log_in = |made: &TemporaryCredentials| {
+        service.log_in(&evidence(made, now), "host/c/1", LIFETIME, Steady(i64::MAX)).map(|at| at.value)
+    };
+    let held = [log_in(&of_role).unwrap(), log_in(&of_user).unwrap()];
+    for issued in &held {
+        service.renew(&renewal(issued, now), LIFETIME, Steady(i64::MAX)).map(drop).unwrap();
+    }
+    store.delete_user("test", "ann", false).unwrap();
+    store.delete_role("test", "app", false).unwrap();
+    make();
+    for made in [&of_role, &of_user] {
+        let shown = store.shown_credential(&made.access_key_id, Some(&made.session_token));
+        assert_eq!(shown.err().unwrap().status, Status::IdentityDisabled, "{}", made.subject);
+        assert_eq!(log_in(made).err().unwrap().status, Status::IdentityDisabled, "{}", made.subject);
+    }
+    for issued in &held {
+        let renewed = service.renew(&renewal(issued, now), LIFETIME, Steady(i64::MAX));
+        assert_eq!(renewed.err().unwrap().status, Status::IdentityDisabled);
+    }
+    log_in(&assumed(&store, 3600)).map(drop).unwrap();
+}
+
+/// Regression: a host could go on for a client whose temporary credentials had
+/// expired, by having replaced what stands in for it again and again.
+#[test]
+fn what_stands_in_for_a_client_ends_with_what_the_client_showed() {
+    let home = home();
+    let (store, service) = service(&home);
+    store.create_user("test", "/", "ann", &[]).unwrap();
+    store.create_role("test", "/", "app", TRUST, 3600, &[]).unwrap();
+    let made = assumed(&store, 900);
+    // The store of a home that is opened again may have a clock of its own.
+    home.clock.pass(made.expires.0 - 900_000 - home.clock.wall().0);
+    let shown = evidence(&made, home.clock.wall());
+    let mut issued = service.log_in(&shown, "host/c/1", LIFETIME, Steady(i64::MAX)).unwrap().value;
+    home.clock.pass(899_000);
+    issued.impersonation = service.renew(&renewal(&issued, home.clock.wall()), LIFETIME, Steady(i64::MAX)).unwrap();
+    home.clock.pass(1000);
+    let renewed = service.renew(&renewal(&issued, home.clock.wall()), LIFETIME, Steady(i64::MAX));
+    assert_eq!(renewed.err().unwrap().status, Status::Expired);
 }

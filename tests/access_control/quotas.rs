@@ -202,15 +202,15 @@ fn sessions_there_is_no_room_for_are_counted() {
     let home = home();
     let store = service(&home, &[(Quota::SessionsPerHost, 2)]);
     let session = |n: i64| SessionRow { id: format!("b/{n}"), deadline: i64::MAX, ..SessionRow::default() };
-    let report = |begun: &[i64], over: &[i64]| SessionReport {
+    let report = |begun: &[i64], over: &[i64], whole| SessionReport {
         begun: begun.iter().copied().map(session).collect(),
         over: over.iter().map(|n| format!("b/{n}")).collect(),
-        whole: false,
+        whole,
     };
-    assert_eq!(store.report_sessions("b", "host/c/1", &report(&[1, 2, 3], &[])).unwrap(), 1);
-    assert_eq!(store.report_sessions("b", "host/c/1", &report(&[4], &[])).unwrap(), 1);
-    assert_eq!(store.report_sessions("b", "host/c/1", &report(&[5], &[1])).unwrap(), 0);
-    assert_eq!(store.report_sessions("x", "host/c/2", &report(&[6], &[])).unwrap(), 0);
+    assert_eq!(store.report_sessions("b", "host/c/1", &report(&[1, 2, 3], &[], true)).unwrap(), 1);
+    assert_eq!(store.report_sessions("b", "host/c/1", &report(&[4], &[], false)).unwrap(), 1);
+    assert_eq!(store.report_sessions("b", "host/c/1", &report(&[5], &[1], false)).unwrap(), 0);
+    assert_eq!(store.report_sessions("x", "host/c/2", &report(&[6], &[], true)).unwrap(), 0);
     let shown: Vec<_> = home.store.sessions().unwrap().into_iter().map(|s| s.id).collect();
     assert_eq!(shown, ["b/2", "b/5", "b/6"]);
 }

@@ -51,7 +51,7 @@ fn x_11_all_secrets_are_sealed_anew_while_services_are_open() {
     check(&second, &keys);
     check(&home.again().unwrap(), &keys);
     assert!(home.store.forget_sealing("t").unwrap().forgotten.is_empty(), "temporary credentials may be under it");
-    home.clock.pass(14 * HOUR);
+    home.clock.pass(38 * HOUR);
     assert_eq!(home.store.forget_sealing("t").unwrap().forgotten, [old]);
     assert_eq!(file(&home), [done.key]);
     check(&home.again().unwrap(), &keys);
@@ -137,4 +137,20 @@ fn two_changes_at_once_are_one_and_a_busy_one() {
         assert_eq!(fault.status, Status::Busy, "{fault}");
     }
     check(&home.again().unwrap(), &keys);
+}
+
+/// Regression: keys were taken out after thirteen hours, and sessions of users
+/// last up to thirty-six.
+#[test]
+fn no_key_goes_while_the_session_of_a_user_needs_it() {
+    let home = home();
+    home.store.create_user("t", "/", "ann", &[]).unwrap();
+    let ann = home.store.principal_of_user("ann").unwrap();
+    let made = home.store.session_token(&ann, Some(129_600)).unwrap();
+    home.store.rotate_sealing("t").unwrap();
+    home.clock.pass(35 * HOUR);
+    home.store.forget_sealing("t").unwrap();
+    home.store.shown_credential(&made.access_key_id, Some(&made.session_token)).map(drop).unwrap();
+    home.clock.pass(3 * HOUR);
+    assert_eq!(home.store.forget_sealing("t").unwrap().forgotten.len(), 1);
 }

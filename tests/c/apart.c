@@ -80,8 +80,36 @@ static void *many(void *given) {
   return NULL;
 }
 
-int main(void) {
-  int before[2], after[2];
+/* A number of the library's that is free is the next one it opens, and a panic
+   would be written there. */
+static int without_standard_error(void) {
+  char path[300], to[64] = "";
+  open_apart("closed", STANDIN_OWN_FILES, STANDIN_OK);
+  DIR *threads = opendir("/proc/self/task");
+  for (struct dirent *one; threads != NULL && (one = readdir(threads)) != NULL;) {
+    snprintf(path, sizeof path, "/proc/self/task/%s/comm", one->d_name);
+    FILE *file = one->d_name[0] == '.' ? NULL : fopen(path, "r");
+    bool found = file != NULL && fgets(to, sizeof to, file) != NULL && strcmp(to, "standin-files\n") == 0;
+    if (file != NULL) fclose(file);
+    if (!found) continue;
+    snprintf(path, sizeof path, "/proc/self/task/%s/fd/2", one->d_name);
+    memset(to, 0, sizeof to);
+    return readlink(path, to, sizeof to - 1) == 1 && to[0] == '/' && failed == 0 ? 0 : 1;
+  }
+  return 2;
+}
+
+int main(int count, char **arguments) {
+  int before[2], after[2], status = 1;
+  if (count > 1 && strcmp(arguments[1], "closed") == 0) return without_standard_error();
+  pid_t closed = fork();
+  if (closed == 0) {
+    close(0);
+    close(2);
+    execl(arguments[0], arguments[0], "closed", (char *)NULL);
+    _exit(3);
+  }
+  CHECK(waitpid(closed, &status, 0) == closed && status == 0);
   CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, before) == 0);
   open_apart("apart", 2, STANDIN_INVALID_ARGUMENT);
   stage on = {.engine = open_apart("apart", STANDIN_OWN_FILES, STANDIN_OK)};
@@ -124,7 +152,6 @@ int main(void) {
     standin_info info = {.size = sizeof info};
     _exit(standin_session_info(on.session, &info, NULL) == STANDIN_FORKED ? 0 : 1);
   }
-  int status = 1;
   CHECK(waitpid(child, &status, 0) == child && status == 0);
 
   CHECK(metric(on.engine, "files-refused-total") == 0);

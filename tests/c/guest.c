@@ -4,8 +4,10 @@
    nothing but what it is asked. */
 #include "harness.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -55,6 +57,57 @@ static bool same_action(const struct sigaction *one, const struct sigaction *oth
 
 static void on_signal(int number) { (void)number; }
 
+/* The line of a thread's status that begins so, as a number. */
+static unsigned long long status_of(const char *thread, const char *line) {
+  char path[300], text[256];
+  unsigned long long value = 0;
+  snprintf(path, sizeof path, "/proc/self/task/%s/status", thread);
+  FILE *file = fopen(path, "r");
+  while (file != NULL && fgets(text, sizeof text, file) != NULL) {
+    if (strncmp(text, line, strlen(line)) == 0) value = strtoull(text + strlen(line), NULL, 16);
+  }
+  if (file != NULL) fclose(file);
+  return value;
+}
+
+/* Whoever starts them, and whenever: a handler of the host's on such a thread
+   would not wake the host's own. */
+static void its_threads_take_no_signals(void) {
+  stage on = {.engine = open_named("signals")};
+  EXPECT(STANDIN_OK, standin_profile(on.engine, bytes("main"), NULL, 0, &on.profile, NULL));
+  EXPECT(STANDIN_OK, standin_action(on.engine, bytes("shop:Connect"), NONE, 0, &on.connect));
+  /* Nothing is known of this key yet, so that a thread has to ask for it. */
+  standin_login login = login_of(&on, evidence("STANDIN_TEST_LOGINS"));
+  struct pollfd ready = {standin_event_fd(on.engine), POLLIN, 0};
+  standin_event event = {0};
+  size_t n = 0, asking = 0;
+  EXPECT(STANDIN_OK, standin_login_start(on.engine, &login, 30000, 1));
+  CHECK(poll(&ready, 1, 30000) == 1);
+  EXPECT(STANDIN_OK, standin_events(on.engine, &event, sizeof event, 1, &n));
+  CHECK(n == 1 && event.status == STANDIN_OK);
+  EXPECT(STANDIN_OK, standin_session_release(event.session));
+
+  DIR *threads = opendir("/proc/self/task");
+  CHECK(threads != NULL);
+  for (struct dirent *one; threads != NULL && (one = readdir(threads)) != NULL;) {
+    char path[300], name[64] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%s/comm", one->d_name);
+    FILE *file = one->d_name[0] == '.' ? NULL : fopen(path, "r");
+    if (file == NULL) continue;
+    CHECK(fgets(name, sizeof name, file) != NULL);
+    fclose(file);
+    if (strncmp(name, "standin-", 8) != 0) continue;
+    asking += strncmp(name, "standin-login", 13) == 0;
+    unsigned long long blocked = status_of(one->d_name, "SigBlk:");
+    for (size_t i = 0; i < 5; i++) {
+      CHECK((blocked >> ((const int[]){SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGCHLD}[i] - 1) & 1) == 1);
+    }
+  }
+  if (threads != NULL) closedir(threads);
+  CHECK(asking > 0);
+  EXPECT(STANDIN_OK, standin_close(on.engine, 5000));
+}
+
 /* Everything that is done with a library, and what fails while it is done. */
 static void live(void) {
   char text[1024], big[4096];
@@ -101,6 +154,7 @@ int main(int count, char **arguments) {
     fprintf(stderr, "said");
   }
   live();
+  its_threads_take_no_signals();
   fflush(stdout);
   fflush(stderr);
   dup2(out, 1);

@@ -238,6 +238,35 @@ static void texts_and_numbers(void) {
   CHECK(standin_abi() == STANDIN_ABI && strchr(standin_version(), '.') != NULL);
 }
 
+/* What a thread remembers is no way around what a call is checked for. */
+static void remembered(void) {
+  standin_bytes name = bytes(ALLOWED);
+  for (size_t i = 0; i < 100; i++) {
+    EXPECT(STANDIN_OK, decide_one(STANDIN_LOG_DENY, name, 0));
+    CHECK(outcomes[0] == STANDIN_ALLOW);
+  }
+  standin_request request = {on.read, 0, name, 1, 0};
+  EXPECT(STANDIN_INVALID_ARGUMENT, decide_one(4, name, 0));
+  EXPECT(STANDIN_INVALID_ARGUMENT, decide_one(0, name, 1));
+  EXPECT(STANDIN_INVALID_ARGUMENT, decide_one(0, (standin_bytes){NULL, name.len}, 0));
+  EXPECT(STANDIN_INVALID_ARGUMENT, decide_raw(NULL, NULL, sizeof request, 1));
+  EXPECT(STANDIN_INVALID_ARGUMENT, decide_raw(NULL, &request, sizeof request - 8, 1));
+  EXPECT(STANDIN_INVALID_ARGUMENT, decide_raw(NULL, &request, sizeof request + 1, 1));
+  EXPECT(STANDIN_INVALID_ARGUMENT, decide_raw(NULL, MISALIGNED(const standin_request, &request), sizeof request, 1));
+  EXPECT(STANDIN_INVALID_ARGUMENT, standin_authorize(on.session, NULL, &request, sizeof request, 1, NULL));
+  /* Another name, action or session is another question. */
+  CHECK(decide(on.session, on.read, DENIED) == STANDIN_DENY);
+  CHECK(decide(on.session, on.read + 1, ALLOWED) == STANDIN_DENY);
+  for (size_t i = 0; i < 4; i++) {
+    standin_session other = (const standin_session[]){0, on.session + 1, on.session | 1ull << 63, ~on.session}[i];
+    standin_outcome outcome = STANDIN_ALLOW;
+    EXPECT(STANDIN_UNKNOWN_ID, standin_authorize(other, NULL, &request, sizeof request, 1, &outcome));
+    CHECK(outcome == STANDIN_DENY);
+  }
+  EXPECT(STANDIN_OK, decide_one(0, name, 0));
+  CHECK(outcomes[0] == STANDIN_ALLOW);
+}
+
 /* Structs of an older version end earlier, those of a newer one later. */
 static void sizes(void) {
   struct {
@@ -335,7 +364,7 @@ static void forged(void) {
       standin_outcome outcome = STANDIN_DENY;
       standin_status status = call(entry, &with, &outcome);
       CHECK(status == STANDIN_UNKNOWN_ID);
-      CHECK(outcome == STANDIN_DENY);
+      CHECK(outcome == STANDIN_DENY && handed_nothing());
       if (status != STANDIN_UNKNOWN_ID) {
         fprintf(stderr, "standin_%s with %#llx gave %d\n", entries[entry], (unsigned long long)ids[i], status);
       }
@@ -364,7 +393,7 @@ static void twice_and_after_close(void) {
   for (int entry = OPEN + 1; entry < ENTRIES; entry++) {
     standin_outcome outcome = STANDIN_DENY;
     EXPECT(STANDIN_UNKNOWN_ID, call(entry, &gone, &outcome));
-    CHECK(outcome == STANDIN_DENY);
+    CHECK(outcome == STANDIN_DENY && handed_nothing());
   }
   CHECK(decide(next.session, next.read, ALLOWED) == STANDIN_ALLOW);
   EXPECT(STANDIN_OK, standin_close(next.engine, 5000));
@@ -379,7 +408,7 @@ static void fork_child(void) {
     for (int entry = OPEN; entry < CLOSE; entry++) {
       standin_outcome outcome = STANDIN_DENY;
       EXPECT(STANDIN_FORKED, call(entry, &on, &outcome));
-      CHECK(outcome == STANDIN_DENY);
+      CHECK(outcome == STANDIN_DENY && handed_nothing());
     }
     CHECK(standin_event_fd(on.engine) == -1);
     CHECK(standin_abi() == STANDIN_ABI);
@@ -406,6 +435,7 @@ int main(void) {
   null_pointers();
   lengths();
   texts_and_numbers();
+  remembered();
   sizes();
   forged();
   twice_and_after_close();

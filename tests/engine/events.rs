@@ -82,6 +82,24 @@ fn p1_12_logins_are_told_when_they_are_done() {
     assert!(!readable(&house));
 }
 
+/// Clients that come and go leave nothing behind until the deadlines they had.
+#[test]
+fn deadlines_of_sessions_that_are_gone_are_forgotten() {
+    let house = house(&[]);
+    let (id, secret) = house.user("passing", &policy("Allow", &["kafka-cluster:*"], "*"));
+    let (events, message) = (house.engine.agent().events(), house.message(&id, &secret, None));
+    house.engine.agent().tell_of_sessions();
+    begin(&house, &message, 0, WAIT);
+    let stays = next(&house).session.unwrap();
+    for tag in 1..400 {
+        begin(&house, &message, tag, WAIT);
+        assert!(house.engine.agent().release(next(&house).session.unwrap()));
+    }
+    house.until("the deadlines to be forgotten", || events.expected() <= 256);
+    assert!(events.expected() > 0);
+    assert_eq!(house.engine.info(stays).unwrap().state, "live");
+}
+
 /// a service that is slow costs the caller nothing, and one that does not
 /// answer in time is told as undecided.
 #[test]

@@ -2,6 +2,7 @@
 //! What clients may show: the message of `AWS_MSK_IAM`, tokens, certificates;
 //! and listeners that accept some of it.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rcgen::{CertificateParams, DnType, KeyPair, SanType};
@@ -101,6 +102,21 @@ fn a_token_logs_in_and_the_hosts_own_facts_decide() {
     let message = house.message(&user.0, &user.1, None);
     let fault = house.present(&message, channel("192.0.2.7"), true).err().unwrap().fault;
     assert_eq!(fault.status, Status::KindNotAccepted);
+}
+
+/// Those who are logged in get their policies for it once they can be read.
+#[test]
+fn an_action_that_is_new_while_the_store_is_away_is_decided_afterwards() {
+    let house = house(&MQTT);
+    let user = house.user("sensors", IOT);
+    let session =
+        connect(&house, EvidenceKind::Token, token(&user).as_bytes(), "sensor-1").map_err(|r| r.fault).unwrap();
+    house.service.down.store(true, Ordering::SeqCst);
+    let publish = house.engine.agent().intern("iot:Publish", "topic").unwrap();
+    assert_ne!(house.decide(session.id, publish, "sensors/sensor-1/t"), Outcome::Allow);
+    house.service.down.store(false, Ordering::SeqCst);
+    house.until("the policies", || house.decide(session.id, publish, "sensors/sensor-1/t") == Outcome::Allow);
+    assert_eq!(house.decide(session.id, publish, "sensors/sensor-2/t"), Outcome::Deny);
 }
 
 /// A certificate stands for the user of its name, until it ends or the user

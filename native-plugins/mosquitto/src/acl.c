@@ -9,11 +9,25 @@ static standin_request ask(uint32_t action, const char *resource) {
                            .resource = {.data = (const uint8_t *)resource, .len = strlen(resource)}};
 }
 
+// A call that failed as a whole has decided nothing.
+static standin_outcome failed(standin_status status) {
+  return status <= -300 && status > -400 ? STANDIN_UNDECIDED : STANDIN_DENY;
+}
+
+static standin_outcome decide_one(const struct client *client, const standin_request *request) {
+  standin_outcome outcome = STANDIN_DENY;
+  standin_status status = standin_authorize(client->session, NULL, request, sizeof *request, 1, &outcome);
+  return status ? failed(status) : outcome;
+}
+
 // All of them, or none: the broker knows one answer per operation.
-static standin_outcome decide(const struct client *client, const standin_request *requests, size_t count) {
+static standin_outcome decide_all(const struct client *client, const standin_request *requests, size_t count) {
   standin_outcome outcomes[3] = {STANDIN_DENY};
   standin_status status = standin_authorize(client->session, NULL, requests, sizeof requests[0], count, outcomes);
-  standin_outcome all = status ? STANDIN_DENY : STANDIN_ALLOW;
+  if (status) {
+    return failed(status);
+  }
+  standin_outcome all = STANDIN_ALLOW;
   for (size_t i = 0; i < count; i++) {
     if (outcomes[i] == STANDIN_UNDECIDED) {
       all = all == STANDIN_ALLOW ? STANDIN_UNDECIDED : all;
@@ -21,8 +35,7 @@ static standin_outcome decide(const struct client *client, const standin_request
       all = STANDIN_DENY;
     }
   }
-  // A call that failed as a whole has decided nothing.
-  return status <= -300 && status > -400 ? STANDIN_UNDECIDED : all;
+  return all;
 }
 
 // The broker's code for an outcome. Any code but "denied" makes it close the
@@ -48,16 +61,20 @@ static int answer(const struct host *host, const struct client *client, standin_
 
 static int publish(struct host *host, const struct client *client, const struct mosquitto_evt_acl_check *event) {
   standin_request requests[3] = {ask(host->actions.publish, event->topic)};
+  // The broker and its plugins are administered through these topics, so a
+  // policy for all topics must not be enough.
+  bool control = strncmp(event->topic, "$CONTROL", 8) == 0;
+  if (!event->retain && !control) {
+    return answer(host, client, decide_one(client, requests));
+  }
   size_t count = 1;
   if (event->retain) {
     requests[count++] = ask(host->actions.retain_publish, event->topic);
   }
-  // The broker and its plugins are administered through these topics, so a
-  // policy for all topics must not be enough.
-  if (strncmp(event->topic, "$CONTROL", 8) == 0) {
+  if (control) {
     requests[count++] = ask(host->actions.control, event->topic);
   }
-  return answer(host, client, decide(client, requests, count));
+  return answer(host, client, decide_all(client, requests, count));
 }
 
 // The filter behind $share/GROUP/, or the filter itself; NULL when it is none.
@@ -81,7 +98,7 @@ static int subscribe(struct host *host, const struct client *client, const char 
     return MOSQ_ERR_ACL_DENIED;
   }
   standin_request request = ask(host->actions.subscribe, filter);
-  return answer(host, client, decide(client, &request, 1));
+  return answer(host, client, decide_one(client, &request));
 }
 
 static int receive(struct host *host, const struct client *client, const char *topic) {
@@ -91,7 +108,7 @@ static int receive(struct host *host, const struct client *client, const char *t
     return MOSQ_ERR_SUCCESS;
   }
   standin_request request = ask(host->actions.receive, topic);
-  standin_outcome outcome = decide(client, &request, 1);
+  standin_outcome outcome = decide_one(client, &request);
   if (outcome != STANDIN_ALLOW) {
     log_undelivered(&host->undelivered, host_now(), topic, client->id, client->name);
   }

@@ -4,26 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t key_of(const struct mosquitto *address) { return (uint64_t)(uintptr_t)address; }
-
-struct client *clients_at(const struct clients *clients, const struct mosquitto *address) {
-  return map_get(&clients->by_address, key_of(address));
-}
-
-struct client *clients_known(const struct clients *clients, const struct mosquitto *address) {
-  struct client *client = clients_at(clients, address);
-  if (!client) {
-    return NULL;
-  }
-  const char *id = mosquitto_client_id(address);
-  const char *name = mosquitto_client_username(address);
-  if (!client->offline && id && name && id == client->id_place && name == client->name_place) {
-    return client;
-  }
+bool clients_is(const struct client *client, const char *id, const char *name) {
   if (!id || strcmp(client->id, id) != 0) {
-    return NULL;
+    return false;
   }
-  return client->naming || (name && strcmp(client->name, name) == 0) ? client : NULL;
+  return client->naming || (name && strcmp(client->name, name) == 0);
 }
 
 struct client *clients_of_session(const struct clients *clients, standin_session session) {
@@ -47,7 +32,7 @@ struct client *clients_bind(struct clients *clients, const struct mosquitto *add
   }
   *client = (struct client){
       .address = address, .id = strdup(id), .name = strdup(name), .session = session, .id_hash = map_hash(id)};
-  if (client->id && client->name && map_put(&clients->by_address, key_of(address), client) &&
+  if (client->id && client->name && map_put(&clients->by_address, clients_key(address), client) &&
       map_put(&clients->by_session, session, client) && map_put(&clients->by_id, client->id_hash, client)) {
     return client;
   }
@@ -85,7 +70,7 @@ void clients_release(struct clients *clients, struct client *client) {
 void clients_forget(struct clients *clients, struct client *client) {
   clients_release(clients, client);
   if (clients_at(clients, client->address) == client) {
-    map_remove(&clients->by_address, key_of(client->address));
+    map_remove(&clients->by_address, clients_key(client->address));
   }
   if (clients_is_latest(clients, client)) {
     map_remove(&clients->by_id, client->id_hash);

@@ -38,11 +38,30 @@ struct clients {
   struct map by_id; // the latest of an id, by hash
 };
 
-// The client at this address, whoever it was.
-struct client *clients_at(const struct clients *clients, const struct mosquitto *address);
+static inline uint64_t clients_key(const struct mosquitto *address) { return (uint64_t)(uintptr_t)address; }
 
-// The client at this address if it is still the one that was bound.
-struct client *clients_known(const struct clients *clients, const struct mosquitto *address);
+// The client at this address, whoever it was.
+static inline struct client *clients_at(const struct clients *clients, const struct mosquitto *address) {
+  return map_get(&clients->by_address, clients_key(address));
+}
+
+// Whether this id and name are those of the client, read letter by letter.
+bool clients_is(const struct client *client, const char *id, const char *name);
+
+// The client at this address if it is still the one that was bound. Here with
+// what it calls, for the check of each message.
+static inline struct client *clients_known(const struct clients *clients, const struct mosquitto *address) {
+  struct client *client = clients_at(clients, address);
+  if (!client) {
+    return NULL;
+  }
+  const char *id = mosquitto_client_id(address);
+  const char *name = mosquitto_client_username(address);
+  if (!client->offline && id && name && id == client->id_place && name == client->name_place) {
+    return client;
+  }
+  return clients_is(client, id, name) ? client : NULL;
+}
 
 struct client *clients_of_session(const struct clients *clients, standin_session session);
 

@@ -7,7 +7,7 @@
 #include "evidence.h"
 #include "tick.h"
 
-enum { MQTT_5 = 5, IMPATIENT_MS = 1000 };
+enum { MQTT_5 = 5, IMPATIENT_MS = 1000, LONGEST_ID = 1024 };
 
 // The broker's answer to a login that was not decided. Closing without a word is
 // what clients take for "try again"; a refusal is what many take for final.
@@ -139,11 +139,36 @@ static void forget_pending_of(struct host *host, const struct mosquitto *address
   }
 }
 
+// Whether a client may not have this id. Policies put ids into filters, where + and
+// # would take in what is others'; the broker sees to that for plugins of older
+// interfaces only. And each id stands in sessions and records, a minute longer than
+// its connection: a few thousand of the longest would fill the memory.
+static bool is_refused_id(const char *id) {
+  if (!id) {
+    return false;
+  }
+  if (strlen(id) > LONGEST_ID) {
+    log_warn("a login refused: the client id has %zu bytes; at most %d are accepted", strlen(id), LONGEST_ID);
+    return true;
+  }
+  if (strpbrk(id, "+#")) {
+    log_warn("login of %s refused: a client id must not hold + or #", id);
+    return true;
+  }
+  return false;
+}
+
 // The second look at a known client while the broker reloads. Its token may
 // have expired long ago; its session has not, or is about to be ended by a tick.
 static bool is_second_look(const struct host *host, const struct mosquitto_evt_basic_auth *event) {
   const struct client *client = clients_known(&host->clients, event->client);
-  if (!client || client->naming) {
+  if (!client) {
+    // A durable session from before the broker's restart has no address, as no
+    // connection is without. Refused, the broker would disconnect it once more and
+    // enter it twice among those that expire. It may do no more for being kept.
+    return host->reloading && !mosquitto_client_address(event->client);
+  }
+  if (client->naming) {
     return false;
   }
   if (!client->offline) {
@@ -165,10 +190,14 @@ int login_basic(struct instance *instance, struct mosquitto_evt_basic_auth *even
   if (!host->ticking) {
     tick_missing(host);
   }
-  forget_pending_of(host, event->client, mosquitto_client_id(event->client));
+  const char *id = mosquitto_client_id(event->client);
+  forget_pending_of(host, event->client, id);
+  if (is_refused_id(id)) {
+    return MOSQ_ERR_AUTH;
+  }
   struct evidence evidence;
   if (!evidence_take(&evidence, &instance->options, event->client, event->password)) {
-    log_info("login of %s refused: neither token nor certificate", mosquitto_client_id(event->client));
+    log_info("login of %s refused: neither token nor certificate", id ? id : "nobody");
     return MOSQ_ERR_AUTH;
   }
   uint32_t wait = broker_delays_logins() ? instance->options.login_delay : instance->options.login_wait;
@@ -192,7 +221,11 @@ int login_enhanced(struct instance *instance, struct mosquitto_evt_extended_auth
   if (!method || !event->auth_method || strcmp(event->auth_method, method) != 0) {
     return MOSQ_ERR_PLUGIN_DEFER;
   }
-  forget_pending_of(host, event->client, mosquitto_client_id(event->client));
+  const char *id = mosquitto_client_id(event->client);
+  forget_pending_of(host, event->client, id);
+  if (is_refused_id(id)) {
+    return MOSQ_ERR_AUTH;
+  }
   struct client *known = clients_known(&host->clients, event->client);
   bool again = known && !known->offline;
   struct evidence evidence = {.kind = STANDIN_EVIDENCE_TOKEN,

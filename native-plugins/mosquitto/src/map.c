@@ -4,27 +4,6 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-// Addresses and ids differ in few bits; this spreads them.
-static uint64_t spread(uint64_t key) {
-  key ^= key >> 33;
-  key *= 0xff51afd7ed558ccdU;
-  key ^= key >> 33;
-  key *= 0xc4ceb9fe1a85ec53U;
-  return key ^ (key >> 33);
-}
-
-// The slot of the key, or the free one where it would stand.
-static size_t find(const struct map *map, uint64_t key) {
-  size_t mask = map->capacity - 1;
-  size_t at = (size_t)spread(key) & mask;
-  while (map->slots[at].value && map->slots[at].key != key) {
-    at = (at + 1) & mask;
-  }
-  return at;
-}
-
-void *map_get(const struct map *map, uint64_t key) { return map->capacity ? map->slots[find(map, key)].value : NULL; }
-
 static bool grow(struct map *map) {
   struct map bigger = {.capacity = map->capacity ? map->capacity * 2 : 64, .count = map->count};
   bigger.slots = calloc(bigger.capacity, sizeof *bigger.slots);
@@ -33,7 +12,7 @@ static bool grow(struct map *map) {
   }
   for (size_t i = 0; i < map->capacity; i++) {
     if (map->slots[i].value) {
-      bigger.slots[find(&bigger, map->slots[i].key)] = map->slots[i];
+      bigger.slots[map_find(&bigger, map->slots[i].key)] = map->slots[i];
     }
   }
   free(map->slots);
@@ -46,7 +25,7 @@ bool map_put(struct map *map, uint64_t key, void *value) {
   if ((map->count + 1) * 2 > map->capacity && !grow(map)) {
     return false;
   }
-  size_t at = find(map, key);
+  size_t at = map_find(map, key);
   map->count += !map->slots[at].value;
   map->slots[at] = (struct map_slot){.key = key, .value = value};
   return true;
@@ -57,7 +36,7 @@ void *map_remove(struct map *map, uint64_t key) {
     return NULL;
   }
   size_t mask = map->capacity - 1;
-  size_t hole = find(map, key);
+  size_t hole = map_find(map, key);
   void *value = map->slots[hole].value;
   if (!value) {
     return NULL;
@@ -65,7 +44,7 @@ void *map_remove(struct map *map, uint64_t key) {
   map->count--;
   // Those behind the hole move up, unless they would leave their search path.
   for (size_t at = (hole + 1) & mask; map->slots[at].value; at = (at + 1) & mask) {
-    size_t home = (size_t)spread(map->slots[at].key) & mask;
+    size_t home = (size_t)map_spread(map->slots[at].key) & mask;
     if (((at - home) & mask) >= ((at - hole) & mask)) {
       map->slots[hole] = map->slots[at];
       hole = at;
@@ -87,7 +66,7 @@ uint64_t map_hash(const char *text) {
   }
   uint64_t hash = seed | 1;
   for (; *text; text++) {
-    hash = spread(hash ^ (unsigned char)*text);
+    hash = map_spread(hash ^ (unsigned char)*text);
   }
   return hash;
 }

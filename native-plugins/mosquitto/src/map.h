@@ -19,7 +19,30 @@ struct map {
   size_t count;
 };
 
-void *map_get(const struct map *map, uint64_t key);
+// Addresses and ids differ in few bits; this spreads them.
+static inline uint64_t map_spread(uint64_t key) {
+  key ^= key >> 33;
+  key *= 0xff51afd7ed558ccdU;
+  key ^= key >> 33;
+  key *= 0xc4ceb9fe1a85ec53U;
+  return key ^ (key >> 33);
+}
+
+// The slot of the key, or the free one where it would stand. For a table with
+// slots.
+static inline size_t map_find(const struct map *map, uint64_t key) {
+  size_t mask = map->capacity - 1;
+  size_t at = (size_t)map_spread(key) & mask;
+  while (map->slots[at].value && map->slots[at].key != key) {
+    at = (at + 1) & mask;
+  }
+  return at;
+}
+
+// Here with what it calls, for the check of each message.
+static inline void *map_get(const struct map *map, uint64_t key) {
+  return map->capacity ? map->slots[map_find(map, key)].value : NULL;
+}
 
 // False when there is no memory; the table is as before then.
 bool map_put(struct map *map, uint64_t key, void *value);

@@ -39,6 +39,17 @@ static void what_is_offline_is_known_again_only_in_a_reload(void) {
   assert(basic(&at, NULL) == MOSQ_ERR_AUTH);
 }
 
+static void what_was_restored_is_known_again_only_in_a_reload(void) {
+  struct mosquitto at = {.id = "x", .name = NAME, .version = 4, .nowhere = true};
+  assert(basic(&at, NULL) == MOSQ_ERR_AUTH);
+  host.reloading = true;
+  assert(basic(&at, NULL) == MOSQ_ERR_SUCCESS);
+  // It may no more than before, and a connection may nothing.
+  assert(!known(&at) && check(&at, MOSQ_ACL_WRITE, "t", false) == MOSQ_ERR_ACL_DENIED);
+  at.nowhere = false;
+  assert(basic(&at, NULL) == MOSQ_ERR_AUTH);
+}
+
 // Logins.
 
 static void a_login_makes_the_principal_the_name(void) {
@@ -56,6 +67,18 @@ static void a_name_that_the_broker_must_not_have_is_refused(void) {
     struct mosquitto at = {.id = "x", .version = 4};
     tell(done(0, STANDIN_OK, 1));
     assert(basic(&at, "t") == MOSQ_ERR_AUTH && fake.released[1] == 1 && !known(&at));
+  }
+}
+
+static void an_id_that_would_be_a_filter_or_is_too_long_is_refused(void) {
+  static char longest[1026];
+  memset(longest, 'i', 1025);
+  static const char *const ids[] = {"+", "#", "a+", "#b", longest};
+  for (size_t i = 0; i < 5; i++) {
+    begin();
+    struct mosquitto at = {.id = ids[i], .version = 5};
+    tell(done(0, STANDIN_OK, 1));
+    assert(basic(&at, "t") == MOSQ_ERR_AUTH && enhanced(&at) == MOSQ_ERR_AUTH && !known(&at) && !host.last_tag);
   }
 }
 
@@ -219,8 +242,10 @@ static void a_login_is_forgotten_when_its_address_or_id_logs_in_again(void) {
 const struct test tests[] = {
     TEST(a_known_client_is_not_asked_for_evidence_again),
     TEST(what_is_offline_is_known_again_only_in_a_reload),
+    TEST(what_was_restored_is_known_again_only_in_a_reload),
     TEST(a_login_makes_the_principal_the_name),
     TEST(a_name_that_the_broker_must_not_have_is_refused),
+    TEST(an_id_that_would_be_a_filter_or_is_too_long_is_refused),
     TEST(a_client_the_broker_cannot_name_is_forgotten),
     TEST(refused_and_undecided_are_told_apart),
     TEST(evidence_that_is_switched_off_is_none),

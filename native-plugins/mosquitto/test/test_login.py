@@ -89,6 +89,14 @@ class LoginTest(BrokerTest):
         self.connected("bound-1", self.bound)
         self.assert_answer(0x87, lambda: self.client("other-1", self.bound, version=5).connect())
 
+    def test_a_client_id_that_would_fill_the_memory_is_refused(self):
+        """Unauthenticated, it would fill the audit too."""
+        for evidence in (token(self.key), "junk"):
+            self.assert_answer(0x87, lambda: self.bare("i" * 1025).connect("x", evidence))
+        self.assertNotIn("i" * 1025, self.store.audit())
+        self.broker.wait_log("the client id has 1025 bytes; at most 1024 are accepted")
+        self.connected("i" * 1024, self.key)
+
     def test_a_principal_that_would_be_a_topic_pattern_is_refused(self):
         self.assert_answer(0x87, lambda: self.client("plus", self.plus, version=5).connect())
         self.broker.wait_log("must not hold + or #")

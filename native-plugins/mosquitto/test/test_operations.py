@@ -3,6 +3,7 @@
 
 from case import BrokerTest
 from house import CONNECT, EVERYTHING, allow, deny, wait_for
+from tokens import token
 
 DENIED = 0x87
 GRANTED = 1
@@ -42,10 +43,18 @@ class OperationsTest(BrokerTest):
             self.assertTrue(client.connected())
 
     def test_a_client_id_is_no_pattern(self):
-        for client_id in ("*", "s?", "+", "#"):
+        for client_id in ("*", "s?"):
             client = self.connected(client_id, self.sensor, version=5)
+            self.assertEqual(client.subscribe(f"commands/{client_id}"), GRANTED)
             self.assertEqual(client.publish("sensors/s4/t"), DENIED)
             self.assertEqual(client.subscribe("commands/s4"), DENIED)
+
+    def test_a_client_id_that_would_be_a_filter_is_refused(self):
+        """With such an id, what a policy says of one client's topics is said of all."""
+        for client_id in ("+", "#", "s+", "#4"):
+            self.assert_answer(DENIED, lambda: self.client(client_id, self.sensor, version=5).connect())
+            self.assert_answer(DENIED, lambda: self.bare(client_id).connect(method="STANDIN-SIGV4", data=token(self.sensor)))
+        self.broker.wait_log("login of + refused: a client id must not hold + or #")
 
     def test_a_subscription_is_decided_by_the_text_of_its_filter(self):
         client = self.connected("filters", self.reader, version=5)

@@ -158,6 +158,23 @@ class DurableTest(BrokerTest):
         self.assertTrue(back.session_present)
         self.assertEqual(back.receive().topic, "restored/a")
 
+    def test_a_reload_does_not_harm_a_session_from_before_a_restart(self):
+        """The broker asks for its login, too, and would enter it twice among those
+        that expire."""
+        client = self.connected("restored-reload", self.key, clean=False)
+        client.subscribe("restored-reload/#")
+        client.close()
+        self.broker.restart()
+        for _ in range(2):
+            self.broker.reload()
+        self.connected("restored-reload-pub", self.key).publish("restored-reload/a")
+        self.assertNotIn("Client restored-reload disconnected, not authorised", self.broker.log())
+        self.assertNotIn("login of restored-reload refused", self.broker.log())
+        self.assert_answer(DENIED, lambda: self.bare("restored-reload").connect(clean=False))
+        back = self.connected("restored-reload", self.key, clean=False)
+        self.assertTrue(back.session_present)
+        self.assertEqual(back.receive().topic, "restored-reload/a")
+
     def test_another_identity_gets_from_a_taken_session_what_it_may_receive(self):
         client = self.connected("inherited", self.key, clean=False)
         client.subscribe("inherited/#")

@@ -83,10 +83,16 @@ pub(super) struct Denials {
     failures: AtomicU64,
 }
 
+/// A text as it can be written down: no database takes every character, and one
+/// record that cannot be written would keep back all that are written with it.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
 fn cut(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", plain(text.get(..end).unwrap_or_default())),
+        None => plain(text),
     }
 }
 
@@ -115,7 +121,7 @@ impl Denials {
     /// The same of who proved to be nobody; that is counted elsewhere.
     pub(super) fn record_unproven(&self, denied: Denied, reason: &str) {
         let now = self.clock.wall().0;
-        let mut denied = Denied { target: cut(&denied.target), ..denied };
+        let mut denied = Denied { actor: plain(&denied.actor), target: cut(&denied.target), ..denied };
         {
             let mut counted = self.counted();
             if !counted.contains_key(&denied) {
@@ -231,5 +237,16 @@ mod tests {
             (0..8).map(|n| denied(n, if n % 2 == 0 { "iam" } else { "host" }).untold(false)).collect();
         assert_eq!(kinds.len(), 2);
         assert!(!denied(1, "iam").beside(&denied(1, "host")) && denied(1, "iam").beside(&denied(2, "iam")));
+    }
+
+    /// Regression: PostgreSQL takes no NUL, and one record with it kept back all
+    /// that were counted.
+    #[test]
+    fn what_no_database_takes_is_not_in_a_record() {
+        let denied = Denied { actor: "a\0".into(), target: cut("arn:aws:iam::1:user/\0\u{7}\n"), ..Denied::default() };
+        let row = row(&denied, 1, 1, 1, "\0why");
+        assert!(!row.target.contains('\0') && !row.reason.contains('\0'), "{row:?}");
+        assert_eq!(row.target, "arn:aws:iam::1:user/\u{fffd}\u{fffd}\n");
+        assert!(!cut(&"\0".repeat(3000)).contains('\0'));
     }
 }

@@ -36,7 +36,7 @@ use problem::{Code, Problem};
 use unproven::Unproven;
 use xml::Xml;
 
-use crate::serve::limits::{Limits, TooMany, Whose};
+use crate::limits::{Limits, TooMany, Whose};
 
 pub(crate) use sts::issuers;
 

@@ -399,3 +399,125 @@ fn keys_of_a_provider_are_taken_over_https_only() {
     let answer = assume(&house, &keys.token("k1", &claims));
     assert!(answer.code == "IDPCommunicationError" && answer.text.contains("https://"), "{}", answer.text);
 }
+
+/// Regression: whether a boundary may be put was asked of the present one, so
+/// whoever might only give a certain boundary could replace it by any.
+#[test]
+fn putting_a_boundary_is_decided_by_the_new_one() {
+    let house = house();
+    let boundary = |name: &str| {
+        let all = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+        house.store.put_policy("test", "/", name, all).unwrap()
+    };
+    let (red, wide) = (boundary("red"), boundary("wide"));
+    let policy = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow",
+        "Action": ["iam:PutUserPermissionsBoundary", "iam:PutRolePermissionsBoundary"], "Resource": "*",
+        "Condition": {"StringEquals": {"iam:PermissionsBoundary": red}}}});
+    let team = house.user("team", Some(&policy.to_string()));
+    house.user("ann", None);
+    let trust = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}});
+    house.store.create_role("test", "/", "app", &trust.to_string(), 3600, &[]).unwrap();
+    for (kind, name) in [("User", "ann"), ("Role", "app")] {
+        let put = |arn: &str| {
+            let body = format!("Action=Put{kind}PermissionsBoundary&{kind}Name={name}&PermissionsBoundary={arn}");
+            house.ask(&team, Api::Iam, &body)
+        };
+        // First without a boundary, then with the right one.
+        assert_eq!(put(&wide).code, "AccessDenied", "{kind}");
+        let answer = put(&red);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert_eq!(put(&wide).code, "AccessDenied", "{kind}");
+        assert_eq!(put(&red).status, 200, "{kind}");
+    }
+    assert_eq!(house.store.user("ann").unwrap().boundary, Some(red.clone()));
+    assert_eq!(house.store.role("app").unwrap().boundary, Some(red));
+}
+
+/// Regression: a group was found by the last part of an ARN, and permitted was
+/// the ARN that was given.
+#[test]
+fn a_group_is_simulated_by_its_own_arn_only() {
+    let house = house();
+    let policy = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow",
+        "Action": ["iam:SimulatePrincipalPolicy", "iam:GetContextKeysForPrincipalPolicy"],
+        "Resource": [format!("arn:aws:iam::{ACCOUNT}:group/dev/*"), format!("arn:aws:iam::{ACCOUNT}:user/*")]}});
+    let spy = house.user("spy", Some(&policy.to_string()));
+    house.store.create_group("test", "/", "admins").unwrap();
+    house.store.create_group("test", "/dev/", "team").unwrap();
+    let ask = |operation: &str, source: &str| {
+        let body =
+            format!("Action={operation}&PolicySourceArn=arn:aws:iam::{ACCOUNT}:{source}&ActionNames.member.1=a:B");
+        house.ask(&spy, Api::Iam, &body)
+    };
+    for operation in ["SimulatePrincipalPolicy", "GetContextKeysForPrincipalPolicy"] {
+        assert_eq!(ask(operation, "group/dev/team").status, 200, "{operation}");
+        assert_eq!(ask(operation, "group/admins").code, "AccessDenied", "{operation}");
+        for source in ["group/dev/admins", "user/x:group/admins", "group/dev/x/admins"] {
+            assert_eq!(ask(operation, source).code, "NoSuchEntity", "{operation} {source}");
+        }
+    }
+}
+
+/// Regression: how long a session may be, and that there is such a role, was
+/// told to whoever asked.
+#[test]
+fn of_a_role_only_who_may_assume_it_learns() {
+    let house = house();
+    let nobody = house.user("nobody", None);
+    let trust = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}});
+    house.store.create_role("test", "/", "there", &trust.to_string(), 3600, &[]).unwrap();
+    house.store.create_role("test", "/", "off", &trust.to_string(), 3600, &[]).unwrap();
+    house.store.set_role_disabled("test", "off", true).unwrap();
+    for more in ["", "&DurationSeconds=43200", "&RoleSessionName=x", "&RoleSessionName=me&TransitiveTagKeys.member.1=a"]
+    {
+        let ask = |role: &str| {
+            let name = if more.contains("RoleSessionName") { "" } else { "&RoleSessionName=me" };
+            let body = format!("Action=AssumeRole&RoleArn=arn:aws:iam::{ACCOUNT}:role/{role}{name}{more}");
+            let answer = house.ask(&nobody, Api::Sts, &body);
+            (answer.code, between(&answer.text, "Message").replace(role, "ROLE"))
+        };
+        let none = ask("none");
+        assert_eq!((ask("there"), ask("off")), (none.clone(), none), "{more}");
+    }
+    let body =
+        format!("Action=AssumeRole&RoleArn=arn:aws:iam::{ACCOUNT}:role/there&RoleSessionName=me&DurationSeconds=43200");
+    assert_eq!(house.ask(&house.admin, Api::Sts, &body).code, "ValidationError");
+}
+
+/// Regression: who had no token at all was told which policies there are.
+#[test]
+fn who_has_no_token_learns_of_no_policy() {
+    let (house, _) = provider("https://id.example.com/keys");
+    let all = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    let there = house.store.put_policy("test", "/", "there", all).unwrap();
+    let ask = |policy: &str| assume(&house, &format!("none&PolicyArns.member.1.arn={policy}"));
+    let none = format!("arn:aws:iam::{ACCOUNT}:policy/none");
+    for policy in [there, none] {
+        assert_eq!(ask(&policy).code, "InvalidIdentityToken", "{policy}");
+    }
+}
+
+/// Regression: whoever has a key, or a token for another role, was told which
+/// policies there are.
+#[test]
+fn who_may_not_assume_a_role_learns_of_no_policy() {
+    let (house, keys) = provider("https://id.example.com/keys");
+    let nobody = house.user("nobody", None);
+    let all = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    let there = house.store.put_policy("test", "/", "there", all).unwrap();
+    let none = format!("arn:aws:iam::{ACCOUNT}:policy/none");
+    let token = |sub: &str| {
+        let claims = json!({"iss": "https://id.example.com/r", "sub": sub, "aud": "kafka", "exp": START / 1000 + 100});
+        keys.token("k1", &claims)
+    };
+    for policy in [&there, &none] {
+        let body = format!(
+            "Action=AssumeRole&RoleArn=arn:aws:iam::{ACCOUNT}:role/web&RoleSessionName=me&PolicyArns.member.1.arn={policy}"
+        );
+        assert_eq!(house.ask(&nobody, Api::Sts, &body).code, "AccessDenied", "{policy}");
+        let ask = |sub: &str| assume(&house, &format!("{}&PolicyArns.member.1.arn={policy}", token(sub)));
+        assert_eq!(ask("you").code, "AccessDenied", "{policy}");
+        let expected = if *policy == none { "MalformedPolicyDocument" } else { "" };
+        assert_eq!(ask("me").code, expected, "{policy}");
+    }
+}

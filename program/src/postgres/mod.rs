@@ -9,7 +9,6 @@
 mod link;
 mod listen;
 mod place;
-mod pool;
 mod tables;
 mod values;
 
@@ -17,14 +16,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use standin::access_control::{Database, Work};
+use standin::access_control::{Database, Pool, Room, Work};
 use standin::fault::{Fault, Kind, Status};
 use tokio::runtime::Runtime;
 
 use link::{Link, Trouble};
 use listen::Listener;
 pub use place::Place;
-use pool::{Pool, Room};
 
 /// How long a statement waits for a lock of another, unless told otherwise.
 const PATIENCE: Duration = Duration::from_millis(900);
@@ -46,8 +44,8 @@ const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 /// too. Must not be used on a thread that drives asynchronous tasks.
 pub struct Postgres {
     place: Place,
-    readers: Pool,
-    writers: Pool,
+    readers: Pool<Link>,
+    writers: Pool<Link>,
     patience: AtomicU64,
     down: Mutex<Option<(Instant, Fault)>>,
     listener: Listener,
@@ -111,9 +109,11 @@ impl Postgres {
     }
 
     /// A connection that is ready, until `by`.
-    fn lease<'p>(&self, pool: &'p Pool, by: Instant) -> Result<(Link, Room<'p>), Fault> {
+    fn lease<'p>(&self, pool: &'p Pool<Link>, by: Instant) -> Result<(Link, Room<'p, Link>), Fault> {
         let patience = self.patience();
-        let (link, room) = pool.take(by.min(Instant::now() + patience), || self.new_link(patience, by))?;
+        let (idle, room) = pool.take(by.min(Instant::now() + patience))?;
+        let ready = idle.filter(|link| !link.is_closed());
+        let link = ready.map_or_else(|| self.new_link(patience, by), Ok)?;
         link.set_until(by);
         Ok((link, room))
     }
@@ -133,7 +133,7 @@ impl Postgres {
 
     /// Runs a transaction, and again when the database asks for it or was lost
     /// before the end.
-    fn run(&self, pool: &Pool, begin: &'static str, work: Work<'_>) -> Result<(), Fault> {
+    fn run(&self, pool: &Pool<Link>, begin: &'static str, work: Work<'_>) -> Result<(), Fault> {
         let by = self.deadline();
         let mut runs = 0;
         loop {
@@ -141,7 +141,11 @@ impl Postgres {
             let (link, room) = self.lease(pool, by).map_err(undecided)?;
             let outcome = attempt(&link, begin, &mut *work);
             let trouble = link.trouble();
-            room.give_back(link);
+            if trouble == Trouble::Lost || link.is_closed() {
+                drop((link, room));
+            } else {
+                room.give_back(link);
+            }
             let Err((fault, stage)) = outcome else { return Ok(()) };
             if trouble == Trouble::Lost {
                 // The others were opened to the same server.

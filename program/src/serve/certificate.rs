@@ -13,7 +13,7 @@ use standin::fault::{Fault, Status};
 use standin::time::UnixMillis;
 use tokio::signal::unix::Signal;
 
-use super::State;
+use super::state::State;
 use super::tls::configuration;
 
 /// How often the files are looked at.

@@ -18,9 +18,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
-use super::State;
 use super::certificate::{self, Certificate};
-use super::router::{Peer, router};
+use super::router::router;
+use super::state::State;
+use super::work::Peer;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);

@@ -3,19 +3,13 @@
 //! everybody who waits for a change is woken by it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
+use standin::access_control::Store;
 use standin::fault::{Fault, Status};
 use standin::revision::Revision;
-use standin::service::wire;
 use tokio::sync::watch;
-
-use super::State;
-use super::router::working;
-use super::wire::{Refused, changes_asked, changes_now, respond};
 
 /// How long the store is waited for at a time: so long this thread may take to
 /// notice that it is not needed any more.
@@ -35,7 +29,7 @@ pub(super) struct Feed {
 }
 
 /// One wait of a host.
-struct Seat<'f> {
+pub(super) struct Seat<'f> {
     feed: &'f Feed,
     host: String,
 }
@@ -59,18 +53,21 @@ impl Default for Feed {
 }
 
 impl Feed {
-    /// Starts waiting for revisions, until the state is gone or the service
-    /// ends.
-    pub(super) fn start(state: &Arc<State>) -> Result<(), Fault> {
-        let state: Weak<State> = Arc::downgrade(state);
+    /// Starts waiting for revisions, until the feed is gone or the service ends.
+    pub(super) fn start(self: &Arc<Self>, store: &Arc<Store>) -> Result<(), Fault> {
+        let (feed, store) = (Arc::downgrade(self), Arc::downgrade(store));
         let follow = move || {
             let mut seen = Revision::default();
-            while let Some(state) = state.upgrade().filter(|state| !state.is_stopping()) {
-                match state.store.wait(seen, WAIT) {
+            while let Some((feed, store)) = feed.upgrade().zip(store.upgrade()).filter(|(feed, _)| !feed.is_over()) {
+                match store.wait(seen, WAIT) {
                     Ok(newest) => {
+                        let woken = wakes(&store, seen);
                         seen = newest;
+                        if !woken {
+                            continue;
+                        }
                         let tell = |told: &mut (u64, bool)| std::mem::replace(&mut told.0, newest.0) != newest.0;
-                        state.feed.newest.send_if_modified(tell);
+                        feed.newest.send_if_modified(tell);
                     }
                     // Told of by whoever reads next.
                     Err(_) => std::thread::sleep(PAUSE),
@@ -86,7 +83,8 @@ impl Feed {
         self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn seat(&self, host: String) -> Result<Seat<'_>, Fault> {
+    /// A wait of this host.
+    pub(super) fn seat(&self, host: String) -> Result<Seat<'_>, Fault> {
         let mut waits = self.waits();
         let count = waits.entry(host.clone()).or_default();
         if *count >= WAITS {
@@ -102,39 +100,51 @@ impl Feed {
         self.newest.send_modify(|told| told.1 = true);
     }
 
+    /// Wakes whoever holds it when there is something to tell, or the service
+    /// ends.
+    pub(super) fn subscribe(&self) -> watch::Receiver<(u64, bool)> {
+        self.newest.subscribe()
+    }
+
+    fn is_over(&self) -> bool {
+        self.newest.borrow().1
+    }
+
     /// How many wait.
     pub(super) fn waiting(&self) -> usize {
         self.newest.receiver_count()
     }
 }
 
-/// Answers a question for changes: at once when there are some, else when
-/// there is one or the wait is over.
-pub(super) async fn changes(state: Arc<State>, request: Request<Bytes>) -> Response<Bytes> {
-    let request = Arc::new(request);
-    let result = wait(&state, &request).await;
-    let result = result.and_then(|form| wire::write(&form).map_err(Refused::from));
-    respond(&state, &request, result)
+/// True when something happened after `seen` that is told to those who wait.
+/// Most revisions are about nobody's sessions, such as the issue of credentials:
+/// waking every host for each would be work for the service that any user can
+/// make.
+fn wakes(store: &Store, seen: Revision) -> bool {
+    // What cannot be read is told of by whoever reads next.
+    store.changes(seen, 1).map_or(true, |changes| !changes.is_empty())
 }
 
-async fn wait(state: &Arc<State>, request: &Arc<Request<Bytes>>) -> Result<wire::ChangesForm, Refused> {
-    let begun = Instant::now();
-    let mut newest = state.feed.newest.subscribe();
-    newest.mark_unchanged();
-    let asked = Arc::clone(request);
-    let (host, ask) = working(state, move |state| changes_asked(state, &asked)).await?;
-    let _seat = state.feed.seat(host)?;
-    let ask = Arc::new(ask);
-    let until = begun + Duration::from_millis(ask.wait.unsigned_abs());
-    loop {
-        let waited = i64::try_from(begun.elapsed().as_millis()).unwrap_or(0);
-        let asked = Arc::clone(&ask);
-        let form = working(state, move |state| changes_now(state, &asked, waited)).await?;
-        let over = Instant::now() >= until || state.is_stopping();
-        if ask.after.is_none() || !form.is_empty() || over {
-            return Ok(form);
-        }
-        // A change between reading and here has marked it as changed.
-        let _woken = tokio::time::timeout_at(until.into(), newest.changed()).await;
+#[cfg(test)]
+mod tests {
+    use standin::access_control::StoreFiles;
+    use standin::time::{SystemClock, SystemRandom};
+
+    use super::*;
+
+    /// Regression: every credential that was issued woke every host.
+    #[test]
+    fn only_what_is_told_wakes() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = StoreFiles { store: dir.path().join("s.db"), key_file: dir.path().join("s.key") };
+        let (clock, random) = (Arc::new(SystemClock::new()), Arc::new(SystemRandom));
+        let store = Store::create(&at, "123456789012", clock, random).unwrap();
+        store.create_user("test", "/", "ann", &[]).unwrap();
+        let before = store.revision().unwrap();
+        store.session_token(&store.principal_of_user("ann").unwrap(), None).unwrap();
+        assert!(store.revision().unwrap() > before && !wakes(&store, before));
+        store.set_user_disabled("test", "ann", true).unwrap();
+        assert!(wakes(&store, before));
+        assert!(!wakes(&store, store.revision().unwrap()));
     }
 }

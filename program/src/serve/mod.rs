@@ -4,10 +4,10 @@
 //! connections are the only asynchronous part of Standin.
 
 mod certificate;
+mod changes;
 mod connections;
 mod feed;
 mod hosts;
-pub(crate) mod limits;
 mod metrics;
 mod probes;
 mod quotas;
@@ -15,27 +15,31 @@ mod router;
 mod state;
 mod tls;
 mod wire;
+mod work;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
-use standin::access_control::Quotas;
+use standin::access_control::{Quotas, Store};
 use standin::fault::{Fault, Status};
 use standin::time::{SystemClock, SystemRandom};
 
 use crate::Desk;
 use crate::aws::{self, Aws};
-use crate::output;
+use crate::{limits, output};
 
-pub(crate) use state::State;
+use state::State;
 
 /// How often what is kept for a while is looked through.
 const HOUSE: Duration = Duration::from_secs(2);
+/// For how long at a time old audit records are deleted: as long as nothing else
+/// suffers that is done in between.
+const FORGETTING: Duration = Duration::from_secs(10);
 
 /// Options of `standin serve`.
 #[derive(Args)]
@@ -90,7 +94,7 @@ impl Serve {
         let kept = self.collect_audit.map(|days| i64::from(days) * 24 * 3600 * 1000);
         let state = Arc::new(State::new(store, aws, limits, kept, self.max_working));
         state.metrics.certificate_ends.store(ends.seconds(), Ordering::Relaxed);
-        feed::Feed::start(&state)?;
+        state.feed.start(&state.store)?;
         keep_house(&state)?;
         let ended = Arc::clone(&state);
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -114,6 +118,12 @@ impl Serve {
     }
 }
 
+/// Deletes the audit records that came before a time, some in each transaction;
+/// what is left or fails is done the next time.
+fn forget_collected(store: &Store, before: i64, going_on: impl Fn() -> bool) {
+    while store.forget_collected(before).is_ok_and(|count| count > 0) && going_on() {}
+}
+
 /// What has to be done from time to time, until the state is gone or the
 /// service ends.
 fn keep_house(state: &Arc<State>) -> Result<(), Fault> {
@@ -124,8 +134,9 @@ fn keep_house(state: &Arc<State>) -> Result<(), Fault> {
             state.aws.flush(false);
             state.hosts.note_heard(&state.store, false);
             if let Some(kept) = state.collected.filter(|_| turns.is_multiple_of(30)) {
-                // Some at a time; what fails is done the next time.
-                drop(state.store.forget_collected(state.clock.wall().0 - kept));
+                let begun = Instant::now();
+                let going_on = || begun.elapsed() < FORGETTING && !state.is_stopping();
+                forget_collected(&state.store, state.clock.wall().0 - kept, going_on);
             }
             turns = turns.wrapping_add(1);
             drop(state);
@@ -134,4 +145,26 @@ fn keep_house(state: &Arc<State>) -> Result<(), Fault> {
     };
     let started = std::thread::Builder::new().name("standin-house".into()).spawn(keep);
     started.map(drop).map_err(|e| Fault::internal(format!("a thread could not be started: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use standin::access_control::{Collected, StoreFiles};
+
+    use super::*;
+
+    /// Regression: only so many were deleted in a minute, and where more came
+    /// the store grew for ever.
+    #[test]
+    fn all_old_records_are_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = StoreFiles { store: dir.path().join("s.db"), key_file: dir.path().join("s.key") };
+        let (clock, random) = (Arc::new(SystemClock::new()), Arc::new(SystemRandom));
+        let store = Store::create(&at, "123456789012", clock, random).unwrap();
+        let record = |n| Collected { number: 0, boot: "b".into(), sequence: n, time: 1, record: "{}".into() };
+        let many: Vec<_> = (0..25_000).map(record).collect();
+        assert_eq!(store.collect("host/c/1", &many).unwrap(), 25_000);
+        forget_collected(&store, i64::MAX, || true);
+        assert!(store.collected(0, 0, 1).unwrap().is_empty());
+    }
 }

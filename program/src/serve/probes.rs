@@ -5,9 +5,9 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use standin::access_control::QUOTAS;
 
-use super::State;
 use super::metrics::Others;
-use super::router::text;
+use super::state::State;
+use super::work::text;
 
 /// The process lives.
 pub(super) fn health() -> Response<Bytes> {

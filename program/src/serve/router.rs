@@ -1,37 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which request goes where. A handler is a plain function of the state and a
-//! request that was read whole; it runs on a thread that may wait.
+//! Which request goes where.
 
-use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
-use axum::routing::{MethodRouter, any};
+use axum::routing::any;
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Limited};
-
+use http::{Request, Response, StatusCode};
 use standin::service::wire::path;
 
-use super::{State, feed, probes, wire};
-
-/// Longest body of a request, bytes.
-pub(super) const BODY: usize = 1 << 20;
-/// How long the body of a request may take to arrive.
-const ARRIVAL: Duration = Duration::from_secs(10);
-/// How long a request waits for room to work.
-const ROOM: Duration = Duration::from_secs(1);
-
-/// A handler.
-pub(crate) type Handle = fn(&State, Request<Bytes>) -> Response<Bytes>;
-
-/// From where a request came, among its extensions.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+use super::state::State;
+use super::work::{Peer, blocking, text, whole};
+use super::{changes, probes, wire};
 
 /// All routes.
 pub(super) fn router(state: Arc<State>) -> Router {
@@ -41,7 +23,7 @@ pub(super) fn router(state: Arc<State>) -> Router {
         .route("/ready", blocking("ready", probes::ready))
         .route("/metrics", blocking("metrics", probes::metrics))
         .route("/", blocking("aws", aws))
-        .route(path::CHANGES, any(changes));
+        .route(path::CHANGES, any(follow));
     for (path, name, handle) in wire::ROUTES {
         router = router.route(path, blocking(name, handle));
     }
@@ -55,95 +37,16 @@ fn aws(state: &State, request: Request<Bytes>) -> Response<Bytes> {
     state.aws.handle(&request, crate::aws::Peer { address, secure: true })
 }
 
-/// A response with a text.
-pub(crate) fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    response
-}
-
-/// Routes every method to `handle`, which may wait for the store; `name`
-/// stands in the metrics.
-pub(crate) fn blocking(name: &'static str, handle: Handle) -> MethodRouter<Arc<State>> {
-    any(move |axum::extract::State(state): axum::extract::State<Arc<State>>, request: Request<Body>| async move {
-        let begun = Instant::now();
-        let response = run(Arc::clone(&state), handle, request).await;
-        state.metrics.request(name, response.status().as_u16(), begun.elapsed());
-        response.map(Body::from)
-    })
-}
-
-async fn run(state: Arc<State>, handle: Handle, request: Request<Body>) -> Response<Bytes> {
-    match whole(request).await {
-        Ok(request) => match working(&state, move |state| Ok(handle(state, request))).await {
-            Ok(response) => response,
-            Err(Unworked::Busy) => {
-                let mut response = text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "busy\n");
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-                response
-            }
-            Err(Unworked::Defect) => text(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "a defect\n"),
-        },
-        Err(response) => response,
-    }
-}
-
 /// Changes wait without keeping a thread.
-async fn changes(
+async fn follow(
     axum::extract::State(state): axum::extract::State<Arc<State>>,
     request: Request<Body>,
 ) -> Response<Body> {
     let begun = Instant::now();
-    let response = match whole(request).await {
-        Ok(request) => feed::changes(Arc::clone(&state), request).await,
+    let response = match whole(&state, request).await {
+        Ok(request) => changes::changes(Arc::clone(&state), request).await,
         Err(response) => response,
     };
     state.metrics.request("changes", response.status().as_u16(), begun.elapsed());
     response.map(Body::from)
-}
-
-/// The request with its whole body, or what is answered to one that does not
-/// arrive.
-async fn whole(request: Request<Body>) -> Result<Request<Bytes>, Response<Bytes>> {
-    let (parts, body) = request.into_parts();
-    match tokio::time::timeout(ARRIVAL, Limited::new(body, BODY).collect()).await {
-        Ok(Ok(body)) => Ok(Request::from_parts(parts, body.to_bytes())),
-        Ok(Err(e)) if e.is::<http_body_util::LengthLimitError>() => {
-            Err(text(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", "the request is too long\n"))
-        }
-        Ok(Err(_)) => Err(text(StatusCode::BAD_REQUEST, "text/plain", "the request did not arrive whole\n")),
-        Err(_) => Err(text(StatusCode::REQUEST_TIMEOUT, "text/plain", "the request arrived too slowly\n")),
-    }
-}
-
-/// Why work was not done.
-pub(super) enum Unworked {
-    /// Too much is going on.
-    Busy,
-    /// It panicked.
-    Defect,
-}
-
-/// Does work that may wait for the store, when there is room for it.
-pub(super) async fn working<T, E>(
-    state: &Arc<State>,
-    work: impl FnOnce(&State) -> Result<T, E> + Send + 'static,
-) -> Result<T, E>
-where
-    T: Send + 'static,
-    E: From<Unworked> + Send + 'static,
-{
-    let Ok(Ok(_room)) = tokio::time::timeout(ROOM, state.working.acquire()).await else {
-        state.metrics.busy.fetch_add(1, Ordering::Relaxed);
-        return Err(Unworked::Busy.into());
-    };
-    let worker = Arc::clone(state);
-    match tokio::task::spawn_blocking(move || catch_unwind(AssertUnwindSafe(|| work(&worker)))).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) | Err(_) => {
-            state.metrics.panics.fetch_add(1, Ordering::Relaxed);
-            Err(Unworked::Defect.into())
-        }
-    }
 }

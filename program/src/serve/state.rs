@@ -11,9 +11,13 @@ use tokio::sync::Semaphore;
 
 use super::feed::Feed;
 use super::hosts::Hosts;
-use super::limits::Limits;
 use super::metrics::Metrics;
 use crate::aws::Aws;
+use crate::limits::Limits;
+
+/// Most requests that are long, at once: so many times the longest body is the
+/// memory they take, who sent them being unknown yet.
+const LONG: usize = 64;
 
 /// See the module's page.
 pub(crate) struct State {
@@ -26,7 +30,7 @@ pub(crate) struct State {
     /// What is known of hosts.
     pub(super) hosts: Hosts,
     /// Who waits for changes.
-    pub(super) feed: Feed,
+    pub(super) feed: Arc<Feed>,
     /// The query protocols of IAM and STS.
     pub(crate) aws: Aws,
     /// For how long audit records are kept, milliseconds; none when they are
@@ -36,8 +40,10 @@ pub(crate) struct State {
     pub(crate) limits: Arc<Limits>,
     /// What is counted.
     pub(crate) metrics: Metrics,
+    /// Room for requests that are long.
+    pub(super) long: Arc<Semaphore>,
     /// Room for requests that work on the store.
-    pub(super) working: Semaphore,
+    pub(super) working: Arc<Semaphore>,
     stopping: AtomicBool,
 }
 
@@ -60,9 +66,10 @@ impl State {
             collected,
             clock,
             hosts: Hosts::default(),
-            feed: Feed::default(),
+            feed: Arc::default(),
             metrics: Metrics::default(),
-            working: Semaphore::new(working),
+            long: Arc::new(Semaphore::new(LONG)),
+            working: Arc::new(Semaphore::new(working)),
             stopping: AtomicBool::new(false),
         }
     }

@@ -19,10 +19,10 @@ use standin::service::{SecurityService, SessionReport, check_purpose};
 use standin::time::Steady;
 use zeroize::Zeroizing;
 
-use super::State;
 use super::hosts::{Head, Host};
-use super::limits::{TooMany, Whose};
-use super::router::{Handle, Peer, Unworked};
+use super::state::State;
+use super::work::{Handle, Peer, Unworked};
+use crate::limits::{TooMany, Whose};
 
 /// Longest life that is issued, milliseconds.
 const LONGEST_LIFE: i64 = 12 * 3600 * 1000;

@@ -16,6 +16,8 @@ mod managed;
 mod people;
 #[path = "../../../tests/access_control/quotas.rs"]
 mod quotas;
+#[path = "../../../tests/access_control/readers.rs"]
+mod readers;
 #[path = "../../../tests/access_control/sealing.rs"]
 mod sealing;
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Who is believed: hosts, their enrolment, and their requests.
 
+use std::sync::Arc;
+
 use standin::credential::EvidenceForm;
 use standin::credential::answer::Asker;
 use standin::credential::host::{HostCredential, HostKey};
 use standin::fault::{Kind, Status};
 use standin::identity::Identity;
 use standin::service::wire::{LoginAsk, SEALED, path, write};
-use standin::service::{DECIDE, DecisionPoint, FORWARDED, Questions, RENEW, SecurityService};
+use standin::service::{DECIDE, DecisionPoint, Enrolment, FORWARDED, Questions, RENEW, SecurityService, enroll};
 use standin::time::SystemRandom;
 
 use crate::place::{Place, clock, evidence, policy, until};
@@ -15,6 +17,27 @@ use crate::raw::{Pretender, Request, metric};
 
 fn soon() -> standin::time::Steady {
     clock().steady().plus(20_000)
+}
+
+/// Regression: the code was used up before it was known that the credential
+/// cannot be written.
+#[test]
+fn a_code_is_not_used_where_the_credential_has_no_place() {
+    let place = Place::new();
+    let serving = place.serve();
+    let (_, code) = place.store.create_host("test", "demo/1", true, 60_000).unwrap();
+    let code = String::from_utf8(code.expose().to_vec()).unwrap();
+    let ask = |code: &str, file: &str| {
+        let (url, host) = (format!("https://localhost:{}", serving.port), "host/demo/1".to_owned());
+        let enrolment = Enrolment { url, ca: place.ca.clone(), host, code: code.to_owned() };
+        let out = place.dir.path().join(file);
+        (enroll(&enrolment, &out, clock(), Arc::new(SystemRandom)), out)
+    };
+    assert_eq!(ask(&code, "missing/credential").0.unwrap_err().status, Status::InvalidSetting);
+    let (refused, out) = ask("WRONG", "credential");
+    assert!(refused.unwrap_err().status == Status::NotAllowed && !out.exists());
+    let (enrolled, out) = ask(&code, "credential");
+    assert_eq!(enrolled.unwrap(), HostCredential::read(&out).unwrap().host);
 }
 
 /// one code, one host, once, in its time, and not by guessing.
@@ -184,7 +207,8 @@ fn a_host_opens_only_what_hosts_seal() {
     // Sessions of another boot are another host's.
     let report = standin::service::SessionReport { over: vec!["other/1".into()], ..Default::default() };
     assert_eq!(host.report("own", "host/demo/1", &report).unwrap_err().kind(), Kind::Misuse);
-    host.report("own", "host/demo/1", &Default::default()).unwrap();
+    let none = standin::service::SessionReport { whole: true, ..Default::default() };
+    host.report("own", "host/demo/1", &none).unwrap();
     let thief = place.remote(serving.port, &place.enroll(&serving, "demo/2"));
     assert!(thief.report("own", "host/demo/2", &Default::default()).is_err());
     // Keys to verify with are not for every host.

@@ -78,7 +78,12 @@ impl Serving {
 
     /// On another store with the same key file.
     pub(crate) fn start_on(store: &str, place: &Place, port: u16, more: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_standin"))
+        Self::start_as(env!("CARGO_BIN_EXE_standin"), store, place, port, more)
+    }
+
+    /// Of another program than the one that was just built.
+    pub(crate) fn start_as(program: &str, store: &str, place: &Place, port: u16, more: &[&str]) -> Self {
+        let mut child = Command::new(program)
             .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--store", store, "--key-file"])
             .arg(&place.files.key_file)
             .arg("--tls-cert")

@@ -99,13 +99,15 @@ fn open(opening: Opening, denied: bool) -> Result<u64, Fault> {
 /// fits, when STANDIN_INVALID_SETTING or another status below 0 comes back.
 ///
 /// Called twice with one name, it gives two numbers for one engine; each is
-/// closed by itself. Engine settings that differ are STANDIN_SETTINGS_DIFFER.
+/// closed by itself. Events, log and audit are the engine's: what is taken by
+/// one number does not come by the other. Engine settings that differ are
+/// STANDIN_SETTINGS_DIFFER.
 ///
 /// Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_INVALID_SETTING (what
 /// is wrong is in `why`); STANDIN_SETTINGS_DIFFER (`why` names those that
-/// differ); STANDIN_NOT_FOUND, STANDIN_INVALID_DOCUMENT or
-/// STANDIN_UNAVAILABLE (the store); STANDIN_BUSY (255 engines are open);
-/// STANDIN_FORKED.
+/// differ); STANDIN_NOT_FOUND, STANDIN_INVALID_DOCUMENT or a -3xx such as
+/// STANDIN_UNAVAILABLE or STANDIN_NEWER_FORMAT (the store); STANDIN_BUSY (255
+/// engines are open); STANDIN_FORKED.
 ///
 /// # Safety
 /// Pointers are null or point to what the header says.
@@ -115,9 +117,10 @@ pub unsafe extern "C" fn standin_open(
     out: *mut standin_engine,
     why: *mut standin_buffer,
 ) -> standin_status {
+    // SAFETY: as the caller promises.
+    let (out, why) = unsafe { (Cell::new(out, "out"), Buffer::wanted(why, "why")) };
     entry(|| {
-        // SAFETY: as the caller promises.
-        let (why, out) = unsafe { (Buffer::wanted(why, "why")?, Cell::new(out, "out")?) };
+        let (out, why) = (out?, why?);
         // Whoever forks from now on has a child that must not go on with this.
         fork::watch();
         // SAFETY: as the caller promises.
@@ -163,10 +166,11 @@ pub unsafe extern "C" fn standin_reload(
     count: usize,
     why: *mut standin_buffer,
 ) -> standin_status {
+    // SAFETY: as the caller promises.
+    let why = unsafe { Buffer::wanted(why, "why") };
     entry(|| {
         // SAFETY: as the caller promises.
-        let (why, settings) =
-            unsafe { (Buffer::wanted(why, "why")?, memory::pairs(settings, count, MOST_SETTINGS, "settings")?) };
+        let (why, settings) = (why?, unsafe { memory::pairs(settings, count, MOST_SETTINGS, "settings") }?);
         let settings = owned(&settings);
         explain(why.as_ref(), files::run(move || reload(engine, &settings))?)
     })
@@ -188,13 +192,15 @@ pub extern "C" fn standin_close(engine: standin_engine, wait_ms: u32) -> standin
         return super::status::STANDIN_OK;
     }
     entry(|| {
-        let open = handle::engine(engine)?;
-        let (number, wait) = (handle::take(engine)?, Duration::from_millis(wait_ms.into()));
-        // Its descriptor is the host's, all its other files may not be.
-        let descriptor = files::run(move || {
-            let last = mechanism::close(number, wait)?;
+        let (open, wait) = (handle::engine(engine)?, Duration::from_millis(wait_ms.into()));
+        // Its descriptor is the host's, all its other files may not be. The number is
+        // taken back where it is closed: whoever has no thread left may try again.
+        let close = move || {
+            let last = mechanism::close(handle::take(engine)?, wait)?;
             Ok(last.then(|| open.agent().events().take_descriptor()))
-        })??;
+        };
+        // The service may be told by a thread of its own.
+        let descriptor = signals::blocked(|| files::run(close))??;
         drop(descriptor);
         Ok(())
     })
@@ -223,24 +229,26 @@ pub unsafe extern "C" fn standin_profile(
     out: *mut u32,
     why: *mut standin_buffer,
 ) -> standin_status {
+    // SAFETY: as the caller promises.
+    let (out, why) = unsafe { (Cell::new(out, "out"), Buffer::wanted(why, "why")) };
     entry(|| {
+        let (out, why) = (out?, why?);
         // SAFETY: as the caller promises.
-        let (why, out, name, settings) = unsafe {
-            let why = Buffer::wanted(why, "why")?;
-            let (out, name) = (Cell::new(out, "out")?, memory::text(name, "name")?);
-            (why, out, name, memory::pairs(settings, count, MOST_SETTINGS, "settings")?)
-        };
+        let (name, settings) =
+            unsafe { (memory::text(name, "name")?, memory::pairs(settings, count, MOST_SETTINGS, "settings")?) };
         if !(1..=255).contains(&name.len()) {
             return Err(invalid("a profile has a name of 1 to 255 bytes"));
         }
         let (open, opening, own) = (handle::engine(engine)?, handle::opening(engine)?, owned(&settings));
         let (profile, over) = (name.to_owned(), own.clone());
         let make = move || opening.given(&over).and_then(|given| open.named_profile(&profile, &given));
-        out.put(explain(why.as_ref(), files::run(make)?)?);
+        let number = explain(why.as_ref(), files::run(make)?)?;
         handle::amend(engine, |opening| {
             opening.profiles.retain(|(known, _)| known != name);
             opening.profiles.push((name.to_owned(), own));
-        })
+        })?;
+        out.put(number);
+        Ok(())
     })
 }
 
@@ -255,8 +263,8 @@ pub unsafe extern "C" fn standin_profile(
 /// Called twice with the same name and type, it gives the same number; a flag
 /// that was set once stays.
 ///
-/// Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_UNKNOWN_ID;
-/// STANDIN_FORKED.
+/// Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT; STANDIN_BUSY when as many are
+/// known as there may be (4,096); STANDIN_UNKNOWN_ID; STANDIN_FORKED.
 ///
 /// # Safety
 /// Pointers are null or point to what the header says.
@@ -268,12 +276,13 @@ pub unsafe extern "C" fn standin_action(
     flags: u32,
     out: *mut u32,
 ) -> standin_status {
+    // SAFETY: as the caller promises.
+    let out = unsafe { Cell::new(out, "out") };
     entry(|| {
+        let out = out?;
         // SAFETY: as the caller promises.
-        let (out, name, resource_type) = unsafe {
-            let out = Cell::new(out, "out")?;
-            (out, memory::text(name, "name")?, memory::text(resource_type, "resource_type")?)
-        };
+        let (name, resource_type) =
+            unsafe { (memory::text(name, "name")?, memory::text(resource_type, "resource_type")?) };
         let whole = name.split_once(':').is_some_and(|(service, action)| !service.is_empty() && !action.is_empty());
         if !whole || name.len() > 255 || resource_type.len() > 255 {
             return Err(invalid("an action is named service:Action, of at most 255 bytes"));

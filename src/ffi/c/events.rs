@@ -59,9 +59,11 @@ pub unsafe extern "C" fn standin_events(
     cap: usize,
     n: *mut usize,
 ) -> standin_status {
+    // SAFETY: as the caller promises.
+    let n = unsafe { Cell::new(n, "n") };
     entry(|| {
         // SAFETY: as the caller promises.
-        let (n, rows) = unsafe { (Cell::new(n, "n")?, Rows::new(out, stride, cap, MOST_EVENTS, "out")?) };
+        let (n, rows) = (n?, unsafe { Rows::new(out, stride, cap, MOST_EVENTS, "out") }?);
         let open = handle::engine(engine)?;
         let events = open.agent().events().take(rows.count)?;
         for (place, event) in events.iter().enumerate() {
@@ -104,9 +106,10 @@ pub unsafe extern "C" fn standin_request_id(
     request: u64,
     text: *mut standin_buffer,
 ) -> standin_status {
+    // SAFETY: as the caller promises.
+    let text = unsafe { Buffer::new(text, "text") };
     entry(|| {
-        // SAFETY: as the caller promises.
-        let text = unsafe { Buffer::new(text, "text") }?;
+        let text = text?;
         let id = handle::engine(engine)?.request_text(request);
         text.put(id.ok_or_else(|| Fault::new(Status::NotFound, "there was no such login"))?.as_bytes())
     })

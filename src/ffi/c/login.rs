@@ -12,7 +12,7 @@ use super::types::{
     STANDIN_NO_ACTION, STANDIN_REPLY_MAX, standin_buffer, standin_engine, standin_login, standin_login_result,
     standin_status,
 };
-use super::{entry, handle};
+use super::{entry, handle, signals};
 use crate::channel::Channel;
 use crate::fault::Fault;
 use crate::files;
@@ -111,9 +111,10 @@ unsafe fn said(login: *const standin_login) -> Result<Said, Fault> {
 ///
 /// Returns STANDIN_OK; STANDIN_INVALID_ARGUMENT, STANDIN_BUFFER_TOO_SMALL and
 /// STANDIN_UNKNOWN_ID before anything was done (the last also for a profile
-/// that there is not); a -2xx when the client is refused (the number is for the
-/// host's log, not for the client); a -3xx when it could not be decided and the
-/// client should try again; STANDIN_FORKED.
+/// that there is not); STANDIN_CLOSED when the engine is being closed; a -2xx
+/// when the client is refused (the number is for the host's log, not for the
+/// client); a -3xx when it could not be decided and the client should try again;
+/// STANDIN_FORKED.
 ///
 /// # Safety
 /// Pointers are null or point to what the header says.
@@ -125,9 +126,11 @@ pub unsafe extern "C" fn standin_login_now(
     out: *mut standin_login_result,
     reply: *mut standin_buffer,
 ) -> standin_status {
+    // SAFETY: as the caller promises.
+    let (out, reply) = unsafe { (Slot::new(out, "out"), Buffer::wanted(reply, "reply")) };
     entry(|| {
         // SAFETY: as the caller promises.
-        let (out, reply, mut said) = unsafe { (Slot::new(out, "out")?, Buffer::wanted(reply, "reply")?, said(login)?) };
+        let (out, reply, mut said) = (out?, reply?, unsafe { said(login) }?);
         if let Some(reply) = reply.as_ref().filter(|r| r.cap < STANDIN_REPLY_MAX) {
             return Err(reply.needs(STANDIN_REPLY_MAX));
         }
@@ -183,6 +186,8 @@ pub unsafe extern "C" fn standin_login_start(
     entry(|| {
         // SAFETY: as the caller promises.
         let mut said = unsafe { said(login) }?;
-        handle::engine(engine)?.log_in_later(said.login(wait_ms), tag)
+        let open = handle::engine(engine)?;
+        // The first that has to be asked about starts the threads that ask.
+        signals::blocked(|| open.log_in_later(said.login(wait_ms), tag))
     })
 }

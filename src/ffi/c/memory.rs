@@ -17,7 +17,7 @@ use crate::fault::{Fault, Status};
 /// Longest bytes taken in, where nothing smaller is said.
 const LONGEST: usize = 1 << 20;
 /// Longest name of a resource.
-const LONGEST_NAME: usize = 65_535;
+pub(super) const LONGEST_NAME: usize = 65_535;
 /// Largest struct, of whatever version, and greatest stride.
 const LARGEST: usize = 4096;
 /// Most questions in one call.
@@ -208,6 +208,20 @@ impl<T: Row> Rows<T> {
             Some(value.assume_init())
         }
     }
+}
+
+/// The only struct of an array of one, in this version; none when anything is
+/// wrong with it, or when it is of another version.
+///
+/// # Safety
+/// As [`Rows::new`].
+#[inline(always)]
+pub(super) unsafe fn single<T: Row>(at: *const T, stride: usize) -> Option<T> {
+    // A multiple of eight, as `Rows` wants it.
+    let fits = stride == size_of::<T>() && !at.is_null() && at.addr().is_multiple_of(align_of::<T>());
+    // SAFETY: not null, aligned, and readable for its stride as promised. Any
+    // bytes are a value of `T`.
+    fits.then(|| unsafe { at.read() })
 }
 
 impl<T: Row + Growing> Rows<T> {
@@ -412,20 +426,14 @@ pub(super) struct Outcomes {
 }
 
 impl Outcomes {
-    /// Denies first, so that whatever goes wrong later has denied.
+    /// Denies first, so that whatever goes wrong later has denied. None when
+    /// there is nowhere to, or too much.
     ///
     /// # Safety
     /// `at` is null or writable for `count` bytes, until it is dropped.
-    pub(super) unsafe fn deny(at: *mut standin_outcome, count: usize) -> Result<Self, Fault> {
-        if count > MOST_REQUESTS {
-            return Err(Fault { status: Status::InvalidArgument, text: String::new(), subject: None });
-        }
-        if at.is_null() {
-            return if count == 0 {
-                Ok(Self { at, count })
-            } else {
-                Err(Fault { status: Status::InvalidArgument, text: String::new(), subject: None })
-            };
+    pub(super) unsafe fn deny(at: *mut standin_outcome, count: usize) -> Option<Self> {
+        if count > MOST_REQUESTS || at.is_null() {
+            return (count == 0).then_some(Self { at, count });
         }
         if count == 1 {
             // One is not worth a call. SAFETY: not null, writable as promised.
@@ -434,7 +442,7 @@ impl Outcomes {
             // SAFETY: not null, of a length that can exist, writable as promised.
             unsafe { ptr::write_bytes(at, 0, count) };
         }
-        Ok(Self { at, count })
+        Some(Self { at, count })
     }
 
     pub(super) fn put(&self, outcomes: &[Outcome]) {

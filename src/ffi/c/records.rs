@@ -40,9 +40,11 @@ pub unsafe extern "C" fn standin_metrics(
     cap: usize,
     n: *mut usize,
 ) -> standin_status {
+    // SAFETY: as the caller promises.
+    let n = unsafe { Cell::new(n, "n") };
     entry(|| {
         // SAFETY: as the caller promises.
-        let (n, rows) = unsafe { (Cell::new(n, "n")?, Rows::new(out, stride, cap, MOST_METRICS, "out")?) };
+        let (n, rows) = (n?, unsafe { Rows::new(out, stride, cap, MOST_METRICS, "out") }?);
         let values = handle::engine(engine)?.metrics();
         n.put(values.len());
         if values.len() > rows.count {
@@ -77,9 +79,10 @@ pub unsafe extern "C" fn standin_records(
     kind: u32,
     out: *mut standin_buffer,
 ) -> standin_status {
+    // SAFETY: as the caller promises.
+    let out = unsafe { Buffer::new(out, "out") };
     entry(|| {
-        // SAFETY: as the caller promises.
-        let out = unsafe { Buffer::new(out, "out") }?;
+        let out = out?;
         let engine = handle::engine(engine)?;
         let taken = match kind {
             STANDIN_RECORDS_LOG => engine.journal().take_text(out.cap),

@@ -13,6 +13,7 @@ use super::pattern::{Atom, NoValues, Pattern};
 use super::problem::{Problem, Problems, shown_text};
 use super::reader::{Node, Value, read};
 
+pub use super::party::Party;
 pub use trust::check_trust;
 pub use used::{Usage, Use, unused};
 

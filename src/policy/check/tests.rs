@@ -189,7 +189,11 @@ fn grants_wider_than_used_are_told_with_what_was_used() {
 fn trust(members: &str) -> Vec<(&'static str, String)> {
     let text = format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow",{members}}}]}}"#);
     let ann = "arn:aws:iam::123456789012:user/ann";
-    let found = check_trust(&text, &|kind, text| kind == "AWS" && text == ann || text == "*");
+    let exists = |party: &Party| match party {
+        Party::Identity(identity) => identity.arn() == ann,
+        other => *other == Party::All,
+    };
+    let found = check_trust(&text, &exists);
     found.unwrap_or_else(|e| panic!("{e}: {text}")).into_iter().map(|f| (f.rule, f.problem.path)).collect()
 }
 

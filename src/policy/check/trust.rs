@@ -4,6 +4,7 @@
 //! given, of principals that do not exist.
 
 use super::super::key::Key;
+use super::super::party::Party;
 use super::super::pattern::{NoValues, Pattern};
 use super::super::problem::{Problems, shown_text};
 use super::super::reader::{Value, read};
@@ -14,12 +15,12 @@ use super::{Finding, Findings, Place, statements, supplied};
 const ACTIONS: [&str; 4] =
     ["sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:SetSourceIdentity", "sts:TagSession"];
 
-/// Looks a trust policy through. `exists` says of a principal, by its kind and
-/// its text, whether there is anybody it stands for.
+/// Looks a trust policy through. `exists` says of a principal whether there is
+/// anybody it stands for.
 ///
 /// # Errors
 /// When it is not a valid trust policy.
-pub fn check_trust(text: &str, exists: &dyn Fn(&str, &str) -> bool) -> Result<Vec<Finding>, Invalid> {
+pub fn check_trust(text: &str, exists: &dyn Fn(&Party) -> bool) -> Result<Vec<Finding>, Invalid> {
     TrustPolicy::parse(text)?;
     let mut out = Findings::new(text);
     if let Some(root) = read(text, &mut Problems::new(text)) {
@@ -45,12 +46,13 @@ fn actions(statement: &Place<'_>, out: &mut Findings<'_>) {
     }
 }
 
-fn principals(statement: &Place<'_>, exists: &dyn Fn(&str, &str) -> bool, out: &mut Findings<'_>) {
+fn principals(statement: &Place<'_>, exists: &dyn Fn(&Party) -> bool, out: &mut Findings<'_>) {
     let Some(principal) = statement.node.member("Principal") else { return };
     for kind in principal.members() {
         for (node, path) in kind.node.items(&format!("{}.Principal.{}", statement.path, kind.name)) {
             let Value::Text(text) = &node.value else { continue };
-            if !exists(&kind.name, text) {
+            // It is a valid trust policy, or it would not be looked through.
+            if Party::read(&kind.name, text).is_ok_and(|party| !exists(&party)) {
                 let found = format!("{} is nobody here", shown_text(text));
                 out.add("no-principal", &path, node.at, found, "name a user, role, account or provider that there is");
             }

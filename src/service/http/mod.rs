@@ -20,7 +20,7 @@ use super::{
     Answer, Change, DecisionPoint, Entitlements, Impersonation, Issued, Known, News, Proof, Questions, SecurityService,
     SessionReport,
 };
-use crate::credential::host::{HostCredential, HostKey};
+use crate::credential::host::{HostCredential, HostKey, NewFile};
 use crate::credential::{Evidence, EvidenceForm};
 use crate::fault::{Fault, Kind, Status};
 use crate::identity::Identity;
@@ -228,9 +228,8 @@ pub fn enroll(
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 ) -> Result<Identity, Fault> {
-    if out.exists() {
-        return Err(Fault::new(Status::Conflict, format!("{} exists already", out.display())));
-    }
+    // Made first: a code is good once, and nobody has the key but this file.
+    let place = NewFile::create(out)?;
     let key = HostKey::generate(&*random)?;
     let urls = ServiceSettings::urls(&enrolment.url)?;
     let transport = Transport::new(&urls, &enrolment.ca, Arc::clone(&clock), random)?;
@@ -243,6 +242,6 @@ pub fn enroll(
     let answered = transport.post(&Signer { host: &enrolment.host, key: &key }, path::ENROLL, &body, by)?;
     let form: EnrolledForm = wire::read(&answered.body).map_err(unreadable)?;
     let credential = HostCredential { host: Identity::parse(&form.host).map_err(unreadable)?, key };
-    credential.create(out)?;
+    place.fill(&credential)?;
     Ok(credential.host)
 }

@@ -163,6 +163,7 @@ impl Transport {
         }
         let first = self.preferred.load(Ordering::Relaxed);
         let count = self.urls.len();
+        let whole = by.since(self.clock.steady());
         let mut failed = Fault::unavailable("there is no address of the service");
         // A connection that was kept may have been closed meanwhile: even one
         // address is tried twice then.
@@ -170,8 +171,12 @@ impl Transport {
             let index = (first + n) % count.max(1);
             let Some(url) = self.urls.get(index) else { break };
             let alone = count == 1;
+            let left = by.since(self.clock.steady());
             match self.once(signer, url, path, body, by) {
                 Err(Failed::Broken(fault)) => failed = fault,
+                // That little time was not enough says nothing: the reason is what
+                // took the rest of it.
+                Err(Failed::Unreached(fault)) if n > 0 && fault.status == Status::TimedOut && left < whole / 2 => {}
                 Err(Failed::Unreached(fault)) if alone => {
                     self.known.doubt();
                     return Err(fault);

@@ -45,9 +45,10 @@ impl Target {
         self
     }
 
-    /// The permissions boundary of the identity, as it is or is to be.
+    /// The permissions boundary of the identity, as it is or is to be: the one
+    /// said last counts.
     pub(crate) fn bounded(mut self, boundary: Option<&str>) -> Self {
-        self.keys.give("iam:PermissionsBoundary", boundary.map(str::to_owned).into_iter().collect());
+        self.keys.replace("iam:PermissionsBoundary", boundary.map(str::to_owned).into_iter().collect());
         self
     }
 

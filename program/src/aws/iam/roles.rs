@@ -91,11 +91,11 @@ pub(crate) fn update(call: &Call<'_>, _: &mut Xml) -> Result<(), Problem> {
     let description = description(call.form)?;
     let longest = call.form.number("MaxSessionDuration", SESSIONS)?;
     let permit = call.permit(call.role(name)?)?;
-    permit.store.update_role(permit.actor, name, None, longest).map_err(|f| missing(f, "role", name))?;
-    if let Some(text) = description {
-        permit.store.describe_role(permit.actor, name, text)?;
-    }
-    Ok(())
+    let changed = permit.store.together(|store| {
+        store.update_role(permit.actor, name, None, longest)?;
+        description.map_or(Ok(()), |text| store.describe_role(permit.actor, name, text))
+    });
+    changed.map_err(|f| missing(f, "role", name))
 }
 
 pub(crate) fn describe(call: &Call<'_>, x: &mut Xml) -> Result<(), Problem> {

@@ -73,6 +73,10 @@ fn principal_of(permit: &Permit<'_>, arn: &str) -> Result<Effective, Problem> {
     if let Some((_, name)) = arn.split_once(":group/") {
         let name = name.rsplit('/').next().unwrap_or_default();
         let group = permit.store.group(name)?;
+        // What was permitted is this ARN, not whatever group has the name at its end.
+        if group.arn != arn {
+            return Err(missing());
+        }
         let own = permit.store.policies_of(Owner::Group(&group.arn))?;
         let mut policies: Vec<Attached> = Vec::new();
         for policy in &own.attached {

@@ -38,9 +38,8 @@ fn tags(form: &Form) -> Result<Vec<(String, String)>, Problem> {
         .collect()
 }
 
-/// What a request asks for. Session policies that are named are read as they
-/// are now.
-fn asked(permit: &Permit<'_>, form: &Form, channel: &Channel) -> Result<AssumeRole, Problem> {
+/// What a request asks for, without the policies that it only names.
+fn asked(form: &Form, channel: &Channel) -> Result<AssumeRole, Problem> {
     if form.get("SerialNumber").is_some() || form.get("TokenCode").is_some() {
         return Err(refused("Standin knows no MFA devices; leave SerialNumber and TokenCode out."));
     }
@@ -54,20 +53,6 @@ fn asked(permit: &Permit<'_>, form: &Form, channel: &Channel) -> Result<AssumeRo
         }
         policies.push(policy.to_owned());
     }
-    let members = form.members("PolicyArns")?;
-    if members.len() > POLICIES {
-        return Err(refused(format!("PolicyArns: up to {POLICIES} are accepted.")));
-    }
-    for member in members {
-        let arn = form.need(&format!("{member}arn"))?;
-        let missing = || Problem::new(Code::MalformedPolicyDocument, format!("PolicyArns: there is no policy {arn}."));
-        let versions = permit.store.policy_versions(arn).map_err(|fault| match fault.status {
-            Status::NotFound => missing(),
-            _ => fault.into(),
-        })?;
-        let current = versions.into_iter().find(|v| v.is_default).ok_or_else(missing)?;
-        policies.push(current.document);
-    }
     Ok(AssumeRole {
         role: form.need("RoleArn")?.to_owned(),
         session_name: form.need("RoleSessionName")?.to_owned(),
@@ -80,6 +65,34 @@ fn asked(permit: &Permit<'_>, form: &Form, channel: &Channel) -> Result<AssumeRo
         channel: channel.clone(),
         ..AssumeRole::default()
     })
+}
+
+/// Adds the policies that a request names, as they are now. Only for who may
+/// assume the role, which `check` says: nobody else learns which there are.
+fn add_named(
+    permit: &Permit<'_>,
+    form: &Form,
+    ask: &mut AssumeRole,
+    check: impl FnOnce(&AssumeRole) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    let members = form.members("PolicyArns")?;
+    if members.len() > POLICIES {
+        return Err(refused(format!("PolicyArns: up to {POLICIES} are accepted.")));
+    }
+    if !members.is_empty() {
+        check(ask)?;
+    }
+    for member in members {
+        let arn = form.need(&format!("{member}arn"))?;
+        let missing = || Problem::new(Code::MalformedPolicyDocument, format!("PolicyArns: there is no policy {arn}."));
+        let versions = permit.store.policy_versions(arn).map_err(|fault| match fault.status {
+            Status::NotFound => missing(),
+            _ => fault.into(),
+        })?;
+        let current = versions.into_iter().find(|v| v.is_default).ok_or_else(missing)?;
+        ask.policies.push(current.document);
+    }
+    Ok(())
 }
 
 /// How much of what fits into a session token is used, percent.
@@ -129,16 +142,19 @@ fn check_role(ask: &AssumeRole) -> Result<(), Problem> {
 pub(crate) fn with_credentials(call: &Call<'_>, x: &mut Xml) -> Result<(), Problem> {
     let caller = call.caller;
     let permit = call.gate.without_permission(&caller.arn);
-    let ask = AssumeRole {
+    let mut ask = AssumeRole {
         caller_policies: caller.session_policies.clone(),
         inherited: caller.transitive.clone(),
-        ..asked(&permit, call.form, call.channel)?
+        ..asked(call.form, call.channel)?
     };
     check_role(&ask)?;
+    let (who, role) = (format!("User: {} is", caller.arn), ask.role.clone());
+    let denied = |fault| denied(fault, &who, "sts:AssumeRole", &role);
+    add_named(&permit, call.form, &mut ask, |ask| {
+        permit.store.check_assume_role(&caller.principal, ask).map_err(denied)
+    })?;
     let packed = packed(&ask)?;
-    let who = format!("User: {} is", caller.arn);
-    let issued = permit.store.assume_role(&caller.principal, &ask);
-    let issued = issued.map_err(|fault| denied(fault, &who, "sts:AssumeRole", &ask.role))?;
+    let issued = permit.store.assume_role(&caller.principal, &ask).map_err(denied)?;
     shown(x, &issued, &ask, packed);
     Ok(())
 }
@@ -150,18 +166,22 @@ pub(crate) fn with_web_identity(aws: &Aws, form: &Form, channel: &Channel, x: &m
     if form.get("ProviderId").is_some() {
         return Err(refused("ProviderId: only OpenID Connect tokens are accepted; leave it out."));
     }
-    let ask =
-        AssumeRole { external_id: None, tags: Vec::new(), source_identity: None, ..asked(&permit, form, channel)? };
-    check_role(&ask)?;
-    let packed = packed(&ask)?;
+    // First: who has no token learns nothing of the policies there are.
     let who = token::verify(aws, permit.store, text)?;
-    let issued = permit.store.assume_role_with_web_identity(&who, &ask);
-    let issued =
-        issued.map_err(|fault| denied(fault, "Not", "sts:AssumeRoleWithWebIdentity", &ask.role)).map_err(|p| {
-            // In AWS's words.
-            let message = p.message.replacen("Not not", "Not", 1);
-            Problem { message, ..p }.on(&ask.role, &format!("{}:{}", who.provider, who.subject))
-        })?;
+    let mut ask = AssumeRole { external_id: None, tags: Vec::new(), source_identity: None, ..asked(form, channel)? };
+    check_role(&ask)?;
+    let role = ask.role.clone();
+    let denied = |fault| {
+        let p = denied(fault, "Not", "sts:AssumeRoleWithWebIdentity", &role);
+        // In AWS's words.
+        let message = p.message.replacen("Not not", "Not", 1);
+        Problem { message, ..p }.on(&role, &format!("{}:{}", who.provider, who.subject))
+    };
+    add_named(&permit, form, &mut ask, |ask| {
+        permit.store.check_assume_role_with_web_identity(&who, ask).map_err(denied)
+    })?;
+    let packed = packed(&ask)?;
+    let issued = permit.store.assume_role_with_web_identity(&who, &ask).map_err(denied)?;
     x.text("SubjectFromWebIdentityToken", &who.subject).text("Audience", &who.audience).text("Provider", &who.provider);
     shown(x, &issued, &ask, packed);
     Ok(())

@@ -23,7 +23,7 @@ const NANOS: i64 = 1_000_000_000;
 
 /// So many a second, and so many at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
     per_second: u32,
     burst: u32,
 }
@@ -48,7 +48,7 @@ impl fmt::Display for Rate {
 }
 
 /// A rate, or none.
-pub(super) fn rate_or_off(text: &str) -> Result<Option<Rate>, String> {
+pub(crate) fn rate_or_off(text: &str) -> Result<Option<Rate>, String> {
     if text == "off" { Ok(None) } else { text.parse().map(Some) }
 }
 
@@ -155,7 +155,7 @@ impl Limit {
 pub(crate) struct Limits([Limit; 3]);
 
 impl Limits {
-    pub(super) fn new(host: Option<Rate>, identity: Option<Rate>, account: Option<Rate>) -> Self {
+    pub(crate) fn new(host: Option<Rate>, identity: Option<Rate>, account: Option<Rate>) -> Self {
         Self([
             Limit::new(Whose::Host, host),
             Limit::new(Whose::Identity, identity),
@@ -178,7 +178,7 @@ impl Limits {
     }
 
     /// How many requests were put off, by whose they were.
-    pub(super) fn put_off(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+    pub(crate) fn put_off(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         self.0.iter().map(|limit| (limit.whose.word(), limit.put_off.load(Ordering::Relaxed)))
     }
 }
