@@ -2,8 +2,8 @@
 //! Changes reach open sessions, and nothing older than what is known is put in
 //! force.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use standin::access_control::Owner;
@@ -12,8 +12,9 @@ use standin::credential::Evidence;
 use standin::credential::sigv4::{Signing, read_msk_iam, sign_msk_iam};
 use standin::decision::Outcome;
 use standin::fault::{Kind, Status};
-use standin::mechanism::Batch;
+use standin::mechanism::{Batch, Login};
 use standin::session::Ask;
+use standin::settings::EvidenceKind;
 
 use crate::house::{channel, house, policy, still_house};
 use crate::service::Stub;
@@ -194,39 +195,60 @@ fn no_session_is_bound_to_what_was_dropped_meanwhile() {
 }
 
 /// Bug: of two first logins with one key at once, signed for two regions (or on
-/// two days, at midnight), the second ended the session of the first.
+/// two days, at midnight), the slower one ended the session of the faster.
 #[test]
 fn two_first_logins_of_one_key_do_not_end_each_other() {
-    let house = house(&[("standin.regions", "us-east-1,eu-west-1"), ("standin.hosts", "localhost")]);
-    let (id, secret) = house.user("writer", &policy("Allow", &["kafka-cluster:*"], "*"));
-    let elsewhere = sign_msk_iam(&Signing {
-        access_key_id: &id,
-        secret: &secret,
-        session_token: None,
-        host: "localhost",
-        region: "eu-west-1",
-        date: house.time().wall(),
-        expires: 900,
-    });
-    let (elsewhere, engine, profile) = (elsewhere.unwrap(), Arc::clone(&house.engine), house.profile);
-    let (faster, came) = std::sync::mpsc::channel();
-    // Between the service's answer to the one and its session comes the other.
-    *house.service.before_answer.lock().unwrap() = Some(Box::new(move || {
-        let mut payload = elsewhere.into_bytes();
-        let login = standin::mechanism::Login {
-            profile,
-            kind: standin::settings::EvidenceKind::MskIam,
-            payload: &mut payload,
-            channel: channel("192.0.2.8"),
-            channel_known: true,
-            connect: Some((engine.kafka_connect(), String::new())),
-            wait: Duration::from_secs(2),
+    let house = house(&[("standin.regions", "us-east-1,eu-west-1"), ("standin.login.wait.ms", "30000")]);
+    // Policies that take a moment to be compiled: that is where they met.
+    let allow = |n: usize| {
+        let resource = format!("arn:aws:kafka:us-east-1:123456789012:topic/demo/u-1/*{n}-${{aws:username}}");
+        serde_json::json!({"Effect": "Allow", "Action": "kafka-cluster:*", "Resource": resource})
+    };
+    let mut statements: Vec<_> = (0..200).map(allow).collect();
+    statements.push(serde_json::json!({"Effect": "Allow", "Action": "kafka-cluster:*", "Resource": "*"}));
+    for n in 0..10 {
+        let document = serde_json::json!({"Version": "2012-10-17", "Statement": statements});
+        let (id, secret) = house.user(&format!("writer-{n}"), &document.to_string());
+        let log_in = |region: &str| {
+            let signed = sign_msk_iam(&Signing {
+                access_key_id: &id,
+                secret: &secret,
+                session_token: None,
+                host: "localhost",
+                region,
+                date: house.time().wall(),
+                expires: 900,
+            });
+            let login = Login {
+                profile: house.profile,
+                kind: EvidenceKind::MskIam,
+                payload: &mut signed.unwrap().into_bytes(),
+                channel: channel("192.0.2.8"),
+                channel_known: true,
+                connect: Some((house.engine.kafka_connect(), String::new())),
+                wait: Duration::from_secs(30),
+            };
+            house.engine.log_in(login).map(|done| done.id).map_err(|r| r.fault)
         };
-        faster.send(engine.log_in(login).map(|done| done.id).map_err(|r| r.fault)).unwrap();
-    }));
-    let first = house.log_in(&id, &secret, None).map_err(|r| r.fault).unwrap().id;
-    let second = came.recv().unwrap().unwrap();
-    assert_eq!(house.decide(first, house.write, "t"), Outcome::Allow);
-    assert_eq!(house.decide(second, house.write, "t"), Outcome::Allow);
-    assert_eq!(house.engine.agent().held(), 1);
+        // The service's answers to both come at the same time.
+        let (asked, both) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+        let (first, second) = ((Arc::clone(&asked), Arc::clone(&both)), Arc::clone(&both));
+        *house.service.before_answer.lock().unwrap() = Some(Box::new(move || {
+            first.0.wait();
+            first.1.wait();
+        }));
+        let sessions = std::thread::scope(|scope| {
+            let one = scope.spawn(|| log_in("us-east-1"));
+            asked.wait();
+            *house.service.before_answer.lock().unwrap() = Some(Box::new(move || {
+                second.wait();
+            }));
+            let other = scope.spawn(|| log_in("eu-west-1"));
+            [one, other].map(|login| login.join().unwrap().unwrap())
+        });
+        for session in sessions {
+            assert_eq!(house.decide(session, house.write, "t"), Outcome::Allow, "{n}");
+        }
+        assert_eq!(house.engine.agent().held(), n + 1);
+    }
 }
