@@ -18,6 +18,7 @@ mod wire;
 mod work;
 
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -124,6 +125,16 @@ fn forget_collected(store: &Store, before: i64, going_on: impl Fn() -> bool) {
     while store.forget_collected(before).is_ok_and(|count| count > 0) && going_on() {}
 }
 
+fn turn(state: &State, number: u32) {
+    state.aws.flush(false);
+    state.hosts.note_heard(&state.store, false);
+    if let Some(kept) = state.collected.filter(|_| number.is_multiple_of(30)) {
+        let begun = Instant::now();
+        let going_on = || begun.elapsed() < FORGETTING && !state.is_stopping();
+        forget_collected(&state.store, state.clock.wall().0 - kept, going_on);
+    }
+}
+
 /// What has to be done from time to time, until the state is gone or the
 /// service ends.
 fn keep_house(state: &Arc<State>) -> Result<(), Fault> {
@@ -131,12 +142,9 @@ fn keep_house(state: &Arc<State>) -> Result<(), Fault> {
     let keep = move || {
         let mut turns: u32 = 0;
         while let Some(state) = state.upgrade().filter(|state| !state.is_stopping()) {
-            state.aws.flush(false);
-            state.hosts.note_heard(&state.store, false);
-            if let Some(kept) = state.collected.filter(|_| turns.is_multiple_of(30)) {
-                let begun = Instant::now();
-                let going_on = || begun.elapsed() < FORGETTING && !state.is_stopping();
-                forget_collected(&state.store, state.clock.wall().0 - kept, going_on);
+            // What fails in one turn must not be the end of all others.
+            if catch_unwind(AssertUnwindSafe(|| turn(&state, turns))).is_err() {
+                output::complain("a turn of keeping house failed; another one follows");
             }
             turns = turns.wrapping_add(1);
             drop(state);
