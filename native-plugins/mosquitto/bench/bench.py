@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processor time of a stock Mosquitto per message, per delivery and per login:
 with nothing, a plugin that does nothing, the broker's own files and plugin, and
-Standin with as many rules. All run at once and are measured in turns.
+Standin with as many rules. All run at once and are measured in turns, and all are
+started anew several times: two processes of one broker differ by some percent for as
+long as they live, by where their memory lies.
 
     bench.py [--effort quick|normal|full] [--json FILE] NOTHING_PLUGIN"""
 
@@ -9,8 +11,10 @@ import argparse
 import base64
 import hashlib
 import json
+import math
 import os
 import pathlib
+import random
 import statistics
 import subprocess
 import sys
@@ -29,8 +33,13 @@ DYNSEC = "/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so"
 PASSWORD = "bench-password"
 WINDOW = 200  # messages under way at once
 SUBSCRIBERS = 50
-# Rounds; messages to one, messages to many and logins in each.
-EFFORTS = {"quick": (3, 4000, 400, 200), "normal": (7, 20000, 2000, 500), "full": (15, 40000, 4000, 1000)}
+# How often brokers are started, and those with many rules; rounds each time;
+# messages to one, messages to many and logins in each round.
+EFFORTS = {
+    "quick": (2, 2, 1, 4000, 400, 200),
+    "normal": (8, 2, 2, 20000, 2000, 500),
+    "full": (24, 3, 2, 20000, 2000, 500),
+}
 
 
 class Subject:
@@ -135,30 +144,42 @@ def _standin(store, rules):
     return plugin_lines(store.config(), login_wait_ms="1000"), signed
 
 
-def subjects(root, store, nothing, made):
-    """Starts them; those that run are in `made`, also when the next does not."""
-
-    def place(name):
-        path = root / name
-        path.mkdir()
-        return path
-
+def prepare(root, store, nothing):
+    """What is compared: names, how many rules, lines of the configuration, the
+    password when it is no common one."""
     passwords = root / "passwords"
     subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "bench", PASSWORD], check=True)
-    made.append(Subject("no plugin", place("none"), ["allow_anonymous true"]))
-    made.append(Subject("plugin doing nothing", place("nothing"), [f"plugin {nothing}"]))
-    threaded = [f"plugin {nothing}", "plugin_opt_thread sleeps"]
-    made.append(Subject("nothing, and a thread", place("thread"), threaded))
-    apart = [f"plugin {nothing}", "plugin_opt_thread apart"]
-    made.append(Subject("nothing, thread apart", place("apart"), apart))
-    made.append(Subject("password_file", place("password"), [f"password_file {passwords}"]))
+    found = [
+        ("no plugin", 0, ["allow_anonymous true"]),
+        ("plugin doing nothing", 0, [f"plugin {nothing}"]),
+        ("nothing, and a thread", 0, [f"plugin {nothing}", "plugin_opt_thread sleeps"]),
+        ("nothing, thread apart", 0, [f"plugin {nothing}", "plugin_opt_thread apart"]),
+        ("password_file", 0, [f"password_file {passwords}"]),
+    ]
     for rules in SIZES:
-        path = place(f"acl-{rules}")
-        made.append(Subject(f"acl_file {rules}", path, _acl_file(path / "acl", rules)))
-        path = place(f"dynsec-{rules}")
-        made.append(Subject(f"dynamic-security {rules}", path, _dynsec(path / "dynsec.json", rules)))
-        lines, signed = _standin(store, rules)
-        made.append(Subject(f"Standin {rules}", place(f"standin-{rules}"), lines, signed))
+        found.append((f"acl_file {rules}", rules, _acl_file(root / f"acl-{rules}", rules)))
+        found.append((f"dynamic-security {rules}", rules, _dynsec(root / f"dynsec-{rules}.json", rules)))
+        found.append((f"Standin {rules}", rules, *_standin(store, rules)))
+    return found
+
+
+def live(root, chosen, measures, rounds):
+    """Nanoseconds of each subject and measure, of brokers that are started for it."""
+    spent = {(name, m): [] for name, *_ in chosen for m in measures}
+    started = []
+    try:
+        for n, (name, _, lines, *password) in enumerate(chosen):
+            place = root / f"broker-{n}"
+            place.mkdir(exist_ok=True)
+            started.append(Subject(name, place, lines, *password))
+        for _ in range(rounds):
+            for m, measure in measures.items():
+                for subject in started:
+                    spent[subject.name, m].append(measure(subject))
+    finally:
+        for subject in started:
+            subject.broker.stop()
+    return spent
 
 
 def main():
@@ -167,7 +188,7 @@ def main():
     options.add_argument("--json")
     options.add_argument("nothing")
     chosen = options.parse_args()
-    rounds, count, fanned, connects = EFFORTS[chosen.effort]
+    lives, many, rounds, count, fanned, connects = EFFORTS[chosen.effort]
     measures = {
         "1 to 1": lambda s: messages(s, 1, count),
         f"1 to {SUBSCRIBERS}": lambda s: messages(s, SUBSCRIBERS, fanned),
@@ -175,40 +196,51 @@ def main():
     }
     store = Store()
     with tempfile.TemporaryDirectory(prefix="bench-") as root:
-        made = []
-        try:
-            subjects(pathlib.Path(root), store, chosen.nothing, made)
-            spent = {(s.name, m): [] for s in made for m in measures}
-            for _ in range(rounds):
-                for name, measure in measures.items():
-                    for subject in made:
-                        spent[subject.name, name].append(measure(subject))
-        finally:
-            for subject in made:
-                subject.broker.stop()
+        root = pathlib.Path(root)
+        found = prepare(root, store, chosen.nothing)
+        spent = {}
+        for life in range(lives):
+            present = [one for one in found if one[1] <= SIZES[0] or life < many]
+            random.shuffle(present)
+            for key, times in live(root, present, measures, rounds).items():
+                spent.setdefault(key, []).append(min(times))
     store.close()
-    report(made, measures, spent)
+    names = [name for name, *_ in found]
+    report(names, measures, spent)
     if chosen.json:
-        rows = [{"subject": s, "measure": m, "ns": sorted(times)} for (s, m), times in spent.items()]
+        rows = [{"subject": s, "measure": m, "ns": times} for (s, m), times in spent.items()]
         pathlib.Path(chosen.json).write_text(json.dumps(rows, indent=1))
 
 
-def report(made, measures, spent):
-    print("Processor time of the broker in microseconds, lowest (median) of the rounds, and what it is of the plugin")
-    print("that does nothing; \"1 to N\" is one message of QoS 0 to N subscribers.")
-    print(f"{'':24}" + "".join(f"{name:>30}" for name in measures))
-    least = {m: min(spent["plugin doing nothing", m]) for m in measures}
-    for subject in made:
+def _ratio(times, base):
+    """Of the means, and the standard error of that."""
+    mean, below = statistics.mean(times), statistics.mean(base)
+    if len(times) < 2 or len(base) < 2:
+        return mean / below, math.nan
+    part = [statistics.stdev(t) / statistics.mean(t) / math.sqrt(len(t)) for t in (times, base)]
+    return mean / below, math.hypot(*part) * mean / below
+
+
+def report(names, measures, spent):
+    print("Processor time of the broker in microseconds, the lowest of each broker's rounds: lowest and mean of all")
+    print("brokers, and what the mean is of the plugin's that does nothing, with its standard error. \"1 to N\" is one")
+    print("message of QoS 0 to N subscribers.")
+    print(f"{'':24}" + "".join(f"{m:>36}" for m in measures))
+    for name in names:
         cells = []
-        for measure in measures:
-            times = spent[subject.name, measure]
-            cells.append(f"{min(times) / 1000:10.2f} ({statistics.median(times) / 1000:8.2f}) {min(times) / least[measure]:7.3f}")
-        print(f"{subject.name:24}" + "".join(f"{cell:>30}" for cell in cells))
-    extra = (SUBSCRIBERS + 1) * 1.0
+        for m in measures:
+            times = spent[name, m]
+            ratio, error = _ratio(times, spent["plugin doing nothing", m])
+            cells.append(f"{min(times) / 1000:9.2f} {statistics.mean(times) / 1000:9.2f}  {ratio:6.3f} ±{error:6.3f}")
+        print(f"{name:24}" + "".join(f"{cell:>36}" for cell in cells))
     many = f"1 to {SUBSCRIBERS}"
-    print(f"\nNanoseconds per check, above the plugin that does nothing, from {many}:")
-    for subject in made[1:]:
-        print(f"{subject.name:24}{(min(spent[subject.name, many]) - least[many]) / extra:10.0f}")
+    base = spent["plugin doing nothing", many]
+    print(f"\nNanoseconds per check, above the plugin that does nothing, from {many}, by the lowest (by the means):")
+    for name in names[1:]:
+        times = spent[name, many]
+        checks = SUBSCRIBERS + 1
+        mean = (statistics.mean(times) - statistics.mean(base)) / checks
+        print(f"{name:24}{(min(times) - min(base)) / checks:8.0f} ({mean:.0f})")
 
 
 if __name__ == "__main__":

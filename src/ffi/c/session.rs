@@ -26,12 +26,13 @@ const NOTHING: Ask<'static> =
     Ask { action: ActionId(u32::MAX), resource: "", count: 0, log_allow: false, log_deny: false };
 
 #[inline(always)]
+fn known_form(session: standin_session) -> Option<SessionId> {
+    i64::try_from(session).ok().and_then(SessionId::from_number)
+}
+
+#[inline(always)]
 fn session_id(session: standin_session) -> Result<SessionId, Fault> {
-    i64::try_from(session).ok().and_then(SessionId::from_number).ok_or_else(|| Fault {
-        status: Status::UnknownId,
-        text: String::new(),
-        subject: None,
-    })
+    known_form(session).ok_or_else(|| Fault { status: Status::UnknownId, text: String::new(), subject: None })
 }
 
 #[inline(always)]
@@ -138,7 +139,7 @@ unsafe fn repeat(call: &Call) -> bool {
     if flags & !FLAGS != 0 || reserved != 0 || resource.data.is_null() || resource.len > LONGEST_NAME {
         return false;
     }
-    let Ok(id) = session_id(call.session) else { return false };
+    let Some(id) = known_form(call.session) else { return false };
     // SAFETY: not null, of a length that can exist, and readable as promised.
     let name = unsafe { std::slice::from_raw_parts(resource.data, resource.len) };
     let known = mechanism::repeat(id, ActionId(action), name, count.max(1));
