@@ -18,6 +18,8 @@ static int undecided(const struct mosquitto *client) {
 
 static bool is_refused(standin_status status) { return status <= -200 && status > -300; }
 
+static bool is_undecided(standin_status status) { return status <= -300 && status > -400; }
+
 // The answer to a login that did not succeed; its reason is in the library's log.
 static int unsuccessful(const struct mosquitto *client, standin_status status) {
   return is_refused(status) ? MOSQ_ERR_AUTH : undecided(client);
@@ -85,15 +87,19 @@ static standin_status begin(struct instance *instance, const struct mosquitto *c
   return standin_login_start(instance->host->engine, &login, wait_ms, *tag);
 }
 
-// The answer to a login, if it comes in time. After one that did not, nobody is
-// waited for during a second: however many try to log in while the service does
-// not answer, the broker stands still for a small part of the time only.
+// The answer to a login, if it comes in time. After one that did not, or that was
+// given up shortly before, nobody is waited for during a second: however many try
+// to log in while the service does not answer, the broker stands still for a part
+// of the time only.
 static bool await(struct instance *instance, uint64_t tag, standin_event *answer) {
   struct host *host = instance->host;
-  bool patient = host_now() >= host->impatient_until;
+  int64_t begun = host_now();
+  bool patient = begun >= host->impatient_until;
   bool came = events_await(host, tag, patient ? instance->options.login_wait : 0, answer);
-  if (!came && patient) {
-    host->impatient_until = host_now() + IMPATIENT_MS;
+  int64_t now = host_now();
+  bool given_up = came && is_undecided(answer->status) && now - begun >= instance->options.login_wait / 2;
+  if (patient && (!came || given_up)) {
+    host->impatient_until = now + IMPATIENT_MS;
   }
   return came;
 }

@@ -2,6 +2,9 @@
 // Who is let in, and who is not asked again. As in guards_test.c.
 #include "fake.h"
 
+#include <sys/timerfd.h>
+#include <unistd.h>
+
 // The second look.
 
 static void a_known_client_is_not_asked_for_evidence_again(void) {
@@ -109,6 +112,24 @@ static void refused_and_undecided_are_told_apart(void) {
       assert(enhanced(&at) == expected);
     }
   }
+}
+
+// The engine gives a login up shortly before the broker does, so an answer comes
+// each time, and each time the broker has stood still.
+static void after_a_login_that_was_given_up_late_nobody_is_waited_for(void) {
+  struct mosquitto at = {.id = "x", .version = 4};
+  instance.options.login_wait = 60000;
+  tell(done(0, -301, 0));
+  assert(basic(&at, "t") == MOSQ_ERR_UNKNOWN && host.impatient_until == 0);
+  instance.options.login_wait = 50;
+  struct itimerspec soon = {.it_value.tv_nsec = 40000000};
+  host.events = timerfd_create(CLOCK_MONOTONIC, 0);
+  assert(timerfd_settime(host.events, 0, &soon, NULL) == 0);
+  fake.silent = 1;
+  tell(done(0, -301, 0));
+  assert(basic(&at, "t") == MOSQ_ERR_UNKNOWN && host.impatient_until >= host_now());
+  close(host.events);
+  instance.options.login_wait = 0;
 }
 
 static void evidence_that_is_switched_off_is_none(void) {
@@ -248,6 +269,7 @@ const struct test tests[] = {
     TEST(an_id_that_would_be_a_filter_or_is_too_long_is_refused),
     TEST(a_client_the_broker_cannot_name_is_forgotten),
     TEST(refused_and_undecided_are_told_apart),
+    TEST(after_a_login_that_was_given_up_late_nobody_is_waited_for),
     TEST(evidence_that_is_switched_off_is_none),
     TEST(an_answer_that_nobody_waits_for_is_given_back),
     TEST(proving_the_same_again_replaces_the_session),
