@@ -15,6 +15,7 @@ use standin::fault::{Kind, Status};
 use standin::mechanism::{Batch, Login};
 use standin::session::Ask;
 use standin::settings::EvidenceKind;
+use standin::time::Clock;
 
 use crate::house::{channel, house, policy, still_house};
 use crate::service::Stub;
@@ -187,7 +188,9 @@ fn no_session_is_bound_to_what_was_dropped_meanwhile() {
     let bound = house.engine.agent().bind(&held, &channel("192.0.2.7"), |_| panic!("nobody follows its changes"));
     assert_eq!(bound.err().unwrap().kind(), Kind::Undecided);
 
-    // The client comes again, and what it gets then is followed.
+    // The client comes again, and what it gets then is followed. At first nothing
+    // was heard of the service for as long.
+    house.until("the feed", || house.engine.agent().fresh().silence(house.clock.steady()) < 1000);
     let session = house.enter(&(id.clone(), secret));
     assert_eq!(house.decide(session, house.write, "t"), Outcome::Allow);
     house.store.set_key_active("test", &id, false).unwrap();
