@@ -10,9 +10,7 @@ static standin_request ask(uint32_t action, const char *resource) {
 }
 
 // A call that failed as a whole has decided nothing.
-static standin_outcome failed(standin_status status) {
-  return status <= -300 && status > -400 ? STANDIN_UNDECIDED : STANDIN_DENY;
-}
+static standin_outcome failed(standin_status status) { return is_undecided(status) ? STANDIN_UNDECIDED : STANDIN_DENY; }
 
 static standin_outcome decide_one(const struct client *client, const standin_request *request) {
   standin_outcome outcome = STANDIN_DENY;

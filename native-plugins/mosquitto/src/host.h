@@ -60,6 +60,11 @@ struct instance {
 struct host *host_open(const struct options *options);
 void host_close(struct host *host);
 
+// What a status of the library says of a client: it is refused, or that could not
+// be decided.
+static inline bool is_refused(standin_status status) { return status <= -200 && status > -300; }
+static inline bool is_undecided(standin_status status) { return status <= -300 && status > -400; }
+
 // Steady milliseconds, cheap and coarse.
 int64_t host_now(void);
 

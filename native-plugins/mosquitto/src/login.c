@@ -16,10 +16,6 @@ static int undecided(const struct mosquitto *client) {
                                                                                        : MOSQ_ERR_UNKNOWN;
 }
 
-static bool is_refused(standin_status status) { return status <= -200 && status > -300; }
-
-static bool is_undecided(standin_status status) { return status <= -300 && status > -400; }
-
 // The answer to a login that did not succeed; its reason is in the library's log.
 static int unsuccessful(const struct mosquitto *client, standin_status status) {
   return is_refused(status) ? MOSQ_ERR_AUTH : undecided(client);
