@@ -17,7 +17,7 @@ use crate::fault::{Fault, Status};
 /// Longest bytes taken in, where nothing smaller is said.
 const LONGEST: usize = 1 << 20;
 /// Longest name of a resource.
-pub(super) const LONGEST_NAME: usize = 65_535;
+const LONGEST_NAME: usize = 65_535;
 /// Largest struct, of whatever version, and greatest stride.
 const LARGEST: usize = 4096;
 /// Most questions in one call.
@@ -288,6 +288,23 @@ pub(super) unsafe fn text<'a>(bytes: standin_bytes, what: &str) -> Result<&'a st
     std::str::from_utf8(bytes).map_err(|_| invalid(&format!("{what} is not UTF-8")))
 }
 
+/// The bytes of a resource's name, which nobody has read yet; none when they
+/// are null or too long.
+///
+/// # Safety
+/// As [`bytes`].
+#[inline(always)]
+pub(super) unsafe fn unread_name<'a>(bytes: standin_bytes) -> Option<&'a [u8]> {
+    if bytes.len == 0 {
+        return Some(&[]);
+    }
+    if bytes.data.is_null() || bytes.len > LONGEST_NAME {
+        return None;
+    }
+    // SAFETY: not null, of a length that can exist, and readable as promised.
+    Some(unsafe { std::slice::from_raw_parts(bytes.data, bytes.len) })
+}
+
 /// The name of a resource. Says nothing more precise than that it is wrong: it
 /// is read once per operation.
 ///
@@ -296,14 +313,8 @@ pub(super) unsafe fn text<'a>(bytes: standin_bytes, what: &str) -> Result<&'a st
 #[inline(always)]
 pub(super) unsafe fn name<'a>(bytes: standin_bytes) -> Result<&'a str, Fault> {
     let bad = || invalid("the name of a resource is null, too long, or not UTF-8");
-    if bytes.len == 0 {
-        return Ok("");
-    }
-    if bytes.data.is_null() || bytes.len > LONGEST_NAME {
-        return Err(bad());
-    }
-    // SAFETY: not null, of a length that can exist, and readable as promised.
-    let bytes = unsafe { std::slice::from_raw_parts(bytes.data, bytes.len) };
+    // SAFETY: as the caller promises.
+    let bytes = unsafe { unread_name(bytes) }.ok_or_else(bad)?;
     if bytes.is_ascii() {
         // Most are, and that is seen in a fifth of the time. SAFETY: ASCII is
         // UTF-8.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::entry;
-use super::memory::{self, Buffer, LONGEST_NAME, MOST_REQUESTS, Outcomes, Rows, Slot, invalid};
+use super::memory::{self, Buffer, MOST_REQUESTS, Outcomes, Rows, Slot, invalid};
 use super::types::{
     STANDIN_LOG_ALLOW, STANDIN_LOG_DENY, STANDIN_SESSION_BINDING, STANDIN_SESSION_ENDED, STANDIN_SESSION_EXPIRED,
     STANDIN_SESSION_LIVE, standin_batch, standin_buffer, standin_info, standin_outcome, standin_request,
@@ -136,12 +136,13 @@ unsafe fn repeat(call: &Call) -> bool {
     // SAFETY: as the caller promises.
     let Some(request) = (unsafe { memory::single(call.requests, call.stride) }) else { return false };
     let standin_request { action, flags, resource, count, reserved } = request;
-    if flags & !FLAGS != 0 || reserved != 0 || resource.data.is_null() || resource.len > LONGEST_NAME {
+    if flags & !FLAGS != 0 || reserved != 0 {
         return false;
     }
-    let Some(id) = known_form(call.session) else { return false };
-    // SAFETY: not null, of a length that can exist, and readable as promised.
-    let name = unsafe { std::slice::from_raw_parts(resource.data, resource.len) };
+    // SAFETY: as the caller promises.
+    let (Some(id), Some(name)) = (known_form(call.session), unsafe { memory::unread_name(resource) }) else {
+        return false;
+    };
     let known = mechanism::repeat(id, ActionId(action), name, count.max(1));
     if known {
         out.put(&[Outcome::Allow]);
