@@ -146,9 +146,7 @@ impl Keeper {
         }
         self.suspended = suspended;
     }
-}
 
-impl Keeper {
     /// After the wall clock was set back: what was decided by it has an end that
     /// is too far away, or none, and is decided anew.
     fn notice_clock(&mut self, agent: &Agent, now: Steady) {

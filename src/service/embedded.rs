@@ -72,6 +72,15 @@ fn entitled(view: &View<'_>, subject: &Identity) -> Result<Entitlements, Fault> 
     })
 }
 
+/// What an identity may do that came with a key, if the key is still good.
+fn standing(view: &View<'_>, subject: &Identity, access_key_id: &str) -> Result<Entitlements, Fault> {
+    let by_key = !access_key_id.starts_with("ASIA") && !access_key_id.starts_with(certificate::PREFIX);
+    if by_key && !view.key_stands(access_key_id)?.value {
+        return Err(Fault::new(Status::KeyDisabled, format!("access key {access_key_id} is disabled or deleted")));
+    }
+    entitled(view, subject)
+}
+
 /// Looks the key of a claim up: who it is, its secret, and until when.
 fn look_up(view: &View<'_>, claim: &Claim) -> Result<(Client, Secret, Option<UnixMillis>), Fault> {
     let id = claim.access_key_id();
@@ -281,20 +290,15 @@ impl SecurityService for Embedded {
     fn renew(&self, proof: &Proof, lifetime: i64, _by: Steady) -> Result<Impersonation, Fault> {
         let body = lifetime.to_string();
         let Proven { client, ends } = check(self.store.ring(), proof, self.clock.wall(), RENEW, body.as_bytes())?;
-        self.store.check_same(&client.principal)?;
-        self.entitlements(&client.principal.subject, &client.access_key_id)?;
+        self.store.view(|view| {
+            view.check_same(&client.principal)?;
+            standing(view, &client.principal.subject, &client.access_key_id)
+        })?;
         issue(self.store.ring(), &*self.random, &client, &proof.host, self.until(lifetime), ends)
     }
 
     fn entitlements(&self, subject: &Identity, access_key_id: &str) -> Result<At<Entitlements>, Fault> {
-        let by_key = !access_key_id.starts_with("ASIA") && !access_key_id.starts_with(certificate::PREFIX);
-        self.store.view(|view| {
-            if by_key && !view.key_stands(access_key_id)?.value {
-                let text = format!("access key {access_key_id} is disabled or deleted");
-                return Err(Fault::new(Status::KeyDisabled, text));
-            }
-            entitled(view, subject)
-        })
+        self.store.view(|view| standing(view, subject, access_key_id))
     }
 
     fn known_as(&self, name: &str) -> Result<At<Option<Known>>, Fault> {
