@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use standin::channel::Channel;
-use standin::decision::{Inputs, Keys, Outcome};
-use standin::identity::{Attributes, Identity, Principal};
+use standin::decision::Outcome;
 use standin::policy::{ActionTable, ArnMatch, Compiled, Document, Named, Namespace, PolicySet, Scope};
-use standin::time::UnixMillis;
+
+use crate::oracle::Facts;
 
 const GROUPS: &str = "arn:aws:kafka:us-east-1:123456789012:group/demo/u-1";
 
@@ -18,24 +17,6 @@ fn named(text: &str) -> Named {
 fn scope() -> Scope {
     let cluster = Namespace::parse("arn:aws:kafka:us-east-1:123456789012:cluster/demo/u-1").unwrap();
     Scope { namespaces: vec![cluster], arn_match: ArnMatch::Fields }
-}
-
-fn with_inputs(then: impl FnOnce(&Inputs<'_>)) {
-    let principal = Principal {
-        subject: Identity::parse("arn:aws:iam::123456789012:user/ann").unwrap(),
-        attributes: Attributes::default(),
-        actors: Vec::new(),
-        grant: None,
-    };
-    then(&Inputs {
-        principal: &principal,
-        channel: &Channel::default(),
-        address: None,
-        client_id: "c",
-        now: UnixMillis(0),
-        resource_tags: &[],
-        keys: Keys::Host,
-    });
 }
 
 const ALL: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
@@ -57,7 +38,7 @@ fn a_question_about_any_resource_ends_however_hard_the_policies_are() {
     let describe = actions.intern("kafka-cluster:DescribeGroup", "group");
     let set = PolicySet { identity: vec![named(ALL)], boundary: None, session: vec![named(&text)] };
     let compiled = Compiled::new(&set, &actions, &scope());
-    with_inputs(|inputs| {
+    Facts::PLAIN.with(|inputs| {
         assert_eq!(compiled.decide_any(alter, inputs).outcome, Outcome::Allow);
         assert_eq!(compiled.decide_any(describe, inputs).outcome, Outcome::Allow);
         // Nothing of that reaches a decision about a resource.
@@ -99,7 +80,7 @@ fn long_pieces_are_found_in_long_names() {
         );
         let set = PolicySet { identity: vec![named(&text)], ..PolicySet::default() };
         let compiled = Compiled::new(&set, &actions, &scope());
-        with_inputs(|inputs| {
+        Facts::PLAIN.with(|inputs| {
             let decide = |name: &str| compiled.decide(alter, name, inputs).outcome;
             let short: String = pattern.chars().take(40).collect();
             assert_eq!((decide(&matching), decide(&other)), (Outcome::Allow, Outcome::Deny), "{short}");
@@ -120,9 +101,8 @@ fn no_wildcard_allows_what_brokers_do_among_themselves() {
         let set = PolicySet { identity: vec![named(&text)], boundary: boundary.map(named), ..PolicySet::default() };
         let compiled = Compiled::new(&set, &actions, &scope());
         let mut outcomes = [Outcome::Undecided; 2];
-        with_inputs(|inputs| {
-            outcomes = [of_brokers, describe].map(|action| compiled.decide(action, "", inputs).outcome)
-        });
+        Facts::PLAIN
+            .with(|inputs| outcomes = [of_brokers, describe].map(|action| compiled.decide(action, "", inputs).outcome));
         outcomes
     };
     let (allow, deny) = (Outcome::Allow, Outcome::Deny);

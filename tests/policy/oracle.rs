@@ -192,6 +192,9 @@ impl World {
 }
 
 impl Facts {
+    /// A client of whom nothing is said.
+    pub(crate) const PLAIN: Self = Self { tag: None, client_id: "c", resource_tag: None };
+
     pub(crate) fn with<R>(&self, ask: impl FnOnce(&Inputs<'_>) -> R) -> R {
         let pairs =
             |key: &str, value: Option<&str>| value.map(|v| (key.to_owned(), v.to_owned())).into_iter().collect();

@@ -3,13 +3,12 @@
 //! and statements there are.
 
 use serde_json::{Value, json};
-use standin::channel::Channel;
-use standin::decision::{Inputs, Keys, Outcome};
-use standin::identity::{Attributes, Identity, Principal};
+use standin::decision::Outcome;
 use standin::policy::{
     ActionId, ActionTable, ArnMatch, Compiled, Document, Evaluation, Named, Namespace, PolicySet, Scope,
 };
-use standin::time::UnixMillis;
+
+use crate::oracle::Facts;
 
 const TOPICS: &str = "arn:aws:kafka:us-east-1:123456789012:topic/demo/u-1";
 
@@ -55,22 +54,7 @@ fn evaluate(unrelated_statements: usize, resource: &str, arn_match: ArnMatch) ->
     let cluster = Namespace::parse("arn:aws:kafka:us-east-1:123456789012:cluster/demo/u-1").unwrap();
     let scope = Scope { namespaces: vec![cluster], arn_match };
     let set = PolicySet { identity, ..PolicySet::default() };
-    let principal = Principal {
-        subject: Identity::parse("arn:aws:iam::123456789012:user/ann").unwrap(),
-        attributes: Attributes::default(),
-        actors: Vec::new(),
-        grant: None,
-    };
-    let inputs = Inputs {
-        principal: &principal,
-        channel: &Channel::default(),
-        address: None,
-        client_id: "c",
-        now: UnixMillis(0),
-        resource_tags: &[],
-        keys: Keys::Host,
-    };
-    Compiled::new(&set, &actions, &scope).evaluate(read, resource, &inputs)
+    Facts::PLAIN.with(|inputs| Compiled::new(&set, &actions, &scope).evaluate(read, resource, inputs))
 }
 
 #[test]

@@ -126,19 +126,23 @@ fn wakes(store: &Store, seen: Revision) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use standin::access_control::StoreFiles;
     use standin::time::{SystemClock, SystemRandom};
 
     use super::*;
 
+    /// A store for a test of the service.
+    pub(in crate::serve) fn store(dir: &std::path::Path) -> Store {
+        let at = StoreFiles { store: dir.join("s.db"), key_file: dir.join("s.key") };
+        Store::create(&at, "123456789012", Arc::new(SystemClock::new()), Arc::new(SystemRandom)).unwrap()
+    }
+
     /// Regression: every credential that was issued woke every host.
     #[test]
     fn only_what_is_told_wakes() {
         let dir = tempfile::tempdir().unwrap();
-        let at = StoreFiles { store: dir.path().join("s.db"), key_file: dir.path().join("s.key") };
-        let (clock, random) = (Arc::new(SystemClock::new()), Arc::new(SystemRandom));
-        let store = Store::create(&at, "123456789012", clock, random).unwrap();
+        let store = store(dir.path());
         store.create_user("test", "/", "ann", &[]).unwrap();
         let before = store.revision().unwrap();
         store.session_token(&store.principal_of_user("ann").unwrap(), None).unwrap();

@@ -157,7 +157,7 @@ fn keep_house(state: &Arc<State>) -> Result<(), Fault> {
 
 #[cfg(test)]
 mod tests {
-    use standin::access_control::{Collected, StoreFiles};
+    use standin::access_control::Collected;
 
     use super::*;
 
@@ -166,9 +166,7 @@ mod tests {
     #[test]
     fn all_old_records_are_forgotten() {
         let dir = tempfile::tempdir().unwrap();
-        let at = StoreFiles { store: dir.path().join("s.db"), key_file: dir.path().join("s.key") };
-        let (clock, random) = (Arc::new(SystemClock::new()), Arc::new(SystemRandom));
-        let store = Store::create(&at, "123456789012", clock, random).unwrap();
+        let store = feed::tests::store(dir.path());
         let record = |n| Collected { number: 0, boot: "b".into(), sequence: n, time: 1, record: "{}".into() };
         let many: Vec<_> = (0..25_000).map(record).collect();
         assert_eq!(store.collect("host/c/1", &many).unwrap(), 25_000);

@@ -140,21 +140,19 @@ where
 mod tests {
     use std::sync::mpsc::channel;
 
-    use standin::access_control::{Store, StoreFiles};
     use standin::time::{SystemClock, SystemRandom};
 
     use super::*;
     use crate::aws::Aws;
     use crate::limits::Limits;
+    use crate::serve::feed::tests::store;
 
     const LONG: Duration = Duration::from_secs(60);
 
     /// A service with room for one.
     fn state(dir: &std::path::Path) -> Arc<State> {
-        let at = StoreFiles { store: dir.join("s.db"), key_file: dir.join("s.key") };
         let (clock, random) = (Arc::new(SystemClock::new()), Arc::new(SystemRandom));
-        let store = Store::create(&at, "123456789012", Arc::clone(&clock) as _, Arc::clone(&random) as _).unwrap();
-        let (store, limits) = (Arc::new(store), Arc::new(Limits::none()));
+        let (store, limits) = (Arc::new(store(dir)), Arc::new(Limits::none()));
         let fetch = Arc::new(|_: &str| Err("nobody is asked here.".to_owned()));
         let aws = Aws::new(Arc::clone(&store), clock, random, fetch, Arc::clone(&limits));
         Arc::new(State::new(store, aws, limits, None, 1))
